@@ -1,0 +1,111 @@
+"""selfroute answers questions about long documents by reading as little as it needs.
+
+    import asyncio
+    from selfroute import build_engine, build_indexer, load_settings
+
+    settings = load_settings()
+    build_indexer(settings).index([Path("handbook.md")], "harbour")
+    answer = asyncio.run(build_engine(settings).ask("Who approves night work?", corpus="harbour"))
+    print(answer.answer, answer.route, answer.saved_tokens)
+
+Importing does nothing: each name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from selfroute.build import engine as build_engine
+    from selfroute.build import indexer as build_indexer
+    from selfroute.engine import Engine
+    from selfroute.errors import SelfrouteError
+    from selfroute.indexer import Indexer, Summary
+    from selfroute.ingest.loaders import load_one as load_document
+    from selfroute.ledger import By, Ledger, UsageRow
+    from selfroute.policies import POLICIES, Policy, Steps
+    from selfroute.settings import Settings
+    from selfroute.settings import load as load_settings
+    from selfroute.types import (
+        Answer,
+        Call,
+        Citation,
+        Document,
+        Draft,
+        Outcome,
+        Question,
+        Route,
+        Stage,
+        Totals,
+        Usage,
+    )
+
+_WHERE = {
+    "Answer": "types",
+    "By": "ledger",
+    "Call": "types",
+    "Citation": "types",
+    "Document": "types",
+    "Draft": "types",
+    "Engine": "engine",
+    "Indexer": "indexer",
+    "Ledger": "ledger",
+    "Outcome": "types",
+    "POLICIES": "policies",
+    "Policy": "policies",
+    "Question": "types",
+    "Route": "types",
+    "SelfrouteError": "errors",
+    "Settings": "settings",
+    "Stage": "types",
+    "Steps": "policies",
+    "Summary": "indexer",
+    "Totals": "types",
+    "Usage": "types",
+    "UsageRow": "ledger",
+    "build_engine": "build:engine",
+    "build_indexer": "build:indexer",
+    "load_document": "ingest.loaders:load_one",
+    "load_settings": "settings:load",
+}
+
+__all__ = [  # noqa: RUF022 (in the order of the imports above)
+    "Answer",
+    "By",
+    "Call",
+    "Citation",
+    "Document",
+    "Draft",
+    "Engine",
+    "Indexer",
+    "Ledger",
+    "Outcome",
+    "POLICIES",
+    "Policy",
+    "Question",
+    "Route",
+    "SelfrouteError",
+    "Settings",
+    "Stage",
+    "Steps",
+    "Summary",
+    "Totals",
+    "Usage",
+    "UsageRow",
+    "build_engine",
+    "build_indexer",
+    "load_document",
+    "load_settings",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'selfroute' has no attribute {name!r}")
+    module, _, attribute = _WHERE[name].partition(":")
+    return getattr(import_module(f"selfroute.{module}"), attribute or name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,270 @@
+"""The whole vocabulary as frozen nouns. Imports nothing of ours; knows no storage, model or wire format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from hashlib import sha256
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+"""Unit vectors, shape `(n, dimension)`, float32."""
+
+
+class Route(StrEnum):
+    """What was read: only chunks, or a whole document."""
+
+    RAG = "rag"
+    LONG_CONTEXT = "long_context"
+
+
+class Outcome(StrEnum):
+    """How a question ended. `answer` is null unless `answered`."""
+
+    ANSWERED = "answered"
+    NOT_IN_DOCUMENT = "not_in_document"
+    INSUFFICIENT = "insufficient"
+
+
+class Stage(StrEnum):
+    """What a call was made for."""
+
+    EMBED = "embed"
+    READ_CHUNKS = "read_chunks"
+    READ_DOCUMENTS = "read_documents"
+
+
+class Shape(StrEnum):
+    """The form of an answer. A reader that cannot do a shape raises `UnsupportedTask`."""
+
+    SPAN = "span"
+    TEXT = "text"
+    CHOICE = "choice"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text as ingested. Offsets everywhere are characters of `text`, half open."""
+
+    id: str
+    text: str
+    source: str
+
+    @property
+    def content_hash(self) -> str:
+        """Hex SHA-256 of the text as UTF-8."""
+        return sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A slice of a document: `document.text[start:end] == text`; `tokens` are the embedder's word pieces."""
+
+    document: str
+    start: int
+    end: int
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved chunk; `score` is the cosine of question and chunk, in [-1, 1]."""
+
+    chunk: Chunk
+    score: float
+
+
+Hits = tuple[Hit, ...]
+"""Best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What kind of answer is wanted."""
+
+    shape: Shape = Shape.SPAN
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and its scope: the ids of the documents it is about; empty means the whole corpus.
+
+    `text` is `None` for a task without a query (a summary): it cannot be retrieved for.
+    """
+
+    text: str | None
+    scope: tuple[str, ...] = ()
+    task: Task = field(default_factory=Task)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call or a sum. `cached_input_tokens` and `cache_write_tokens` are parts of
+    `input_tokens`, `reasoning_tokens` is a part of `output_tokens`."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.cached_input_tokens + other.cached_input_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.output_tokens + other.output_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to one model. `cost` is in US dollars, `None` when the price is unknown."""
+
+    stage: Stage
+    model: str
+    usage: Usage
+    seconds: float
+    estimated: bool = False
+    cost: Decimal | None = None
+    error: str | None = None
+
+
+class Record(Protocol):
+    """Receives every call as it completes and returns only when it is durable."""
+
+    async def __call__(self, call: Call) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Text shown to a reader: a chunk, a document or a stretch of one, beginning at `start`."""
+
+    document: str
+    start: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader is asked to do: answer `question` from `passages`, or decline."""
+
+    question: Question
+    passages: tuple[Passage, ...]
+    route: Route
+
+    @property
+    def stage(self) -> Stage:
+        return Stage.READ_CHUNKS if self.route is Route.RAG else Stage.READ_DOCUMENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Text that supports an answer: characters `start:end` of `document`. `page` is null without a page map;
+    `score` is the reader's raw score of this span, where it has one."""
+
+    document: str
+    page: int | None
+    start: int
+    end: int
+    text: str
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a reader made of one reading. `declined`: the text shown does not answer the question.
+
+    `score` is the reader's raw evidence that the text answers (higher is more), comparable between the
+    readings of one reader; `guess` is the best answer it could give when it declined.
+    """
+
+    declined: bool
+    route: Route
+    answer: str | None = None
+    citations: tuple[Citation, ...] = ()
+    score: float | None = None
+    guess: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Move(StrEnum):
+    """A reading that has not been made: `Steps.estimate` says what it would take."""
+
+    READ_CHUNKS = "read_chunks"
+    READ_DOCUMENTS = "read_documents"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a reading would take: `tokens` of reader input and their `cost` (`None`: price unknown).
+
+    `documents` are those it would read, in order; `complete` says that they are all that is in scope.
+    """
+
+    tokens: int
+    cost: Decimal | None
+    documents: tuple[str, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the calls of one question. `embedding_tokens` is the part of `usage.input_tokens` that
+    embedding took: token shares and `saved_tokens` leave it out. `seconds` is wall time."""
+
+    usage: Usage
+    embedding_tokens: int
+    estimated: bool
+    cost: Decimal | None
+    seconds: float
+
+    @property
+    def reader_input_tokens(self) -> int:
+        return self.usage.input_tokens - self.embedding_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question and the account of what it took. `answer` is null unless `answered`.
+
+    `coverage` is the share (0 to 1) of the tokens in scope that was read; `long_context_tokens` is the
+    reader input that `always_long` would have read in the same scope and window, `saved_tokens` is that
+    less what was read (negative when an escalation paid twice); costs are US dollars, null when a price
+    is unknown.
+    """
+
+    id: str
+    question: str | None
+    answer: str | None
+    outcome: Outcome
+    likely_absent: bool | None
+    route: Route
+    policy: str
+    path: tuple[str, ...]
+    corpus: str
+    confidence: float | None
+    coverage: float
+    citations: tuple[Citation, ...]
+    unsupported: bool
+    calls: tuple[Call, ...]
+    totals: Totals
+    long_context_tokens: int
+    long_context_cost: Decimal | None
+    saved_tokens: int
+    warnings: tuple[str, ...]
+    explain: Mapping[str, object]
+
+
+def sum_cost(costs: list[Decimal | None]) -> Decimal | None:
+    """The sum, or `None` as soon as one part is unknown: an unknown price is never counted as 0."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None
