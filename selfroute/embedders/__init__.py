@@ -1,0 +1,40 @@
+"""The seam for embedders: texts in, unit vectors and the tokens it took out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from selfroute.types import Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Unit vectors `(len(texts), dimension)` and the word pieces really processed."""
+
+    vectors: Vectors
+    tokens: int
+
+
+class Embedder(Protocol):
+    """`name` is stored with an index: an index opens only with the embedder that made it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest text, in its own tokens, that is embedded whole."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text` without special ones."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        """Blocking: call it in a worker thread from async code."""
+        ...

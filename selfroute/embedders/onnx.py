@@ -1,0 +1,38 @@
+"""The bundled embedder: all-MiniLM-L6-v2 in int8 ONNX, on the CPU, without torch.
+
+Mean pooling and normalisation are inside the graph (Reimers and Gurevych 2019). Text past `max_tokens`
+word pieces is not embedded; the chunker keeps chunks below that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from selfroute import weights
+from selfroute.embedders import Embedded
+
+
+class OnnxEmbedder:
+    """`name` and limits come from `weights/embedder.json`."""
+
+    def __init__(self) -> None:
+        self._model = weights.load("embedder")
+        about = self._model.about
+        self.name: str = about["name"]
+        self.dimension: int = about["dimension"]
+        self.max_tokens: int = about["max_tokens"]
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._model.encode(text).ids)
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        rows = []
+        for text in texts:
+            ids = [weights.CLS, *self._model.encode(text).ids[: self.max_tokens], weights.SEP]
+            rows.append(weights.Pieces(ids, [0] * len(ids)))
+        if not rows:
+            return Embedded(np.zeros((0, self.dimension), dtype=np.float32), 0)
+        vectors = np.stack([outputs[0] for outputs in self._model.run(rows)])
+        return Embedded(vectors, sum(len(row.ids) for row in rows))
