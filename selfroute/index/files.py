@@ -1,0 +1,54 @@
+"""Files that appear complete or not at all: written to a staging name, fsynced, renamed, folder fsynced."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selfroute.errors import HomeNotWritable, IndexBusy
+
+LOCK = ".lock"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """After it returns the file is durable under its name; if it raises, the old file stands."""
+    staging = path.with_name(f".{path.name}.staging")
+    with staging.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    staging.replace(path)
+    _sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeNotWritable(path, (error.strerror or str(error)).lower()) from error
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Holds the folder's write lock; raises `IndexBusy` if another process has it. Freed when a process dies."""
+    try:
+        lock = (folder / LOCK).open("w")
+    except OSError as error:
+        raise HomeNotWritable(folder, (error.strerror or str(error)).lower()) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise IndexBusy(folder) from error
+        yield
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
