@@ -1,0 +1,222 @@
+"""The durable record of every question and call, in SQLite through SQLAlchemy.
+
+A call is committed before `record` returns and a question before its answer is shown. Costs are stored as
+decimal text and summed as decimals. Knows nothing of indexes, readers or policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, event, insert, select, text, update
+from sqlalchemy.engine import Row
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from selfroute.errors import CorruptLedger, HomeNotWritable
+from selfroute.ledger.schema import MIGRATIONS, calls, questions
+from selfroute.types import Answer, Call, Question, Stage, Usage, sum_cost
+
+NAME = "ledger.sqlite"
+
+
+class By(StrEnum):
+    """What `Ledger.usage` groups by."""
+
+    DAY = "day"
+    CORPUS = "corpus"
+    POLICY = "policy"
+    MODEL = "model"
+    ROUTE = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """Sums over one group. `usage` leaves embedding out, which stands in `embedding_tokens`; by model both are
+    the model's own. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions."""
+
+    key: str
+    questions: int
+    calls: int
+    usage: Usage
+    embedding_tokens: int
+    cost: Decimal | None
+    long_context_tokens: int | None
+    saved_tokens: int | None
+
+
+class Ledger:
+    """One file; safe to use from several threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HomeNotWritable(path.parent, (error.strerror or str(error)).lower()) from error
+        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+        event.listen(self._engine, "connect", _durable)
+        self._migrate()
+
+    def begin(self, id: str, question: Question, policy: str, corpus: str) -> None:  # noqa: A002
+        """A question was asked; until it is finished its outcome is null."""
+        row = {
+            "id": id,
+            "asked_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "question": question.text,
+            "policy": policy,
+            "corpus": corpus,
+        }
+        with self._writing() as connection:
+            connection.execute(insert(questions).values(row))
+
+    def record(self, question: str, call: Call) -> None:
+        usage = call.usage
+        row = {
+            "question": question,
+            "stage": call.stage.value,
+            "model": call.model,
+            "input_tokens": usage.input_tokens,
+            "cached_input_tokens": usage.cached_input_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+            "output_tokens": usage.output_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "estimated": call.estimated,
+            "cost": None if call.cost is None else str(call.cost),
+            "seconds": call.seconds,
+            "error": call.error,
+        }
+        with self._writing() as connection:
+            connection.execute(insert(calls).values(row))
+
+    def finish(self, answer: Answer) -> None:
+        row = {
+            "answer": answer.answer,
+            "outcome": answer.outcome.value,
+            "route": answer.route.value,
+            "coverage": answer.coverage,
+            "long_context_tokens": answer.long_context_tokens,
+            "saved_tokens": answer.saved_tokens,
+            "seconds": answer.totals.seconds,
+        }
+        with self._writing() as connection:
+            connection.execute(update(questions).where(questions.c.id == answer.id).values(row))
+
+    def fail(self, id: str, error: str) -> None:  # noqa: A002
+        """The question ended without an answer; its calls stay."""
+        with self._writing() as connection:
+            connection.execute(update(questions).where(questions.c.id == id).values(error=error))
+
+    def calls(self, question: str) -> list[Call]:
+        """The calls of one question in the order of their completion."""
+        with self._reading() as connection:
+            rows = connection.execute(select(calls).where(calls.c.question == question).order_by(calls.c.id)).all()
+        return [_call(row) for row in rows]
+
+    def usage(self, by: By) -> list[UsageRow]:
+        """Sums by group, ordered by its key. Questions that failed or were cut off count with their calls."""
+        with self._reading() as connection:
+            asked = {row.id: row for row in connection.execute(select(questions))}
+            made = connection.execute(select(calls).order_by(calls.c.id)).all()
+        groups: dict[str, tuple[set[str], list[Call]]] = {}
+        if by is not By.MODEL:
+            for row in asked.values():
+                groups.setdefault(_key(row, by), (set(), []))[0].add(row.id)
+        for row in made:
+            members, group = groups.setdefault(
+                row.model if by is By.MODEL else _key(asked[row.question], by), (set(), [])
+            )
+            members.add(row.question)
+            group.append(_call(row))
+        return [
+            _sum(key, [asked[id_] for id_ in members], group, by) for key, (members, group) in sorted(groups.items())
+        ]
+
+    def _migrate(self) -> None:
+        """Brings the file to the newest schema, one version after another, all or nothing."""
+        with self._reading() as connection:
+            version = connection.execute(text("PRAGMA user_version")).scalar_one()
+        if version > len(MIGRATIONS):
+            raise CorruptLedger(self._path, f"a newer selfroute wrote it (version {version})")
+        if version == len(MIGRATIONS):
+            return
+        with self._writing() as connection:
+            version = connection.execute(text("PRAGMA user_version")).scalar_one()
+            for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
+                for statement in statements:
+                    connection.execute(text(statement))
+                connection.execute(text(f"PRAGMA user_version = {number}"))
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._translated(), self._engine.connect() as connection:
+            connection.execute(text("BEGIN IMMEDIATE"))
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with self._translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise HomeNotWritable(self._path, str(error.orig)) from error
+        except DatabaseError as error:
+            raise CorruptLedger(self._path, str(error.orig)) from error
+
+
+def _durable(connection: object, _: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
+
+
+def _key(row: Row[tuple[object, ...]], by: By) -> str:
+    if by is By.DAY:
+        return str(row.asked_at)[:10]
+    return str(getattr(row, by.value) or "unfinished")
+
+
+def _sum(key: str, asked: Sequence[Row[tuple[object, ...]]], made: Sequence[Call], by: By) -> UsageRow:
+    embedded = [call for call in made if call.stage is Stage.EMBED]
+    read = [call for call in made if call.stage is not Stage.EMBED]
+    of_questions = by is not By.MODEL
+    return UsageRow(
+        key=key,
+        questions=len(asked),
+        calls=len(made),
+        usage=sum((call.usage for call in read), Usage()),
+        embedding_tokens=sum(call.usage.input_tokens for call in embedded),
+        cost=sum_cost([call.cost for call in made]),
+        long_context_tokens=sum(row.long_context_tokens or 0 for row in asked) if of_questions else None,
+        saved_tokens=sum(row.saved_tokens or 0 for row in asked) if of_questions else None,
+    )
+
+
+def _call(row: Row[tuple[object, ...]]) -> Call:
+    call = Call(
+        Stage(row.stage),
+        row.model,
+        Usage(
+            row.input_tokens,
+            row.cached_input_tokens,
+            row.cache_write_tokens,
+            row.output_tokens,
+            row.reasoning_tokens,
+        ),
+        row.seconds,
+        bool(row.estimated),
+        error=row.error,
+    )
+    return call if row.cost is None else replace(call, cost=Decimal(row.cost))

@@ -1,0 +1,57 @@
+"""The ledger's tables and the migrations that make them. A migration, once released, is never changed."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Integer, MetaData, Table, Text
+
+metadata = MetaData()
+
+questions = Table(
+    "questions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("asked_at", Text, nullable=False),  # ISO 8601, UTC
+    Column("question", Text),
+    Column("policy", Text, nullable=False),
+    Column("corpus", Text, nullable=False),
+    Column("answer", Text),
+    Column("outcome", Text),
+    Column("route", Text),
+    Column("coverage", Float),
+    Column("long_context_tokens", Integer),
+    Column("saved_tokens", Integer),
+    Column("seconds", Float),
+    Column("error", Text),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("question", Text, ForeignKey("questions.id"), nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("cached_input_tokens", Integer, nullable=False),
+    Column("cache_write_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("reasoning_tokens", Integer, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    Column("cost", Text),  # decimal US dollars; null: price unknown
+    Column("seconds", Float, nullable=False),
+    Column("error", Text),
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE questions (id TEXT PRIMARY KEY, asked_at TEXT NOT NULL, question TEXT, policy TEXT NOT NULL, "
+        "corpus TEXT NOT NULL, answer TEXT, outcome TEXT, route TEXT, coverage REAL, long_context_tokens INTEGER, "
+        "saved_tokens INTEGER, seconds REAL, error TEXT)",
+        "CREATE TABLE calls (id INTEGER PRIMARY KEY, question TEXT NOT NULL REFERENCES questions (id), "
+        "stage TEXT NOT NULL, model TEXT NOT NULL, input_tokens INTEGER NOT NULL, "
+        "cached_input_tokens INTEGER NOT NULL, cache_write_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, "
+        "reasoning_tokens INTEGER NOT NULL, estimated BOOLEAN NOT NULL, cost TEXT, seconds REAL NOT NULL, error TEXT)",
+        "CREATE INDEX calls_by_question ON calls (question)",
+    ),
+)
+"""Statements from version n to n + 1, by n; the file's version is SQLite's `user_version`."""
