@@ -1,0 +1,25 @@
+"""The seam for readers: a reader answers a question from text it is shown, or declines."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from selfroute.types import Draft, Reading, Record
+
+
+class Reader(Protocol):
+    """Reads text. Every call it makes, failed ones too, goes to `record` before `read` returns."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def window(self) -> int:
+        """Input tokens that one reading may take."""
+        ...
+
+    def count_tokens(self, reading: Reading) -> int:
+        """Input tokens that `read` would process. Makes no call."""
+        ...
+
+    async def read(self, reading: Reading, record: Record) -> Draft: ...
