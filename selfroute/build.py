@@ -1,0 +1,95 @@
+"""Settings into an `Engine` or an `Indexer`: the only place that chooses implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from selfroute.embedders import Embedder
+from selfroute.engine import Engine
+from selfroute.errors import InvalidSettings
+from selfroute.index import Listed, listed
+from selfroute.indexer import Indexer
+from selfroute.ledger import NAME as LEDGER
+from selfroute.ledger import Ledger
+from selfroute.policies import POLICIES
+from selfroute.prices import Price, Prices
+from selfroute.readers import Reader
+from selfroute.settings import EmbedderSettings, ReaderSettings, Settings
+
+
+def engine(settings: Settings) -> Engine:
+    """Raises `InvalidSettings`, `MissingExtra`, `HomeNotWritable` or `CorruptLedger`."""
+    reader = READERS[settings.reader.kind](settings.reader)
+    embedder = _embedder(settings)
+    return Engine(
+        home=settings.home,
+        embedder=embedder,
+        chunk_tokens=_chunk_tokens(settings, embedder),
+        chunk_reader=reader,
+        document_reader=reader,
+        ledger=ledger(settings),
+        prices=Prices({model: Price(**dict(price)) for model, price in settings.prices.items()}),
+        policies={name: make() for name, make in POLICIES.items()},
+        k=settings.retrieval.k,
+    )
+
+
+def indexer(settings: Settings) -> Indexer:
+    """Raises `InvalidSettings` or `MissingExtra`."""
+    embedder = _embedder(settings)
+    return Indexer(settings.home, embedder, _chunk_tokens(settings, embedder))
+
+
+def ledger(settings: Settings) -> Ledger:
+    return Ledger(settings.home / LEDGER)
+
+
+def corpora(settings: Settings) -> list[Listed]:
+    return listed(settings.home)
+
+
+def _embedder(settings: Settings) -> Embedder:
+    return EMBEDDERS[settings.embedder.kind](settings.embedder)
+
+
+def _chunk_tokens(settings: Settings, embedder: Embedder) -> int:
+    if settings.chunking.tokens > embedder.max_tokens:
+        raise InvalidSettings(
+            f"setting 'chunking.tokens' is {settings.chunking.tokens}, but {embedder.name} embeds only "
+            f"{embedder.max_tokens}: longer chunks would be cut without a word; lower it"
+        )
+    return settings.chunking.tokens
+
+
+def _onnx(settings: EmbedderSettings) -> Embedder:
+    from selfroute.embedders.onnx import OnnxEmbedder
+
+    return OnnxEmbedder()
+
+
+def _sentence(settings: EmbedderSettings) -> Embedder:
+    from selfroute.embedders.sentence import SentenceEmbedder
+
+    if settings.model is None:
+        raise InvalidSettings("embedder.kind is 'sentence': name its model under 'embedder.model'")
+    return SentenceEmbedder(settings.model)
+
+
+def _hashing(settings: EmbedderSettings) -> Embedder:
+    from selfroute.embedders.hashing import HashingEmbedder
+
+    return HashingEmbedder()
+
+
+def _extractive(settings: ReaderSettings) -> Reader:
+    from selfroute.readers.extractive import ExtractiveReader
+
+    return ExtractiveReader(settings.window)
+
+
+EMBEDDERS: Mapping[str, Callable[[EmbedderSettings], Embedder]] = {
+    "onnx": _onnx,
+    "sentence": _sentence,
+    "hashing": _hashing,
+}
+READERS: Mapping[str, Callable[[ReaderSettings], Reader]] = {"extractive": _extractive}

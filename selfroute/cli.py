@@ -1,0 +1,140 @@
+"""The command line. Thin: parses, calls, prints. Imports what a command needs when it runs, so that help is quick."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from selfroute.errors import BadInput, SelfrouteError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from selfroute.indexer import Indexer, Summary
+    from selfroute.settings import Settings
+
+app = typer.Typer(
+    help="Answers questions about long documents by reading as little as it needs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class By(StrEnum):
+    """As `ledger.By`, which is not imported for want of a quick start."""
+
+    DAY = "day"
+    CORPUS = "corpus"
+    POLICY = "policy"
+    MODEL = "model"
+    ROUTE = "route"
+
+
+Config = Annotated[Path | None, typer.Option("--config", help="A YAML file laid over the default settings.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def index(
+    paths: Annotated[list[Path], typer.Argument(help="Files (txt, md, jsonl) or folders of them.")],
+    corpus: Annotated[str, typer.Option(help="The corpus to make or add to.")],
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Index documents: add the new, update the changed, leave the rest alone."""
+    from selfroute import build, terminal
+
+    summary = _indexed(build.indexer(_settings(config)), paths, corpus)
+    _show(summary, terminal.summary(summary, corpus), as_json)
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    corpus: Annotated[str | None, typer.Option(help="The corpus to ask.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Ask one document that is not indexed.")] = None,
+    policy: Annotated[str, typer.Option(help="self_route, always_rag or always_long.")] = "self_route",
+    document: Annotated[list[str] | None, typer.Option(help="Ask only this document; may be repeated.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, help="Chunks to retrieve.  [default: 5]")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a question and see what was read for the answer."""
+    from selfroute import build, terminal
+    from selfroute.ingest.loaders import load_one
+    from selfroute.types import Question
+
+    if (corpus is None) == (file is None):
+        raise BadInput("name what to ask: either --corpus NAME or --file PATH")
+    source = corpus if corpus is not None else load_one(file or Path())
+    engine = build.engine(_settings(config))
+    answer = asyncio.run(engine.ask(Question(question, tuple(document or ())), policy, corpus=source, k=k))
+    _show(answer, terminal.answer(answer), as_json)
+
+
+@app.command()
+def usage(
+    by: Annotated[By, typer.Option(help="What to group by.")] = By.DAY, config: Config = None, as_json: Json = False
+) -> None:
+    """Show what all questions so far have read and cost."""
+    from selfroute import build, ledger, terminal
+
+    rows = build.ledger(_settings(config)).usage(ledger.By(by.value))
+    _show(rows, terminal.usage(rows, by.value), as_json)
+
+
+@app.command()
+def corpora(config: Config = None, as_json: Json = False) -> None:
+    """List the corpora, and whether each one can be opened."""
+    from selfroute import build, terminal
+
+    found = build.corpora(_settings(config))
+    _show(found, terminal.corpora(found), as_json)
+    if any(c.problem for c in found):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Runs the command line; an error of ours is one line on standard error and exit code 1."""
+    try:
+        app()
+    except SelfrouteError as error:
+        print(f"selfroute: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _settings(config: Path | None) -> Settings:
+    from selfroute import settings
+
+    return settings.load(config)
+
+
+def _indexed(indexer: Indexer, paths: list[Path], corpus: str) -> Summary:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("indexing", total=None)
+        return indexer.index(paths, corpus, lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def _show(value: object, shown: RenderableType, as_json: bool) -> None:
+    from rich.console import Console
+
+    from selfroute.wire import to_json
+
+    if as_json:
+        print(json.dumps(to_json(value), indent=2, ensure_ascii=False))
+    else:
+        console = Console(soft_wrap=not sys.stdout.isatty())
+        console.print(shown, highlight=False)

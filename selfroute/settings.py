@@ -1,0 +1,133 @@
+"""Settings: what is passed in, over the environment, over the named YAML file, over `configs/default.yaml`.
+
+The only module that reads the environment. Settings stop at `build.py`: objects receive plain values.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from selfroute.errors import InvalidSettings
+
+PREFIX = "SELFROUTE_"
+CONFIG = "SELFROUTE_CONFIG"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EmbedderSettings(_Part):
+    kind: Literal["onnx", "sentence", "hashing"]
+    model: str | None = None
+
+
+class ChunkingSettings(_Part):
+    tokens: int = Field(ge=16)
+
+
+class RetrievalSettings(_Part):
+    k: int = Field(ge=1)
+
+
+class ReaderSettings(_Part):
+    kind: Literal["extractive"]
+    window: int = Field(ge=512)
+
+
+class PriceSettings(_Part):
+    """US dollars per million tokens."""
+
+    input: Decimal = Field(ge=0)
+    output: Decimal = Field(ge=0)
+    cached_input: Decimal | None = Field(default=None, ge=0)
+    cache_write: Decimal | None = Field(default=None, ge=0)
+
+
+class Settings(BaseSettings):
+    """All that can be set. `configs/default.yaml` describes each."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+
+    home: Path
+    embedder: EmbedderSettings
+    chunking: ChunkingSettings
+    retrieval: RetrievalSettings
+    reader: ReaderSettings
+    prices: Mapping[str, PriceSettings]
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # What `load` passes in is the YAML files' content, so the environment stands above it.
+        return env_settings, init_settings
+
+
+def load(config: Path | None = None, home: Path | None = None) -> Settings:
+    """Reads the settings. `config` (else SELFROUTE_CONFIG) is laid over the defaults, `home` over all.
+
+    Raises `InvalidSettings` for a file that cannot be read, an unknown key or a value out of range.
+    """
+    for name in os.environ:
+        if name.startswith(PREFIX) and name != CONFIG and _field(name) not in Settings.model_fields:
+            known = ", ".join(f"{PREFIX}{field.upper()}" for field in Settings.model_fields)
+            raise InvalidSettings(f"the environment sets {name}, which is no setting; have: {CONFIG}, {known}")
+    config = config or (Path(os.environ[CONFIG]) if os.environ.get(CONFIG) else None)
+    values = _yaml(default_config())
+    if config is not None:
+        values = _laid_over(values, _yaml(config))
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        where = config or "the environment"
+        raise InvalidSettings(f"setting {place!r} (in {where}): {first['msg'].lower()}") from error
+    return settings.model_copy(update={"home": home}) if home is not None else settings
+
+
+def default_config() -> Path:
+    """`configs/default.yaml`: inside the package when installed from a wheel, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "configs" / "default.yaml"
+    return inside if inside.exists() else package.parent / "configs" / "default.yaml"
+
+
+def _field(name: str) -> str:
+    return name.removeprefix(PREFIX).split("__")[0].lower()
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidSettings(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InvalidSettings(f"{path} must hold settings by name, as configs/default.yaml does")
+    return values
+
+
+def _laid_over(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _laid_over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged

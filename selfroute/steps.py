@@ -1,0 +1,176 @@
+"""The concrete steps of one question: index, embedder and readers behind the `Steps` protocol.
+
+Keeps what the question has read so far, so that coverage and the path can be told. Blocking work crosses to
+a worker thread here. Knows nothing of policies or of how an answer is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from selfroute.embedders import Embedder
+from selfroute.errors import NoQuery
+from selfroute.index import Index
+from selfroute.prices import Prices
+from selfroute.readers import Reader
+from selfroute.types import (
+    Call,
+    Chunk,
+    Draft,
+    Estimate,
+    Hits,
+    Move,
+    Passage,
+    Question,
+    Reading,
+    Record,
+    Route,
+    Stage,
+    Usage,
+)
+
+
+class QuestionSteps:
+    """Steps for one question over one opened index. Make a new one for each question."""
+
+    def __init__(
+        self,
+        index: Index,
+        embedder: Embedder,
+        chunk_reader: Reader,
+        document_reader: Reader,
+        prices: Prices,
+        record: Record,
+        k: int,
+    ) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._chunk_reader = chunk_reader
+        self._document_reader = document_reader
+        self._prices = prices
+        self._record = record
+        self._k = k
+        self._read: dict[str, dict[int, int]] = {}  # document -> start of a chunk -> its tokens
+        self._whole: set[str] = set()
+        self.path: list[str] = []
+        self.hits: Hits = ()
+        self.drafts: list[Draft] = []
+        self.warnings: list[str] = []
+
+    async def retrieve(self, question: Question, k: int | None = None) -> Hits:
+        if question.text is None:
+            raise NoQuery
+        self.path.append("retrieve")
+        began = time.perf_counter()
+        embedded = await asyncio.to_thread(self._embedder.embed, [question.text])
+        usage = Usage(input_tokens=embedded.tokens)
+        await self._record(Call(Stage.EMBED, self._embedder.name, usage, time.perf_counter() - began))
+        self.hits = await asyncio.to_thread(self._index.search, embedded.vectors[0], k or self._k, question.scope)
+        return self.hits
+
+    def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
+        scope = self._index.scope(question.scope)
+        if move is Move.READ_CHUNKS:
+            reader, reading = self._chunk_reader, _of_chunks(question, hits)
+            documents: tuple[str, ...] = ()
+        else:
+            reader, documents = self._document_reader, self._fitting(question, hits)
+            reading = self._of_documents(question, hits, documents)
+        tokens = reader.count_tokens(reading)
+        cost = self._prices.cost(reader.model, Usage(input_tokens=tokens))
+        return Estimate(tokens, cost, documents, complete=set(documents) == set(scope))
+
+    async def read_chunks(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
+        self.path.append("read_chunks")
+        self._note([hit.chunk for hit in hits])
+        return await self._drafted(self._chunk_reader, _of_chunks(question, hits))
+
+    async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
+        """Reads the documents that own the hits, best first, as many as the reader's window allows.
+
+        A first document that alone exceeds the window is read in part: its best chunks, in document order.
+        """
+        self.path.append("read_documents")
+        documents = await asyncio.to_thread(self._fitting, question, hits)
+        reading = await asyncio.to_thread(self._of_documents, question, hits, documents)
+        if documents:
+            self._whole.update(documents)
+        else:
+            self._note_part(reading)
+        return await self._drafted(self._document_reader, reading)
+
+    def coverage(self, question: Question) -> float:
+        """The share of the tokens in scope that was read, 0 to 1, by the embedder's tokens of the chunks."""
+        tokens = {id_: self._index.entries[id_].tokens for id_ in self._index.scope(question.scope)}
+        read = sum(tokens[id_] if id_ in self._whole else sum(self._read.get(id_, {}).values()) for id_ in tokens)
+        total = sum(tokens.values())
+        return read / total if total else 0.0
+
+    async def _drafted(self, reader: Reader, reading: Reading) -> Draft:
+        draft = await reader.read(reading, self._record)
+        self.drafts.append(draft)
+        self.warnings += [warning for warning in draft.warnings if warning not in self.warnings]
+        return draft
+
+    def _fitting(self, question: Question, hits: Hits) -> tuple[str, ...]:
+        """Documents that own hits (all in scope, if there are none), while they fit; () if not even one does."""
+        owners = dict.fromkeys(hit.chunk.document for hit in hits)
+        left = self._document_reader.window
+        chosen: list[str] = []
+        for id_ in owners or self._index.scope(question.scope):
+            left -= self._document_reader.count_tokens(self._whole_documents(question, [id_]))
+            if left < 0:
+                break
+            chosen.append(id_)
+        return tuple(chosen)
+
+    def _of_documents(self, question: Question, hits: Hits, documents: Sequence[str]) -> Reading:
+        if documents:
+            return self._whole_documents(question, documents)
+        first = hits[0].chunk.document if hits else self._index.scope(question.scope)[0]
+        return self._best_part(question, first, hits)
+
+    def _whole_documents(self, question: Question, documents: Sequence[str]) -> Reading:
+        passages = tuple(Passage(id_, 0, self._index.document(id_).text) for id_ in documents)
+        return Reading(question, passages, Route.LONG_CONTEXT)
+
+    def _best_part(self, question: Question, document: str, hits: Hits) -> Reading:
+        """As many chunks of one document as the window allows: hits first, then from its start, in its order."""
+        best = [hit.chunk for hit in hits if hit.chunk.document == document]
+        rest = [chunk for chunk in self._index.chunks(document) if chunk not in best]
+        chosen: list[Chunk] = []
+        left = self._document_reader.window
+        for chunk in [*best, *rest]:
+            left -= self._document_reader.count_tokens(_part(question, [chunk]))
+            if left < 0:
+                break
+            chosen.append(chunk)
+        return _part(question, sorted(chosen, key=lambda chunk: chunk.start))
+
+    def _note(self, chunks: Sequence[Chunk]) -> None:
+        for chunk in chunks:
+            self._read.setdefault(chunk.document, {})[chunk.start] = chunk.tokens
+
+    def _note_part(self, reading: Reading) -> None:
+        document = next((passage.document for passage in reading.passages), None)
+        if document is None:
+            return
+        starts = {passage.start for passage in reading.passages}
+        chunks = self._index.chunks(document)
+        self._note([chunk for chunk in chunks if chunk.start in starts])
+        self.warnings.append(
+            f"document {document!r} exceeds the reader's window of {self._document_reader.window} tokens: "
+            f"{len(starts)} of its {len(chunks)} chunks were read, the retrieved ones and then from its start"
+        )
+
+
+def _of_chunks(question: Question, hits: Hits) -> Reading:
+    passages = tuple(Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text) for hit in hits)
+    return Reading(question, passages, Route.RAG)
+
+
+def _part(question: Question, chunks: Sequence[Chunk]) -> Reading:
+    passages = tuple(Passage(chunk.document, chunk.start, chunk.text) for chunk in chunks)
+    return Reading(question, passages, Route.LONG_CONTEXT)

@@ -1,0 +1,116 @@
+"""What a person sees: answers, summaries and sums as text and tables. Returns Rich renderables; prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from selfroute.index import Listed
+from selfroute.indexer import Summary
+from selfroute.ledger import UsageRow
+from selfroute.types import Answer, Citation
+
+MOST_FAILURES = 20
+
+
+def answer(given: Answer) -> RenderableType:
+    """The answer, its evidence, what was read for it and what reading everything would have cost."""
+    parts: list[RenderableType] = [
+        _line("question", given.question or "(none)"),
+        _line("answer", given.answer if given.answer is not None else "none", "bold"),
+        _line("outcome", given.outcome.value, "green" if given.answer is not None else "yellow"),
+        _line("route", f"{given.route.value} ({given.policy}: {' -> '.join(given.path)})"),
+    ]
+    parts += [_line("citation", _cited(citation)) for citation in given.citations]
+    parts += [_line("warning", warning, "yellow") for warning in given.warnings]
+    parts += [_calls(given), _account(given)]
+    return Group(*parts)
+
+
+def summary(made: Summary, corpus: str) -> RenderableType:
+    parts: list[RenderableType] = [
+        Text(
+            f"{corpus}: {made.added} added, {made.updated} updated, {made.unchanged} unchanged, "
+            f"{len(made.failed)} failed"
+        ),
+        Text(
+            f"embedded {made.chunks:,} chunks, {made.tokens:,} tokens in {made.seconds:.1f} s; "
+            f"the corpus holds {made.total_documents:,} documents, {made.total_chunks:,} chunks"
+        ),
+    ]
+    parts += [Text(f"failed: {failure.source}: {failure.reason}", "red") for failure in made.failed[:MOST_FAILURES]]
+    if len(made.failed) > MOST_FAILURES:
+        parts.append(Text(f"and {len(made.failed) - MOST_FAILURES} more; --json lists all", "red"))
+    return Group(*parts)
+
+
+def usage(rows: Sequence[UsageRow], by: str) -> RenderableType:
+    table = _table(by, "questions", "calls", "input", "cached", "output", "embedding", "cost $", "if all read", "saved")
+    for row in rows:
+        table.add_row(
+            row.key,
+            *_numbers(row.questions, row.calls, row.usage.input_tokens, row.usage.cached_input_tokens),
+            *_numbers(row.usage.output_tokens, row.embedding_tokens),
+            _cost(row.cost),
+            *_numbers(row.long_context_tokens, row.saved_tokens),
+        )
+    return table
+
+
+def corpora(rows: Sequence[Listed]) -> RenderableType:
+    table = _table("corpus", "documents", "chunks", "tokens", "state")
+    for row in rows:
+        table.add_row(row.name, *_numbers(row.documents, row.chunks, row.tokens), row.problem or "ready")
+    return table
+
+
+def _calls(given: Answer) -> Table:
+    table = _table("call", "model", "input tokens", "cached", "output", "cost $", "seconds")
+    for call in given.calls:
+        table.add_row(
+            call.stage.value + (" (failed)" if call.error else ""),
+            call.model,
+            *_numbers(call.usage.input_tokens, call.usage.cached_input_tokens, call.usage.output_tokens),
+            _cost(call.cost),
+            f"{call.seconds:.2f}",
+        )
+    return table
+
+
+def _account(given: Answer) -> Text:
+    read, full = given.totals.reader_input_tokens, given.long_context_tokens
+    share = f" ({read / full:.0%})" if full else ""
+    saved = f"{given.saved_tokens:,} saved" if given.saved_tokens >= 0 else f"{-given.saved_tokens:,} more"
+    cost = _cost(given.long_context_cost)
+    return Text(
+        f"read {read:,} tokens{share}, {given.coverage:.0%} of the text in scope; "
+        f"reading everything would have taken {full:,} tokens ($ {cost}): {saved}"
+    )
+
+
+def _cited(citation: Citation) -> str:
+    page = f", page {citation.page}" if citation.page is not None else ""
+    return f"{citation.document}{page} [{citation.start}:{citation.end}] “{' '.join(citation.text.split())}”"
+
+
+def _line(name: str, value: str, style: str = "") -> Text:
+    return Text.assemble((f"{name:<9}", "dim"), (value, style))
+
+
+def _table(first: str, *rest: str) -> Table:
+    table = Table(first, box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for name in rest:
+        table.add_column(name, justify="left" if name in ("model", "state") else "right")
+    return table
+
+
+def _numbers(*values: int | None) -> list[str]:
+    return ["-" if value is None else f"{value:,}" for value in values]
+
+
+def _cost(cost: Decimal | None) -> str:
+    return "unknown" if cost is None else format(cost.normalize(), "f")
