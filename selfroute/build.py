@@ -41,7 +41,7 @@ def indexer(settings: Settings) -> Indexer:
 
 
 def ledger(settings: Settings) -> Ledger:
-    return Ledger(settings.home / LEDGER)
+    return Ledger(settings.ledger or settings.home / LEDGER)
 
 
 def corpora(settings: Settings) -> list[Listed]:

@@ -27,6 +27,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+MOST_COLUMNS = 240
+
 
 class By(StrEnum):
     """As `ledger.By`, which is not imported for want of a quick start."""
@@ -136,5 +138,6 @@ def _show(value: object, shown: RenderableType, as_json: bool) -> None:
     if as_json:
         print(json.dumps(to_json(value), indent=2, ensure_ascii=False))
     else:
-        console = Console(soft_wrap=not sys.stdout.isatty())
+        # A pipe has no width: tables must not be cut for the 80 columns that Rich assumes there.
+        console = Console() if sys.stdout.isatty() else Console(width=MOST_COLUMNS, soft_wrap=True)
         console.print(shown, highlight=False)

@@ -126,7 +126,11 @@ class Engine:
         usage = Usage(input_tokens=embedded.tokens)
         await record(Call(Stage.EMBED, self._embedder.name, usage, time.perf_counter() - began))
         return await asyncio.to_thread(
-            Index.in_memory, document.source, self._embedder.name, [(document, chunks, embedded.vectors)]
+            Index.in_memory,
+            document.source,
+            self._embedder.name,
+            [(document, chunks, embedded.vectors)],
+            self._chunk_tokens,
         )
 
 

@@ -115,8 +115,10 @@ class CorruptLedger(SelfrouteError):
 
 
 class HomeNotWritable(SelfrouteError):
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"cannot write to {path} ({reason}): make it writable or set SELFROUTE_HOME to another folder")
+    """`setting` names what moves it elsewhere."""
+
+    def __init__(self, path: Path, reason: str, setting: str = "SELFROUTE_HOME to another folder") -> None:
+        super().__init__(f"cannot write to {path} ({reason}): make it writable or set {setting}")
 
 
 class MissingExtra(SelfrouteError):

@@ -51,6 +51,7 @@ class Indexer:
     def __init__(self, home: Path, embedder: Embedder, chunk_tokens: int) -> None:
         self._home = home
         self._embedder = embedder
+        self._chunk_tokens = chunk_tokens
         self._chunker = Chunker(embedder.count_tokens, chunk_tokens)
 
     def index(
@@ -88,7 +89,7 @@ class Indexer:
                 reason = loaded.reason or _collision(loaded, seen, have)
                 if document is None or reason is not None:
                     summary.failed.append(Failure(loaded.source, reason or "holds no document"))
-                elif document.id in seen or _unchanged(document, have, writer):
+                elif document.id in seen or self._unchanged(document, have, writer):
                     summary.unchanged += 1
                 else:
                     yield document
@@ -97,11 +98,21 @@ class Indexer:
                     else:
                         summary.added += 1
                 if document is not None and reason is None:
-                    seen.setdefault(document.id, Entry(document.id, document.source, document.content_hash, 0))
+                    seen.setdefault(
+                        document.id, Entry(document.id, document.source, document.content_hash, self._chunk_tokens, 0)
+                    )
                 inside += loaded.size
                 progress(done + inside, total)
             done += sizes[file]
             progress(done, total)
+
+    def _unchanged(self, document: Document, have: dict[str, Entry], writer: Writer) -> bool:
+        entry = have.get(document.id)
+        if entry is None or (entry.hash, entry.chunk_limit) != (document.content_hash, self._chunk_tokens):
+            return False
+        if entry.source != document.source:
+            writer.moved(document.id, document.source)
+        return True
 
     def _commit(self, batch: Sequence[tuple[Document, list[Chunk]]], writer: Writer, summary: Summary) -> None:
         embedded = self._embedder.embed([chunk.text for _, chunks in batch for chunk in chunks])
@@ -109,7 +120,7 @@ class Indexer:
         for document, chunks in batch:
             items.append((document, chunks, embedded.vectors[at : at + len(chunks)]))
             at += len(chunks)
-        writer.put(items)
+        writer.put(items, self._chunk_tokens)
         summary.chunks += at
         summary.tokens += embedded.tokens
 
@@ -126,15 +137,6 @@ def _batches(documents: Iterator[Document], chunker: Chunker) -> Iterator[list[t
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _unchanged(document: Document, have: dict[str, Entry], writer: Writer) -> bool:
-    entry = have.get(document.id)
-    if entry is None or entry.hash != document.content_hash:
-        return False
-    if entry.source != document.source:
-        writer.moved(document.id, document.source)
-    return True
 
 
 def _collision(loaded: Loaded, seen: dict[str, Entry], have: dict[str, Entry]) -> str | None:

@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
 
     home: Path
+    ledger: Path | None
     embedder: EmbedderSettings
     chunking: ChunkingSettings
     retrieval: RetrievalSettings

@@ -102,9 +102,10 @@ def _line(name: str, value: str, style: str = "") -> Text:
 
 
 def _table(first: str, *rest: str) -> Table:
-    table = Table(first, box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(first, overflow="fold")
     for name in rest:
-        table.add_column(name, justify="left" if name in ("model", "state") else "right")
+        table.add_column(name, justify="left" if name in ("model", "state") else "right", overflow="fold")
     return table
 
 

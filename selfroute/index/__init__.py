@@ -77,10 +77,10 @@ class Index:
         self._entries = {entry.id: entry for entry in store.entries(generation)}
 
     @classmethod
-    def in_memory(cls, name: str, embedder: str, items: Sequence[Item]) -> Index:
+    def in_memory(cls, name: str, embedder: str, items: Sequence[Item], chunk_limit: int) -> Index:
         """An index that lives as long as this object: for one document that is not worth keeping."""
         store = Store.create(None, embedder, items[0][2].shape[1])
-        store.put(1, items)
+        store.put(1, items, chunk_limit)
         return cls(name, 1, store, Segments.of(*store.vectors(1)))
 
     @property
@@ -160,8 +160,8 @@ class Writer:
         """All committed documents by id, those of an interrupted run included."""
         return {entry.id: entry for entry in self._store.entries(LATEST)}
 
-    def put(self, items: Iterable[Item]) -> None:
-        self._store.put(self._generation, items)
+    def put(self, items: Iterable[Item], chunk_limit: int) -> None:
+        self._store.put(self._generation, items, chunk_limit)
 
     def moved(self, id: str, source: str) -> None:  # noqa: A002
         self._store.moved(id, source)

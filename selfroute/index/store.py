@@ -7,6 +7,7 @@ again. Chunk rows are never reused: FAISS segments know vectors by them. Knows n
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,7 @@ SCHEMA = """
 CREATE TABLE about (store TEXT NOT NULL, embedder TEXT NOT NULL, dimension INTEGER NOT NULL);
 CREATE TABLE documents (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL, hash TEXT NOT NULL, text TEXT NOT NULL,
-    tokens INTEGER NOT NULL, added INTEGER NOT NULL, deleted INTEGER
+    chunk_limit INTEGER NOT NULL, tokens INTEGER NOT NULL, added INTEGER NOT NULL, deleted INTEGER
 );
 CREATE INDEX documents_by_id ON documents (id);
 CREATE TABLE chunks (
@@ -45,11 +46,13 @@ LIVE = "d.added <= :g AND (d.deleted IS NULL OR d.deleted > :g)"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of a document without its text; `tokens` is the sum over its chunks."""
+    """What is known of a document without its text: `chunk_limit` is the most tokens that a chunk of it may
+    have, `tokens` the sum over its chunks."""
 
     id: str
     source: str
     hash: str
+    chunk_limit: int
     tokens: int
 
 
@@ -90,7 +93,9 @@ class Store:
         if not path.exists():
             raise CorruptIndex(folder, f"{NAME} is missing", remedy)
         try:
-            connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+            connection = sqlite3.connect(
+                _address(path), uri=True, check_same_thread=False, isolation_level=None, timeout=30
+            )
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             if application != APPLICATION:
                 raise ForeignIndex(folder, f"its {NAME} was not written by selfroute; use another corpus name")
@@ -116,7 +121,9 @@ class Store:
 
     def entries(self, generation: int) -> list[Entry]:
         """The live documents by id."""
-        rows = self._all(f"SELECT id, source, hash, tokens FROM documents d WHERE {LIVE} ORDER BY id", g=generation)
+        rows = self._all(
+            f"SELECT id, source, hash, chunk_limit, tokens FROM documents d WHERE {LIVE} ORDER BY id", g=generation
+        )
         return [Entry(*row) for row in rows]
 
     def counts(self, generation: int) -> tuple[int, int, int]:
@@ -182,15 +189,21 @@ class Store:
         )
         return [row for (row,) in found]
 
-    def put(self, generation: int, items: Iterable[tuple[Document, Sequence[Chunk], Vectors]]) -> None:
+    def put(
+        self, generation: int, items: Iterable[tuple[Document, Sequence[Chunk], Vectors]], chunk_limit: int
+    ) -> None:
         """In one transaction, adds documents with chunks and vectors, and deletes what they replace."""
         with self._transaction() as connection:
             for document, chunks, vectors in items:
                 self._bury(connection, generation, document.id)
                 tokens = sum(chunk.tokens for chunk in chunks)
                 row = connection.execute(
-                    "INSERT INTO documents (id, source, hash, text, tokens, added) VALUES (?, ?, ?, ?, ?, ?)",
-                    (document.id, document.source, document.content_hash, document.text, tokens, generation),
+                    "INSERT INTO documents (id, source, hash, text, chunk_limit, tokens, added) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(document.id, document.source, document.content_hash, document.text),
+                        *(chunk_limit, tokens, generation),
+                    ),
                 ).lastrowid
                 connection.executemany(
                     'INSERT INTO chunks (document, start, "end", tokens, vector) VALUES (?, ?, ?, ?, ?)',
@@ -245,3 +258,11 @@ class Store:
                     f"{NAME} cannot be read ({error})",
                     f"remove {self._folder} and run `selfroute index` on its files again",
                 ) from error
+
+
+def _address(path: Path) -> str:
+    """The file as an SQLite URI. Beside a database in WAL mode SQLite must write, even to read; on a read-only
+    disk it can only be opened as unchanging, which leaves a WAL unread: so only if there is none."""
+    wal = path.with_name(path.name + "-wal")
+    unchanging = not os.access(path.parent, os.W_OK, effective_ids=True) and not (wal.exists() and wal.stat().st_size)
+    return path.resolve().as_uri() + ("?immutable=1" if unchanging else "?mode=rw")

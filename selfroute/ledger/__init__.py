@@ -23,6 +23,7 @@ from selfroute.ledger.schema import MIGRATIONS, calls, questions
 from selfroute.types import Answer, Call, Question, Stage, Usage, sum_cost
 
 NAME = "ledger.sqlite"
+ELSEWHERE = "SELFROUTE_LEDGER to a file elsewhere"
 
 
 class By(StrEnum):
@@ -58,7 +59,7 @@ class Ledger:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise HomeNotWritable(path.parent, (error.strerror or str(error)).lower()) from error
+            raise HomeNotWritable(path.parent, (error.strerror or str(error)).lower(), ELSEWHERE) from error
         self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
         event.listen(self._engine, "connect", _durable)
         self._migrate()
@@ -169,7 +170,7 @@ class Ledger:
         try:
             yield
         except OperationalError as error:
-            raise HomeNotWritable(self._path, str(error.orig)) from error
+            raise HomeNotWritable(self._path, str(error.orig), ELSEWHERE) from error
         except DatabaseError as error:
             raise CorruptLedger(self._path, str(error.orig)) from error
 
