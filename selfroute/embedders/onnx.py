@@ -7,6 +7,7 @@ word pieces is not embedded; the chunker keeps chunks below that.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -17,8 +18,8 @@ from selfroute.embedders import Embedded
 class OnnxEmbedder:
     """`name` and limits come from `weights/embedder.json`."""
 
-    def __init__(self) -> None:
-        self._model = weights.load("embedder")
+    def __init__(self, folder: Path = weights.FOLDER) -> None:
+        self._model = weights.load("embedder", folder)
         about = self._model.about
         self.name: str = about["name"]
         self.dimension: int = about["dimension"]

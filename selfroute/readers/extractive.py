@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,8 @@ class _Span:
 class ExtractiveReader:
     """`window` is a limit of patience: this reader can slide over any length, at a cost in time."""
 
-    def __init__(self, window: int = 100_000) -> None:
-        self._model = weights.load("reader")
+    def __init__(self, window: int = 100_000, folder: Path = weights.FOLDER) -> None:
+        self._model = weights.load("reader", folder)
         self.model: str = self._model.about["name"]
         self.window = window
         self._thresholds = {

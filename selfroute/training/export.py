@@ -41,8 +41,8 @@ class Spans(nn.Module):
         return output.start_logits, output.end_logits
 
 
-def export(module: nn.Module, outputs: list[str], name: str, about: Mapping[str, object], out: Path) -> None:
-    """Writes `NAME.onnx` (int8, dynamic, per channel) and `NAME.json` to `out`.
+def export(module: nn.Module, outputs: list[str], name: str, out: Path) -> None:
+    """Writes `NAME.onnx` (int8, dynamic, per channel) to `out`.
 
     Per channel because per-tensor int8 moved the embedder's vectors too far (mean cosine 0.937 against 0.994).
     """
@@ -64,4 +64,8 @@ def export(module: nn.Module, outputs: list[str], name: str, about: Mapping[str,
             dynamo=False,
         )
         quantize_dynamic(str(full), str(out / f"{name}.onnx"), per_channel=True, weight_type=QuantType.QInt8)
+
+
+def describe(name: str, about: Mapping[str, object], out: Path) -> None:
+    """Writes `NAME.json`: what `selfroute.weights` must know of a model beside its graph."""
     (out / f"{name}.json").write_text(json.dumps(dict(about), indent=2) + "\n")
