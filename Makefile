@@ -1,0 +1,52 @@
+# The two commands of the README are `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DATA ?= ../shared/data
+WEIGHTS ?= selfroute/weights
+
+.PHONY: demo test checks wheel bench weights clean
+
+## demo: index the sample and ask three questions that end in three ways
+demo: $(VENV)/base.stamp
+	@BIN=$(BIN) sh eval/samples/demo.sh
+
+## test: the tests, with every extra installed
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest
+
+## checks: style, types, and who may import whom
+checks: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## wheel: build the wheel and pass the tests with it, outside the checkout and without the extras
+wheel: $(VENV)/dev.stamp
+	BIN=$(BIN) sh tests/wheel.sh
+
+## bench: the figures of docs/accuracy.md (about half an hour)
+bench: $(VENV)/dev.stamp
+	$(BIN)/python eval/bench/cold_start.py eval/samples/harbour.md
+	$(BIN)/python eval/bench/embedder.py $(DATA)/dev/squad_long.jsonl.xz
+	$(BIN)/python eval/bench/accuracy.py $(foreach set,squad_long covidqa timeqa,$(DATA)/dev/$(set).jsonl.xz)
+
+## weights: make the bundled models again (about an hour)
+weights: $(VENV)/dev.stamp
+	$(BIN)/python -m selfroute.training --data $(DATA)/train --work build/reader --out $(WEIGHTS)
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(VENV)/base.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+# torch first: a bare `torch` that another package asks for brings gigabytes of CUDA
+$(VENV)/dev.stamp: $(VENV)/base.stamp constraints.txt
+	$(PIP) install --constraint constraints.txt torch
+	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,58 @@
+"""Token F1 by hand-computed cases, invariants and, where they are at hand, LongBench's own scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfroute.evaluation.metrics.qa import best_f1, normalized, token_f1
+
+GOLDEN = Path(__file__).parents[2] / "shared" / "data" / "longbench" / "golden_scores.jsonl"
+QA_F1 = {"narrativeqa", "qasper", "multifieldqa_en", "hotpotqa", "2wikimqa", "musique"}
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reference", "score"),
+    [
+        ("the Port-Master", "portmaster", 1.0),
+        ("Ann Reid", "Ann", 2 / 3),
+        ("two two", "two", 2 / 3),
+        ("no", "yes", 0.0),
+        ("", "yes", 0.0),
+        ("the", "a", 0.0),
+        ("14 May 1987", "on 14 May 1987", 6 / 7),
+    ],
+)
+def test_f1_is_the_harmonic_mean_over_normalised_tokens(prediction: str, reference: str, score: float) -> None:
+    assert token_f1(prediction, reference) == pytest.approx(score)
+
+
+def test_the_best_reference_counts() -> None:
+    assert best_f1("Ann", ["Bob", "Ann Reid", "ann."]) == 1.0
+
+
+def test_a_decline_is_scored_as_unanswerable() -> None:
+    assert best_f1(None, ["unanswerable"]) == 1.0
+    assert best_f1(None, ["Ann"]) == 0.0
+    assert best_f1("Ann", ["unanswerable"]) == 0.0
+
+
+@given(st.text(), st.text())
+def test_f1_is_symmetric_bounded_and_one_for_itself(one: str, other: str) -> None:
+    assert 0.0 <= token_f1(one, other) <= 1.0
+    assert token_f1(one, other) == pytest.approx(token_f1(other, one))
+    assert token_f1(one, one) == (1.0 if normalized(one) else 0.0)
+
+
+def test_f1_equals_longbenchs_own_scorer() -> None:
+    if not GOLDEN.exists():
+        pytest.skip("LongBench's golden scores are not at hand")
+    vectors = [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
+    checked = [v for v in vectors if v["dataset"] in QA_F1]
+    assert len(checked) >= 50
+    for vector in checked:
+        assert best_f1(vector["prediction"], vector["answers"]) == pytest.approx(vector["score"], abs=1e-9), vector
