@@ -44,6 +44,21 @@ Config = Annotated[Path | None, typer.Option("--config", help="A YAML file laid 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("selfroute"))
+        raise typer.Exit
+
+
+@app.callback()
+def selfroute(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def index(
     paths: Annotated[list[Path], typer.Argument(help="Files (txt, md, jsonl) or folders of them.")],

@@ -81,7 +81,8 @@ def balance(read: Sequence[Read], threshold: float) -> float:
             group = [r for r in read if r.present is present and r.source == source]
             gained = [(r.f1 if r.score >= threshold else 0.0) if present else float(r.score < threshold) for r in group]
             sources.append(sum(gained) / len(group))
-        parts.append(sum(sources) / len(sources))
+        if sources:
+            parts.append(sum(sources) / len(sources))
     return sum(parts) / len(parts)
 
 
