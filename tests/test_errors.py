@@ -1,0 +1,101 @@
+"""Errors form the tree that is drawn, and each message is one line that says what to do."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from selfroute import errors
+from selfroute.errors import (
+    BadInput,
+    CorruptIndex,
+    CorruptLedger,
+    EmptyQuestion,
+    ForeignIndex,
+    HomeNotWritable,
+    IndexBusy,
+    InvalidName,
+    MissingExtra,
+    NoQuery,
+    SelfrouteError,
+    UnknownCorpus,
+    UnknownDocument,
+    UnknownPolicy,
+    UnreadableFile,
+    UnusableIndex,
+)
+
+HERE = Path("indexes/harbour")
+
+MESSAGES = {
+    EmptyQuestion(): "write what you want to know",
+    UnknownCorpus("harbor", ["harbour", "forest"]): "have: forest, harbour",
+    UnknownCorpus("harbor", []): "run `selfroute index PATH --corpus harbor` first",
+    UnknownDocument(["a"], "harbour", ["b", "c"]): "'a' in corpus 'harbour'; have: b, c",
+    UnknownPolicy("best", ["self_route", "always_rag"]): "have: self_route, always_rag",
+    InvalidName("../x"): "use up to 64 letters, digits",
+    UnreadableFile("a.pdf", "files .pdf are not supported; use .txt"): "a.pdf: files .pdf are not supported",
+    NoQuery(): "use the policy always_long",
+    CorruptIndex(HERE, "a segment is missing"): "run `selfroute index` on its files again",
+    CorruptIndex(HERE, "the store is torn", "remove it"): "the store is torn; remove it",
+    ForeignIndex(HERE, "use another corpus name"): "use another corpus name",
+    IndexBusy(HERE): "wait for it to end, then run this again",
+    CorruptLedger(HERE, "not a database"): "move it away and a new one is begun",
+    HomeNotWritable(HERE, "permission denied"): "set SELFROUTE_HOME to another folder",
+    HomeNotWritable(HERE, "permission denied", "SELFROUTE_LEDGER to a file"): "set SELFROUTE_LEDGER to a file",
+    MissingExtra("sentence-transformers", "sentence-transformers"): "pip install 'selfroute[sentence-transformers]'",
+}
+
+
+def test_the_tree_is_as_drawn() -> None:
+    real = {name: cls.__mro__[1].__name__ for name, cls in _classes().items() if cls is not SelfrouteError}
+    assert _drawn(errors.__doc__ or "") == real
+
+
+@pytest.mark.parametrize(("error", "remedy"), MESSAGES.items(), ids=lambda value: type(value).__name__)
+def test_a_message_is_one_line_that_says_what_to_do(error: SelfrouteError, remedy: str) -> None:
+    assert remedy in str(error)
+    assert len(str(error).splitlines()) == 1
+
+
+def test_every_error_that_writes_its_own_message_is_tried_above() -> None:
+    own = {cls for cls in _classes().values() if "__init__" in vars(cls)}
+    assert own == {type(error) for error in MESSAGES}
+
+
+def test_a_long_list_of_documents_is_cut_and_counted() -> None:
+    message = str(UnknownDocument(["x"], "harbour", [f"doc{n:02}" for n in range(20)]))
+    assert message.endswith("doc06, doc07 and 12 more")
+
+
+def test_a_caller_can_tell_bad_input_from_a_bad_index() -> None:
+    assert isinstance(EmptyQuestion(), BadInput)
+    assert not isinstance(CorruptIndex(HERE, "torn"), BadInput)
+    assert isinstance(ForeignIndex(HERE, "x"), UnusableIndex)
+
+
+def _classes() -> dict[str, type[SelfrouteError]]:
+    return {
+        name: value
+        for name, value in vars(errors).items()
+        if inspect.isclass(value) and issubclass(value, SelfrouteError)
+    }
+
+
+def _drawn(text: str) -> dict[str, str]:
+    """Child -> parent, read from the drawing: a name's depth is its column."""
+    parents: dict[str, str] = {}
+    above: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        found = re.match(r"([│├└─ ]*)([A-Z]\w+)", line)
+        if not found or found.group(2) not in _classes():
+            continue
+        depth, name = len(found.group(1)), found.group(2)
+        above = [(column, other) for column, other in above if column < depth]
+        if above:
+            parents[name] = above[-1][1]
+        above.append((depth, name))
+    return parents
