@@ -57,7 +57,7 @@ def fit(training: list[Article], work: Path) -> None:
 
 def write(work: Path, out: Path) -> None:
     """Exports both models and their tokenizer to `out`."""
-    export.export(export.Embedding(base_model()), ["vector"], "embedder", out)
+    export.export(export.Embedding(base_model()), ["vector"], "embedder", out, ("MatMul",), export.SPARED)
     export.describe("embedder", EMBEDDER, out)
     export.export(export.Spans(work), ["start", "end"], "reader", out)
     export.describe("reader", READER, out)
