@@ -1,6 +1,8 @@
 """selfroute answers questions about long documents by reading as little as it needs.
 
     import asyncio
+    from pathlib import Path
+
     from selfroute import build_engine, build_indexer, load_settings
 
     settings = load_settings()
@@ -8,7 +10,9 @@
     answer = asyncio.run(build_engine(settings).ask("Who approves night work?", corpus="harbour"))
     print(answer.answer, answer.route, answer.saved_tokens)
 
-Importing does nothing: each name below is loaded when it is first used.
+Importing does nothing: each name below is loaded when it is first used. What is not named here (the constructors
+of `Engine`, `Indexer` and `Ledger`, the parts of `Settings`) may change; the `build_` functions make these from
+settings.
 """
 
 from __future__ import annotations
@@ -21,10 +25,9 @@ if TYPE_CHECKING:
     from selfroute.build import indexer as build_indexer
     from selfroute.engine import Engine
     from selfroute.errors import SelfrouteError
-    from selfroute.indexer import Indexer, Summary
+    from selfroute.indexer import Failure, Indexer, Summary
     from selfroute.ingest.loaders import load_one as load_document
     from selfroute.ledger import By, Ledger, UsageRow
-    from selfroute.policies import POLICIES, Policy, Steps
     from selfroute.settings import Settings
     from selfroute.settings import load as load_settings
     from selfroute.types import (
@@ -32,11 +35,12 @@ if TYPE_CHECKING:
         Call,
         Citation,
         Document,
-        Draft,
         Outcome,
         Question,
         Route,
+        Shape,
         Stage,
+        Task,
         Totals,
         Usage,
     )
@@ -47,20 +51,19 @@ _WHERE = {
     "Call": "types",
     "Citation": "types",
     "Document": "types",
-    "Draft": "types",
     "Engine": "engine",
+    "Failure": "indexer",
     "Indexer": "indexer",
     "Ledger": "ledger",
     "Outcome": "types",
-    "POLICIES": "policies",
-    "Policy": "policies",
     "Question": "types",
     "Route": "types",
     "SelfrouteError": "errors",
     "Settings": "settings",
+    "Shape": "types",
     "Stage": "types",
-    "Steps": "policies",
     "Summary": "indexer",
+    "Task": "types",
     "Totals": "types",
     "Usage": "types",
     "UsageRow": "ledger",
@@ -70,26 +73,25 @@ _WHERE = {
     "load_settings": "settings:load",
 }
 
-__all__ = [  # noqa: RUF022 (in the order of the imports above)
+__all__ = [
     "Answer",
     "By",
     "Call",
     "Citation",
     "Document",
-    "Draft",
     "Engine",
+    "Failure",
     "Indexer",
     "Ledger",
     "Outcome",
-    "POLICIES",
-    "Policy",
     "Question",
     "Route",
     "SelfrouteError",
     "Settings",
+    "Shape",
     "Stage",
-    "Steps",
     "Summary",
+    "Task",
     "Totals",
     "Usage",
     "UsageRow",

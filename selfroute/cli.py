@@ -6,12 +6,13 @@ import asyncio
 import json
 import sys
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfroute.errors import BadInput, SelfrouteError
+from selfroute.errors import BadInput, SelfrouteError, UnreadableFile, UnusableIndex
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-MOST_COLUMNS = 240
+MOST_COLUMNS = 10_000
 
 
 class By(StrEnum):
@@ -72,7 +73,8 @@ def index(
     summary = _indexed(build.indexer(_settings(config)), paths, corpus)
     _show(summary, terminal.summary(summary, corpus), as_json)
     if summary.failed:
-        raise typer.Exit(1)
+        first, more = summary.failed[0], len(summary.failed) - 1
+        raise UnreadableFile(first.source, first.reason + (f" (and {more} more that failed)" if more else ""))
 
 
 @app.command()
@@ -117,16 +119,21 @@ def corpora(config: Config = None, as_json: Json = False) -> None:
 
     found = build.corpora(_settings(config))
     _show(found, terminal.corpora(found), as_json)
-    if any(c.problem for c in found):
-        raise typer.Exit(1)
+    problems = [c.problem for c in found if c.problem]
+    if problems:
+        raise UnusableIndex(problems[0] + (f" (and {len(problems) - 1} more like it)" if problems[1:] else ""))
 
 
 def main() -> None:
     """Runs the command line; an error of ours is one line on standard error and exit code 1."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 is no reason to fail
     try:
         app()
     except SelfrouteError as error:
-        print(f"selfroute: {error}", file=sys.stderr)
+        from selfroute.terminal import harmless
+
+        print(f"selfroute: {harmless(' '.join(str(error).splitlines()))}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -137,6 +144,9 @@ def _settings(config: Path | None) -> Settings:
 
 
 def _indexed(indexer: Indexer, paths: list[Path], corpus: str) -> Summary:
+    if not sys.stderr.isatty():  # there, errors alone are written
+        return indexer.index(paths, corpus)
+
     from rich.console import Console
     from rich.progress import Progress
 
@@ -151,8 +161,8 @@ def _show(value: object, shown: RenderableType, as_json: bool) -> None:
     from selfroute.wire import to_json
 
     if as_json:
-        print(json.dumps(to_json(value), indent=2, ensure_ascii=False))
+        print(json.dumps(to_json(value), indent=2))  # in ASCII: no locale or control character can spoil it
     else:
-        # A pipe has no width: tables must not be cut for the 80 columns that Rich assumes there.
+        # A pipe has no width: a row is one line there, and not folded to the 80 columns that Rich assumes.
         console = Console() if sys.stdout.isatty() else Console(width=MOST_COLUMNS, soft_wrap=True)
         console.print(shown, highlight=False)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 from selfroute.embedders import Embedder
-from selfroute.errors import BadInput, EmptyQuestion, UnknownPolicy
+from selfroute.errors import BadInput, EmptyQuestion, SelfrouteError, UnknownDocument, UnknownPolicy
 from selfroute.index import Index, open_index
 from selfroute.ingest.chunker import Chunker
 from selfroute.ledger import Ledger
@@ -71,12 +71,15 @@ class Engine:
     ) -> Answer:
         """Answers from a corpus by name, or from one `Document` that is not indexed.
 
+        `policy` is `self_route`, `always_rag` or `always_long`; `k` chunks are retrieved (else as in the settings).
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `UnknownDocument`, `UnusableIndex` and what the
         reader raises. A failed question stays in the ledger with its calls.
         """
         question = Question(question) if isinstance(question, str) else question
         if question.text is not None and not question.text.strip():
             raise EmptyQuestion
+        if question.text is not None and any("\ud800" <= c <= "\udfff" for c in question.text):
+            raise BadInput("the question holds bytes that are no text: write it in UTF-8")
         if policy not in self._policies:
             raise UnknownPolicy(policy, self._policies)
         if k is not None and k < 1:
@@ -86,6 +89,9 @@ class Engine:
             with closing(await asyncio.to_thread(self._open, corpus)) as index:
                 index.scope(question.scope)
                 return await self._ask(question, policy, name, index, k)
+        unknown = [id_ for id_ in question.scope if id_ != corpus.id]
+        if unknown:
+            raise UnknownDocument(unknown, name, [corpus.id])
         return await self._ask(question, policy, name, corpus, k)
 
     async def _ask(self, question: Question, policy: str, name: str, source: Index | Document, k: int | None) -> Answer:
@@ -110,8 +116,10 @@ class Engine:
             await asyncio.to_thread(self.ledger.finish, answer)
             return answer
         except BaseException as error:
-            # Cancellation too: what was spent must not look like a question still under way.
-            self.ledger.fail(id_, f"{type(error).__name__}: {error}")
+            # Cancellation too: what was spent must not look like a question still under way. A ledger that fails
+            # as well must not hide the cause.
+            with suppress(SelfrouteError):
+                self.ledger.fail(id_, f"{type(error).__name__}: {error}")
             raise
 
     def _open(self, corpus: str) -> Index:

@@ -6,14 +6,14 @@ The only module that reads the environment. Settings stop at `build.py`: objects
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from selfroute.errors import InvalidSettings
 
@@ -55,7 +55,9 @@ class PriceSettings(_Part):
 class Settings(BaseSettings):
     """All that can be set. `configs/default.yaml` describes each."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True
+    )
 
     home: Path
     ledger: Path | None
@@ -81,10 +83,12 @@ class Settings(BaseSettings):
 def load(config: Path | None = None, home: Path | None = None) -> Settings:
     """Reads the settings. `config` (else SELFROUTE_CONFIG) is laid over the defaults, `home` over all.
 
+    A variable that is set to nothing counts as not set.
+
     Raises `InvalidSettings` for a file that cannot be read, an unknown key or a value out of range.
     """
     for name in os.environ:
-        if name.startswith(PREFIX) and name != CONFIG and _field(name) not in Settings.model_fields:
+        if name.startswith(PREFIX) and name != CONFIG and not _names_setting(name):
             known = ", ".join(f"{PREFIX}{field.upper()}" for field in Settings.model_fields)
             raise InvalidSettings(f"the environment sets {name}, which is no setting; have: {CONFIG}, {known}")
     config = config or (Path(os.environ[CONFIG]) if os.environ.get(CONFIG) else None)
@@ -95,9 +99,11 @@ def load(config: Path | None = None, home: Path | None = None) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        where = config or "the environment"
-        raise InvalidSettings(f"setting {place!r} (in {where}): {first['msg'].lower()}") from error
+        path = [str(part) for part in first["loc"]]
+        where = _set_by(path) or config or default_config()
+        raise InvalidSettings(f"setting {'.'.join(path)!r} (in {where}): {first['msg'].lower()}") from error
+    except SettingsError as error:
+        raise InvalidSettings(f"the environment: {error}; write SELFROUTE_RETRIEVAL__K=5 or JSON") from error
     return settings.model_copy(update={"home": home}) if home is not None else settings
 
 
@@ -108,8 +114,19 @@ def default_config() -> Path:
     return inside if inside.exists() else package.parent / "configs" / "default.yaml"
 
 
-def _field(name: str) -> str:
-    return name.removeprefix(PREFIX).split("__")[0].lower()
+def _names_setting(variable: str) -> bool:
+    """Whether there is such a setting, or such a group if the name goes on below it."""
+    name, *below = variable.removeprefix(PREFIX).lower().split("__")
+    return name in Settings.model_fields and (not below or name not in ("home", "ledger"))
+
+
+def _set_by(path: Sequence[str]) -> str | None:
+    """The environment variable that sets this setting, a part of it or the group around it."""
+    place = PREFIX + "".join(f"{name.upper()}__" for name in path)
+    for name, value in sorted(os.environ.items()):
+        if name.startswith(PREFIX) and value and (place.startswith(f"{name}__") or f"{name}__".startswith(place)):
+            return name
+    return None
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -123,6 +140,10 @@ def _yaml(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise InvalidSettings(f"{path} must hold settings by name, as configs/default.yaml does")
+    unknown = [name for name in values if name not in Settings.model_fields]
+    if unknown:
+        known = ", ".join(Settings.model_fields)
+        raise InvalidSettings(f"{path} sets {unknown[0]!r}, which is no setting; have: {known}")
     return values
 
 

@@ -98,7 +98,7 @@ class QuestionSteps:
         if documents:
             self._whole.update(documents)
         else:
-            self._note_part(reading)
+            self._note_part(self._first(question, hits), reading)
         return await self._drafted(self._document_reader, reading)
 
     def coverage(self, question: Question) -> float:
@@ -129,8 +129,10 @@ class QuestionSteps:
     def _of_documents(self, question: Question, hits: Hits, documents: Sequence[str]) -> Reading:
         if documents:
             return self._whole_documents(question, documents)
-        first = hits[0].chunk.document if hits else self._index.scope(question.scope)[0]
-        return self._best_part(question, first, hits)
+        return self._best_part(question, self._first(question, hits), hits)
+
+    def _first(self, question: Question, hits: Hits) -> str:
+        return hits[0].chunk.document if hits else self._index.scope(question.scope)[0]
 
     def _whole_documents(self, question: Question, documents: Sequence[str]) -> Reading:
         passages = tuple(Passage(id_, 0, self._index.document(id_).text) for id_ in documents)
@@ -153,10 +155,7 @@ class QuestionSteps:
         for chunk in chunks:
             self._read.setdefault(chunk.document, {})[chunk.start] = chunk.tokens
 
-    def _note_part(self, reading: Reading) -> None:
-        document = next((passage.document for passage in reading.passages), None)
-        if document is None:
-            return
+    def _note_part(self, document: str, reading: Reading) -> None:
         starts = {passage.start for passage in reading.passages}
         chunks = self._index.chunks(document)
         self._note([chunk for chunk in chunks if chunk.start in starts])

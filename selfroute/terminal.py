@@ -1,20 +1,29 @@
-"""What a person sees: answers, summaries and sums as text and tables. Returns Rich renderables; prints nothing."""
+"""What a person sees: answers, summaries and sums as text and tables. Returns Rich renderables; prints nothing.
+
+Documents, questions and names are other people's text: neither Rich's markup nor a terminal's control
+characters in them have an effect.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from selfroute.index import Listed
-from selfroute.indexer import Summary
-from selfroute.ledger import UsageRow
-from selfroute.types import Answer, Citation
+if TYPE_CHECKING:
+    from selfroute.index import Listed
+    from selfroute.indexer import Summary
+    from selfroute.ledger import UsageRow
+    from selfroute.types import Answer, Citation
 
 MOST_FAILURES = 20
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""All control characters but tab and line feed, and those that turn the direction of writing."""
 
 
 def answer(given: Answer) -> RenderableType:
@@ -31,9 +40,14 @@ def answer(given: Answer) -> RenderableType:
     return Group(*parts)
 
 
+def harmless(text: str) -> str:
+    """`text` with control characters written out, so that a document cannot drive the terminal."""
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def summary(made: Summary, corpus: str) -> RenderableType:
     parts: list[RenderableType] = [
-        Text(
+        _text(
             f"{corpus}: {made.added} added, {made.updated} updated, {made.unchanged} unchanged, "
             f"{len(made.failed)} failed"
         ),
@@ -42,7 +56,7 @@ def summary(made: Summary, corpus: str) -> RenderableType:
             f"the corpus holds {made.total_documents:,} documents, {made.total_chunks:,} chunks"
         ),
     ]
-    parts += [Text(f"failed: {failure.source}: {failure.reason}", "red") for failure in made.failed[:MOST_FAILURES]]
+    parts += [_text(f"failed: {failure.source}: {failure.reason}", "red") for failure in made.failed[:MOST_FAILURES]]
     if len(made.failed) > MOST_FAILURES:
         parts.append(Text(f"and {len(made.failed) - MOST_FAILURES} more; --json lists all", "red"))
     return Group(*parts)
@@ -52,7 +66,7 @@ def usage(rows: Sequence[UsageRow], by: str) -> RenderableType:
     table = _table(by, "questions", "calls", "input", "cached", "output", "embedding", "cost $", "if all read", "saved")
     for row in rows:
         table.add_row(
-            row.key,
+            _text(row.key),
             *_numbers(row.questions, row.calls, row.usage.input_tokens, row.usage.cached_input_tokens),
             *_numbers(row.usage.output_tokens, row.embedding_tokens),
             _cost(row.cost),
@@ -64,7 +78,8 @@ def usage(rows: Sequence[UsageRow], by: str) -> RenderableType:
 def corpora(rows: Sequence[Listed]) -> RenderableType:
     table = _table("corpus", "documents", "chunks", "tokens", "state")
     for row in rows:
-        table.add_row(row.name, *_numbers(row.documents, row.chunks, row.tokens), row.problem or "ready")
+        numbers = _numbers(row.documents, row.chunks, row.tokens)
+        table.add_row(_text(row.name), *numbers, _text(row.problem or "ready"))
     return table
 
 
@@ -73,7 +88,7 @@ def _calls(given: Answer) -> Table:
     for call in given.calls:
         table.add_row(
             call.stage.value + (" (failed)" if call.error else ""),
-            call.model,
+            _text(call.model),
             *_numbers(call.usage.input_tokens, call.usage.cached_input_tokens, call.usage.output_tokens),
             _cost(call.cost),
             f"{call.seconds:.2f}",
@@ -98,7 +113,11 @@ def _cited(citation: Citation) -> str:
 
 
 def _line(name: str, value: str, style: str = "") -> Text:
-    return Text.assemble((f"{name:<9}", "dim"), (value, style))
+    return Text.assemble((f"{name:<9}", "dim"), (harmless(value), style))
+
+
+def _text(value: str, style: str = "") -> Text:
+    return Text(harmless(value), style)
 
 
 def _table(first: str, *rest: str) -> Table:

@@ -29,12 +29,12 @@ class SentenceEmbedder:
             self._model: Any = SentenceTransformer(model)
         except (OSError, ValueError) as error:
             raise InvalidSettings(
-                f"sentence-transformers cannot load {model!r} ({str(error).splitlines()[0]}): "
+                f"sentence-transformers cannot load {model!r} ({(str(error).splitlines() or ['no reason given'])[0]}): "
                 "name a model it knows or the path of one"
             ) from error
-        dimension = self._model.get_embedding_dimension()
         self.name = f"sentence-transformers:{model}"
-        self.dimension = int(dimension)
+        # By trying: the library has renamed the method that tells it.
+        self.dimension = int(self._model.encode([""], show_progress_bar=False).shape[1])
         self.max_tokens = int(self._model.max_seq_length) - SPECIAL_TOKENS
 
     def count_tokens(self, text: str) -> int:

@@ -6,6 +6,8 @@ decimal text and summed as decimals. Knows nothing of indexes, readers or polici
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +16,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, event, insert, select, text, update
+from sqlalchemy import URL, Connection, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -24,6 +26,8 @@ from selfroute.types import Answer, Call, Question, Stage, Usage, sum_cost
 
 NAME = "ledger.sqlite"
 ELSEWHERE = "SELFROUTE_LEDGER to a file elsewhere"
+PATIENCE = 30.0
+"""Seconds to wait for another writer."""
 
 
 class By(StrEnum):
@@ -60,7 +64,7 @@ class Ledger:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HomeNotWritable(path.parent, (error.strerror or str(error)).lower(), ELSEWHERE) from error
-        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+        self._engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": PATIENCE})
         event.listen(self._engine, "connect", _durable)
         self._migrate()
 
@@ -142,16 +146,37 @@ class Ledger:
         """Brings the file to the newest schema, one version after another, all or nothing."""
         with self._reading() as connection:
             version = connection.execute(text("PRAGMA user_version")).scalar_one()
+            tables = connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar_one()
+        if version == 0 and tables:
+            raise CorruptLedger(self._path, "another program wrote it")
         if version > len(MIGRATIONS):
             raise CorruptLedger(self._path, f"a newer selfroute wrote it (version {version})")
         if version == len(MIGRATIONS):
             return
+        self._to_wal()
         with self._writing() as connection:
             version = connection.execute(text("PRAGMA user_version")).scalar_one()
             for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
                 for statement in statements:
                     connection.execute(text(statement))
                 connection.execute(text(f"PRAGMA user_version = {number}"))
+
+    def _to_wal(self) -> None:
+        """Then readers and a writer do not wait for each other; the file stays so.
+
+        Of two connections that switch a new file at once, SQLite refuses one without waiting: so wait here.
+        """
+        until = time.monotonic() + PATIENCE
+        with self._translated():
+            while True:
+                try:
+                    with self._engine.connect() as connection:
+                        connection.execute(text("PRAGMA journal_mode = WAL"))
+                    return
+                except OperationalError as error:
+                    if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                        raise
+                    time.sleep(0.01)
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -162,7 +187,9 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
+        """One snapshot for all that is read: a question that another process begins meanwhile is not half seen."""
         with self._translated(), self._engine.connect() as connection:
+            connection.execute(text("BEGIN"))
             yield connection
 
     @contextmanager
@@ -170,6 +197,8 @@ class Ledger:
         try:
             yield
         except OperationalError as error:
+            if _code(error) == sqlite3.SQLITE_ERROR:  # "no such table" and the like: not our file
+                raise CorruptLedger(self._path, str(error.orig)) from error
             raise HomeNotWritable(self._path, str(error.orig), ELSEWHERE) from error
         except DatabaseError as error:
             raise CorruptLedger(self._path, str(error.orig)) from error
@@ -178,9 +207,14 @@ class Ledger:
 def _durable(connection: object, _: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
     connection.isolation_level = None  # type: ignore[attr-defined]
-    cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
+
+
+def _code(error: OperationalError) -> int | None:
+    """SQLite's primary result code."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _key(row: Row[tuple[object, ...]], by: By) -> str:

@@ -78,10 +78,12 @@ class ExtractiveReader:
     async def read(self, reading: Reading, record: Record) -> Draft:
         if reading.question.task.shape is not Shape.SPAN:
             raise UnsupportedTask(f"the bundled reader gives spans, not answers of shape {reading.question.task.shape}")
-        _require_latin(reading.question.text or "")
+        if reading.question.text is None:
+            raise UnsupportedTask("the bundled reader points at what a question asks for, and there is no question")
+        _require_latin(reading.question.text)
         began = time.perf_counter()
         best = await asyncio.to_thread(self._best, reading)
-        usage = Usage(input_tokens=self.count_tokens(reading))
+        usage = Usage(input_tokens=await asyncio.to_thread(self.count_tokens, reading))
         await record(Call(reading.stage, self.model, usage, time.perf_counter() - began))
         return self._draft(reading, best)
 
@@ -163,7 +165,7 @@ def _require_latin(question: str) -> None:
     letters = [c for c in question if c.isalpha()]
     foreign = [c for c in letters if not unicodedata.name(c, "").startswith("LATIN")]
     if len(foreign) * 2 > len(letters):
-        script = unicodedata.name(foreign[0], "another").split()[0].title()
+        script = unicodedata.name(foreign[0], "another").split()[0].title().replace("Cjk", "Chinese")
         raise UnsupportedTask(
             f"the bundled reader reads English only, and this question is in {script} script: ask in English, "
             "or name another reader in the settings"

@@ -1,0 +1,358 @@
+"""The steps of one question: what is shown to the reader, what is recorded, and how much of the scope was read."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import pytest
+
+from selfroute.embedders import Embedded
+from selfroute.embedders.hashing import HashingEmbedder
+from selfroute.errors import NoQuery, UnknownDocument
+from selfroute.index import Index
+from selfroute.policies import Steps
+from selfroute.prices import Price, Prices
+from selfroute.readers import Reader
+from selfroute.readers.scripted import Line, ScriptedReader, answers, declines
+from selfroute.steps import QuestionSteps
+from selfroute.types import Call, Chunk, Document, Draft, Move, Question, Reading, Record, Route, Stage, Usage
+
+T = TypeVar("T")
+
+HARBOUR = "The harbour master is Olof Berg.\n\nNight work is approved in writing.\n\nThe quay is long."
+FOREST = "The forest has tall pines.\n\nMoose live there."
+LIGHT = "The lighthouse was built by Anna Lind."
+TEXTS = {"harbour": HARBOUR, "forest": FOREST, "light": LIGHT}
+
+QUESTION = Question("harbour master Olof Berg")
+OF_ALL = Question("harbour master Olof Berg forest tall pines")  # its hits: harbour's first, then forest's first
+
+
+@dataclass
+class Case:
+    """Steps over an index in memory, with what they recorded."""
+
+    steps: QuestionSteps
+    index: Index
+    calls: list[Call] = field(default_factory=list)
+
+
+def case(
+    *script: Line,
+    window: int = 1000,
+    k: int = 1,
+    texts: Mapping[str, str] = TEXTS,
+    prices: Mapping[str, Price] | None = None,
+    embedder: HashingEmbedder | None = None,
+    reader: Reader | None = None,
+) -> Case:
+    embedder = embedder or HashingEmbedder()
+    index = index_of(texts, embedder)
+    calls: list[Call] = []
+
+    async def record(call: Call) -> None:
+        calls.append(call)
+
+    reader = reader or ScriptedReader(script, window=window)
+    return Case(QuestionSteps(index, embedder, reader, reader, Prices(prices or {}), record, k), index, calls)
+
+
+def test_they_are_the_steps_that_policies_know() -> None:
+    steps: Steps = case().steps
+    assert steps is not None
+
+
+def test_retrieving_records_one_embedding_call_with_its_tokens() -> None:
+    made = case()
+    run(made.steps.retrieve(QUESTION))
+    [call] = made.calls
+    assert (call.stage, call.model, call.usage) == (Stage.EMBED, "hashing-64", Usage(input_tokens=4))
+    assert call.seconds >= 0
+    assert not call.estimated
+
+
+def test_hits_come_best_first() -> None:
+    hits = run(case(k=6).steps.retrieve(OF_ALL))
+    assert [hit.chunk.document for hit in hits[:2]] == ["harbour", "forest"]
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+def test_as_many_hits_as_the_settings_say_unless_the_policy_asks_for_others() -> None:
+    steps = case(k=2).steps
+    assert len(run(steps.retrieve(QUESTION))) == 2
+    assert len(run(steps.retrieve(QUESTION, k=4))) == 4
+    assert len(run(steps.retrieve(QUESTION, k=100))) == 6
+
+
+def test_only_the_scope_is_searched() -> None:
+    hits = run(case(k=6).steps.retrieve(Question("harbour master", scope=("forest", "light"))))
+    assert {hit.chunk.document for hit in hits} == {"forest", "light"}
+
+
+def test_a_question_without_a_text_cannot_be_retrieved_for_and_costs_nothing() -> None:
+    made = case()
+    with pytest.raises(NoQuery):
+        run(made.steps.retrieve(Question(None)))
+    assert made.calls == []
+    assert made.steps.path == []
+
+
+def test_the_reader_is_shown_each_hit_as_it_stands_in_its_document() -> None:
+    made, reader = scripted(answers("Olof Berg"), k=2)
+    hits = run(made.steps.retrieve(OF_ALL))
+    draft = run(made.steps.read_chunks(OF_ALL, hits))
+    [reading] = reader.readings
+    assert (reading.question, reading.route) == (OF_ALL, Route.RAG)
+    assert [(p.document, p.start) for p in reading.passages] == [("harbour", 0), ("forest", 0)]
+    assert all(TEXTS[p.document].startswith(p.text, p.start) for p in reading.passages)
+    assert draft.answer == "Olof Berg"
+
+
+def test_the_owners_of_the_hits_are_read_whole_best_first() -> None:
+    made, reader = scripted(answers("Olof Berg"), k=2)
+    hits = run(made.steps.retrieve(OF_ALL))
+    run(made.steps.read_documents(OF_ALL, hits))
+    [reading] = reader.readings
+    assert reading.route is Route.LONG_CONTEXT
+    assert [(p.document, p.start, p.text) for p in reading.passages] == [("harbour", 0, HARBOUR), ("forest", 0, FOREST)]
+
+
+def test_a_document_that_owns_several_hits_is_read_once() -> None:
+    made, reader = scripted(declines(), k=3)
+    question = Question("harbour night quay", scope=("harbour",))
+    run(made.steps.read_documents(question, run(made.steps.retrieve(question))))
+    assert [p.document for p in reader.readings[0].passages] == ["harbour"]
+
+
+def test_without_hits_everything_in_scope_is_read() -> None:
+    made, reader = scripted(declines())
+    run(made.steps.read_documents(Question(None), ()))
+    assert [p.document for p in reader.readings[0].passages] == ["forest", "harbour", "light"]
+    assert made.steps.coverage(Question(None)) == 1
+
+
+def test_without_hits_a_scope_is_read_in_its_own_order() -> None:
+    made, reader = scripted(declines())
+    run(made.steps.read_documents(Question(None, scope=("light", "forest", "light")), ()))
+    assert [p.document for p in reader.readings[0].passages] == ["light", "forest"]
+
+
+def test_as_many_documents_are_read_as_the_window_allows() -> None:
+    fits_both = words(HARBOUR) + words(FOREST) + 2 * words(OF_ALL.text)
+    for window, read in ((fits_both, ["harbour", "forest"]), (fits_both - 1, ["harbour"])):
+        made, reader = scripted(declines(), k=2, window=window)
+        run(made.steps.read_documents(OF_ALL, run(made.steps.retrieve(OF_ALL))))
+        assert [p.document for p in reader.readings[0].passages] == read
+        assert made.steps.warnings == []
+
+
+def test_no_reading_is_larger_than_the_window() -> None:
+    for window in range(40):
+        made, reader = scripted(declines(), k=6, window=window)
+        run(made.steps.read_documents(OF_ALL, run(made.steps.retrieve(OF_ALL))))
+        [reading] = reader.readings
+        assert not reading.passages or reader.count_tokens(reading) <= window
+
+
+def test_a_document_that_alone_exceeds_the_window_is_read_in_part_its_hits_first() -> None:
+    question = Question("quay long", scope=("harbour",))
+    made, reader = scripted(declines(), window=words("The quay is long.") + words(question.text))
+    run(made.steps.read_documents(question, run(made.steps.retrieve(question))))
+    [passage] = reader.readings[0].passages
+    assert (passage.document, passage.start, passage.text) == (
+        "harbour",
+        HARBOUR.index("The quay"),
+        "The quay is long.",
+    )
+
+
+def test_a_part_is_filled_up_from_the_start_and_shown_in_the_order_of_the_document() -> None:
+    question = Question("quay long", scope=("harbour",))
+    window = words("The quay is long.") + words("The harbour master is Olof Berg.") + 2 * words(question.text)
+    made, reader = scripted(declines(), window=window)
+    run(made.steps.read_documents(question, run(made.steps.retrieve(question))))
+    assert [p.text for p in reader.readings[0].passages] == ["The harbour master is Olof Berg.", "The quay is long."]
+
+
+def test_a_document_read_in_part_is_told_and_not_counted_as_read() -> None:
+    question = Question("quay long", scope=("harbour",))
+    made, _ = scripted(declines(), window=words("The quay is long.") + words(question.text))
+    run(made.steps.read_documents(question, run(made.steps.retrieve(question))))
+    [warning] = made.steps.warnings
+    assert "'harbour' exceeds the reader's window of 6 tokens: 1 of its 3 chunks were read" in warning
+    assert 0 < made.steps.coverage(question) < 1
+
+
+def test_a_window_too_small_for_anything_is_told_too() -> None:
+    made, reader = scripted(declines(), window=1)
+    run(made.steps.read_documents(QUESTION, run(made.steps.retrieve(QUESTION))))
+    assert reader.readings[0].passages == ()
+    assert "0 of its 3 chunks were read" in made.steps.warnings[0]
+    assert made.steps.coverage(QUESTION) == 0
+
+
+def test_nothing_is_covered_before_anything_is_read() -> None:
+    made = case()
+    run(made.steps.retrieve(QUESTION))
+    assert made.steps.coverage(QUESTION) == 0
+
+
+def test_coverage_is_the_share_of_tokens_in_scope_that_was_read() -> None:
+    for scope in ((), ("harbour",), ("harbour", "light")):
+        made = case(declines())
+        question = Question("harbour master Olof Berg", scope)
+        hits = run(made.steps.retrieve(question))
+        run(made.steps.read_chunks(question, hits))
+        tokens = {name: sum(chunk.tokens for chunk in made.index.chunks(name)) for name in scope or TEXTS}
+        assert made.steps.coverage(question) == hits[0].chunk.tokens / sum(tokens.values())
+
+
+def test_a_chunk_that_is_read_again_is_counted_once() -> None:
+    made = case(declines(), declines(), declines(), k=2)
+    hits = run(made.steps.retrieve(OF_ALL))
+    run(made.steps.read_chunks(OF_ALL, hits))
+    once = made.steps.coverage(OF_ALL)
+    run(made.steps.read_chunks(OF_ALL, hits))
+    assert made.steps.coverage(OF_ALL) == once
+    run(made.steps.read_documents(OF_ALL, hits))
+    tokens = {name: sum(chunk.tokens for chunk in made.index.chunks(name)) for name in TEXTS}
+    assert made.steps.coverage(OF_ALL) == (tokens["harbour"] + tokens["forest"]) / sum(tokens.values())
+
+
+def test_all_chunks_of_the_scope_are_all_of_it() -> None:
+    made = case(declines(), k=6)
+    run(made.steps.read_chunks(QUESTION, run(made.steps.retrieve(QUESTION))))
+    assert made.steps.coverage(QUESTION) == 1
+
+
+def test_a_document_named_twice_in_the_scope_is_counted_once() -> None:
+    question = Question("harbour master", scope=("harbour", "forest", "harbour"))
+    made = case(declines(), k=1)
+    run(made.steps.read_documents(question, run(made.steps.retrieve(question))))
+    tokens = {name: sum(chunk.tokens for chunk in made.index.chunks(name)) for name in TEXTS}
+    assert made.steps.coverage(question) == tokens["harbour"] / (tokens["harbour"] + tokens["forest"])
+
+
+@pytest.mark.parametrize("window", [1, 8, 12, 20, 30, 1000])
+@pytest.mark.parametrize("scope", [(), ("forest",), ("light", "harbour")])
+def test_an_estimate_of_the_documents_is_what_reading_them_takes(window: int, scope: tuple[str, ...]) -> None:
+    made, reader = scripted(declines(), k=3, window=window)
+    question = Question("harbour master forest pines", scope)
+    hits = run(made.steps.retrieve(question))
+    estimate = made.steps.estimate(question, hits, Move.READ_DOCUMENTS)
+    assert reader.readings == []
+    assert len(made.calls) == 1
+    run(made.steps.read_documents(question, hits))
+    assert estimate.tokens == made.calls[-1].usage.input_tokens
+    assert estimate.complete == (made.steps.coverage(question) == 1)
+
+
+def test_an_estimate_of_the_chunks_is_what_reading_them_takes() -> None:
+    made = case(declines(), k=3)
+    hits = run(made.steps.retrieve(QUESTION))
+    estimate = made.steps.estimate(QUESTION, hits, Move.READ_CHUNKS)
+    run(made.steps.read_chunks(QUESTION, hits))
+    assert estimate.tokens == made.calls[-1].usage.input_tokens
+    assert estimate.documents == ()
+    assert not estimate.complete
+
+
+def test_an_estimate_names_the_documents_and_their_price() -> None:
+    made = case(k=2, prices={"scripted": Price(Decimal(2), Decimal(9))})
+    hits = run(made.steps.retrieve(OF_ALL))
+    estimate = made.steps.estimate(OF_ALL, hits, Move.READ_DOCUMENTS)
+    assert estimate.documents == ("harbour", "forest")
+    assert estimate.cost == Decimal(2) * estimate.tokens / 1_000_000
+
+
+def test_an_estimate_without_a_price_has_no_cost() -> None:
+    made = case()
+    assert made.steps.estimate(QUESTION, run(made.steps.retrieve(QUESTION)), Move.READ_DOCUMENTS).cost is None
+
+
+def test_the_path_is_the_steps_that_were_taken() -> None:
+    made = case(declines(), declines())
+    hits = run(made.steps.retrieve(QUESTION))
+    run(made.steps.read_chunks(QUESTION, hits))
+    made.steps.estimate(QUESTION, hits, Move.READ_DOCUMENTS)
+    run(made.steps.read_documents(QUESTION, hits))
+    assert made.steps.path == ["retrieve", "read_chunks", "read_documents"]
+    assert [draft.route for draft in made.steps.drafts] == [Route.RAG, Route.LONG_CONTEXT]
+
+
+def test_a_readers_warning_is_told_once_however_often_it_is_given() -> None:
+    made = case(reader=WarningReader())
+    hits = run(made.steps.retrieve(QUESTION))
+    run(made.steps.read_chunks(QUESTION, hits))
+    run(made.steps.read_documents(QUESTION, hits))
+    assert made.steps.warnings == ["read with one eye"]
+
+
+def test_a_document_outside_the_corpus_is_refused_by_name() -> None:
+    made = case()
+    with pytest.raises(UnknownDocument, match="'moon'"):
+        made.steps.coverage(Question("who?", scope=("moon",)))
+
+
+def test_embedding_leaves_the_event_loop_to_others() -> None:
+    embedder = NotingEmbedder()
+    made = case(embedder=embedder)
+    embedder.threads.clear()  # those of building the index
+    run(made.steps.retrieve(QUESTION))
+    assert embedder.threads
+    assert threading.get_ident() not in embedder.threads
+
+
+class NotingEmbedder(HashingEmbedder):
+    """Notes the threads that it embeds in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: set[int] = set()
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        self.threads.add(threading.get_ident())
+        return super().embed(texts)
+
+
+class WarningReader:
+    """Declines, each time with the same warning."""
+
+    model = "warning"
+    window = 1000
+
+    def count_tokens(self, reading: Reading) -> int:
+        return 1
+
+    async def read(self, reading: Reading, record: Record) -> Draft:
+        return Draft(True, reading.route, warnings=("read with one eye",))
+
+
+def scripted(*script: Line, window: int = 1000, k: int = 1) -> tuple[Case, ScriptedReader]:
+    reader = ScriptedReader(script, window=window)
+    return case(k=k, reader=reader), reader
+
+
+def index_of(texts: Mapping[str, str], embedder: HashingEmbedder) -> Index:
+    """One chunk a paragraph."""
+    items = []
+    for name, text in texts.items():
+        chunks = [
+            Chunk(name, m.start(), m.end(), m[0], embedder.count_tokens(m[0])) for m in re.finditer(r"[^\n]+", text)
+        ]
+        items.append((Document(name, text, f"{name}.md"), chunks, embedder.embed([c.text for c in chunks]).vectors))
+    return Index.in_memory("test", embedder.name, items, 240)
+
+
+def words(text: str | None) -> int:
+    return len((text or "").split())
+
+
+def run(step: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(step)
