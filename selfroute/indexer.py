@@ -5,6 +5,7 @@ Knows nothing of questions.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -80,7 +81,7 @@ class Indexer:
         """The documents that are new or changed; counts all others in `summary`."""
         have = writer.entries()
         seen: dict[str, Entry] = {}
-        sizes = {file: file.path.stat().st_size if file.path.exists() else 0 for file in files}
+        sizes = {file: loaders.size(file.path) for file in files}
         done, total = 0, sum(sizes.values())
         for file in files:
             inside = 0
@@ -101,7 +102,7 @@ class Indexer:
                     seen.setdefault(
                         document.id, Entry(document.id, document.source, document.content_hash, self._chunk_tokens, 0)
                     )
-                inside += loaded.size
+                inside = min(inside + loaded.size, sizes[file])  # the file may have grown since
                 progress(done + inside, total)
             done += sizes[file]
             progress(done, total)
@@ -155,7 +156,7 @@ def _collision(loaded: Loaded, seen: dict[str, Entry], have: dict[str, Entry]) -
 
 def _still_there(old: str, new: str) -> bool:
     """Whether the old source is another file that still exists (a line of a jsonl file is found by its file)."""
-    return _file(old) != _file(new) and Path(_file(old)).exists()
+    return _file(old) != _file(new) and os.path.exists(_file(old))
 
 
 def _file(source: str) -> str:

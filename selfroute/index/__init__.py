@@ -9,21 +9,23 @@ Every state on disk is the old or the new generation. Knows nothing of files to 
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from selfroute.errors import CorruptIndex, ForeignIndex, InvalidName, UnknownCorpus, UnknownDocument, UnusableIndex
 from selfroute.index import manifest as manifests
 from selfroute.index import vectors as segments
-from selfroute.index.files import LOCK, make_folder, only_writer
+from selfroute.index.files import LOCK, is_ours, make_folder, only_writer
 from selfroute.index.manifest import Manifest
 from selfroute.index.store import LATEST, Entry, Store
 from selfroute.index.store import NAME as STORE
-from selfroute.index.vectors import Segments
+from selfroute.index.vectors import Ids, Segments
 from selfroute.types import Chunk, Document, Hit, Hits, Vectors
 
 __all__ = ["Entry", "Index", "Listed", "Manifest", "Writer", "corpora", "listed", "open_index", "writing"]
@@ -37,9 +39,12 @@ Item = tuple[Document, Sequence[Chunk], Vectors]
 
 def corpora(home: Path) -> list[str]:
     """Names of the corpora under `home`, whole or damaged."""
-    if not home.is_dir():
+    if not os.path.isdir(home):
         return []
-    return sorted(p.name for p in home.iterdir() if (p / manifests.NAME).exists() or (p / STORE).exists())
+    kept = (manifests.NAME, STORE)
+    return sorted(
+        name for name in _inside(home) if _is_name(name) and any(os.path.exists(home / name / file) for file in kept)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,42 +102,67 @@ class Index:
 
     def search(self, vector: Vectors, k: int, scope: Sequence[str] = ()) -> Hits:
         """The `k` best chunks for a unit vector `(dimension,)`, within the documents of `scope` if any."""
-        allowed = self._store.chunk_rows(scope, self.generation) if scope else None
+        allowed = self._rows(scope) if scope else None
         found = self._segments.search(vector, k, allowed)
-        chunks = self._store.chunks([row for row, _ in found])
-        if len(chunks) != len(found):
-            raise UnusableIndex(f"corpus {self.name!r} was replaced more than once during this question: ask again")
+        chunks = self._chunks([row for row, _ in found])
         return tuple(Hit(chunks[row], score) for row, score in found)
 
     def chunks(self, document: str) -> list[Chunk]:
         """All chunks of a document, in its order."""
-        rows = self._store.chunk_rows([document], self.generation)
-        return sorted(self._store.chunks([int(row) for row in rows]).values(), key=lambda chunk: chunk.start)
+        rows = self._rows([document])
+        return sorted(self._chunks([int(row) for row in rows]).values(), key=lambda chunk: chunk.start)
 
     def document(self, id: str) -> Document:  # noqa: A002 (the field's own name)
+        self.scope([id])
         found = self._store.document(id, self.generation)
         if found is None:
-            raise UnknownDocument([id], self.name, self._entries)
+            raise self._replaced()
         return found
 
     def close(self) -> None:
         self._store.close()
 
+    def _rows(self, ids: Sequence[str]) -> Ids:
+        by_document = {id_: self._store.chunk_rows([id_], self.generation) for id_ in self.scope(ids)}
+        if any(self._entries[id_].tokens and not len(rows) for id_, rows in by_document.items()):
+            raise self._replaced()
+        return np.concatenate(list(by_document.values()))
+
+    def _chunks(self, rows: Sequence[int]) -> dict[int, Chunk]:
+        found = self._store.chunks(rows)
+        if len(found) != len(rows):
+            raise self._replaced()
+        return found
+
+    def _replaced(self) -> UnusableIndex:
+        """Rows of this generation are gone: nothing found must not look like nothing there."""
+        return UnusableIndex(f"corpus {self.name!r} was replaced more than once during this question: ask again")
+
 
 def open_index(home: Path, name: str, embedder: str) -> Index:
     """Opens the published generation after checking all that the manifest promises.
 
-    Raises `UnknownCorpus`, `CorruptIndex` or `ForeignIndex`; never opens as empty what is not.
+    Raises `UnknownCorpus`, `CorruptIndex`, `ForeignIndex` or `UnusableIndex`; never opens as empty what is not.
     """
     folder = _folder(home, name)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UnknownCorpus(name, corpora(home))
-    if not (folder / manifests.NAME).exists() and not (folder / STORE).exists():
+    if not {manifests.NAME, STORE} & _inside(folder):
         raise ForeignIndex(folder, "it holds no index of selfroute; use another corpus name")
-    manifest = manifests.read(folder)
+    while True:
+        manifest = manifests.read(folder)
+        try:
+            return _opened(folder, manifest, embedder)
+        except CorruptIndex:
+            if manifests.read(folder) == manifest:
+                raise
+            # Two publications since it was read: what it names may be gone, and the new one names what is there.
+
+
+def _opened(folder: Path, manifest: Manifest, embedder: str) -> Index:
+    _check_embedder(folder, manifest.embedder, embedder)
     store = Store.open(folder)
     try:
-        _check_embedder(folder, manifest.embedder, embedder)
         if store.about() != (manifest.store, manifest.embedder, manifest.dimension):
             raise CorruptIndex(folder, f"{manifests.NAME} belongs to another store")
         counts = store.counts(manifest.generation)
@@ -141,7 +171,7 @@ def open_index(home: Path, name: str, embedder: str) -> Index:
         if sum(s.vectors for s in manifest.segments) - len(manifest.tombstones) != manifest.chunks:
             raise CorruptIndex(folder, "its segments do not hold as many vectors as there are chunks")
         loaded = Segments.open(folder, manifest.segments, manifest.tombstones, manifest.dimension)
-        return Index(name, manifest.generation, store, loaded)
+        return Index(folder.name, manifest.generation, store, loaded)
     except BaseException:
         store.close()
         raise
@@ -193,8 +223,10 @@ class Writer:
         if old is not None:
             self._store.purge(old.generation)
         needed = {segment.file for m in (old, new) if m is not None for segment in m.segments}
-        for path in self._folder.glob("segment-*.faiss"):
-            if path.name not in needed:
+        left = [path for path in self._folder.glob("segment-*.faiss") if path.name not in needed]
+        left += [path for path in self._folder.iterdir() if is_ours(path) and path.name != LOCK]
+        for path in left:
+            with suppress(OSError):  # the generation is published all the same; the next one tries again
                 path.unlink()
 
 
@@ -202,31 +234,60 @@ class Writer:
 def writing(home: Path, name: str, embedder: str, dimension: int) -> Iterator[Writer]:
     """Holds the corpus for writing; makes it if it is new. A damaged manifest or segment is mended from the store.
 
-    Raises `IndexBusy`, `HomeNotWritable`, `ForeignIndex`, or `CorruptIndex` if the store itself is damaged.
+    Raises `IndexBusy`, `HomeNotWritable`, `ForeignIndex`, `CorruptIndex` if the store itself is damaged, or
+    `UnusableIndex` if it may not be read.
     """
     folder = _folder(home, name)
-    if folder.is_dir() and name not in corpora(home) and any(p.name != LOCK for p in folder.iterdir()):
-        raise ForeignIndex(folder, "it holds other files and no index of selfroute; use another corpus name")
     make_folder(folder)
+    names = _inside(folder)
+    if not {manifests.NAME, STORE} & names and not all(is_ours(folder / name) for name in names):
+        raise ForeignIndex(folder, "it holds other files and no index of selfroute; use another corpus name")
     with only_writer(folder):
+        published = _whole(home, name, embedder)
         store = Store.create(folder, embedder, dimension)
         try:
             _check_embedder(folder, store.about()[1], embedder)
-            yield Writer(folder, store, _whole(home, name, embedder))
+            if store.about()[2] != dimension:
+                raise ForeignIndex(
+                    folder,
+                    f"its vectors have {store.about()[2]} dimensions and those of {embedder!r} now {dimension}; "
+                    "index into another corpus",
+                )
+            yield Writer(folder, store, published)
         finally:
-            empty = store.last_stamp() == 0 and not (folder / manifests.NAME).exists()
+            unused = _unused(folder, store)
             store.close()
-            if empty:  # nothing was ever put: leave no corpus behind
-                shutil.rmtree(folder)
+            if unused:
+                _remove(folder)
 
 
 def _whole(home: Path, name: str, embedder: str) -> Manifest | None:
     """The published manifest if all that it promises is there, else `None`: then everything is published anew."""
+    folder = _folder(home, name)
+    if not {manifests.NAME, STORE} & _inside(folder):
+        return None
     try:
         open_index(home, name, embedder).close()
     except CorruptIndex:
         return None
-    return manifests.read(_folder(home, name))
+    return manifests.read(folder)
+
+
+def _unused(folder: Path, store: Store) -> bool:
+    """Whether nothing was ever put."""
+    try:
+        return store.last_stamp() == 0 and not (folder / manifests.NAME).exists()
+    except UnusableIndex:
+        return False
+
+
+def _remove(folder: Path) -> None:
+    """Leaves no corpus behind, and nothing else touched."""
+    for path in folder.iterdir():
+        if is_ours(path) or path.name.startswith(STORE):
+            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _check_embedder(folder: Path, made_with: str, asked: str) -> None:
@@ -239,6 +300,18 @@ def _check_embedder(folder: Path, made_with: str, asked: str) -> None:
 
 
 def _folder(home: Path, name: str) -> Path:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name.endswith(".sqlite"):
+    if not _is_name(name):
         raise InvalidName(name)
     return home / name
+
+
+def _is_name(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) is not None and not name.endswith(".sqlite")
+
+
+def _inside(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise UnusableIndex(f"{folder} cannot be listed ({why}): check its permissions") from error

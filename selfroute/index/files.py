@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from selfroute.errors import HomeNotWritable, IndexBusy
@@ -13,14 +13,34 @@ from selfroute.errors import HomeNotWritable, IndexBusy
 LOCK = ".lock"
 
 
+def staging(path: Path) -> Path:
+    """Where a file is written before it is renamed to `path`."""
+    return path.with_name(f".{path.name}.staging")
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file beside an index is a lock, or what an interrupted run left of a staging file."""
+    return path.name == LOCK or (path.name.startswith(".") and ".staging" in path.name)
+
+
 def write_whole(path: Path, content: bytes) -> None:
-    """After it returns the file is durable under its name; if it raises, the old file stands."""
-    staging = path.with_name(f".{path.name}.staging")
-    with staging.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    staging.replace(path)
+    """After it returns the file is durable under its name. If it raises `HomeNotWritable`, the name still holds the
+    old file or holds the new one, whole."""
+    try:
+        with staging(path).open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        publish(path)
+    except OSError as error:
+        with suppress(OSError):
+            staging(path).unlink()
+        raise HomeNotWritable(path, (error.strerror or str(error)).lower()) from error
+
+
+def publish(path: Path) -> None:
+    """Renames the staging file of `path`, which must be durable, to `path`."""
+    staging(path).replace(path)
     _sync_folder(path.parent)
 
 
@@ -43,6 +63,8 @@ def only_writer(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise IndexBusy(folder) from error
+        except OSError as error:
+            raise HomeNotWritable(folder, (error.strerror or str(error)).lower()) from error
         yield
 
 

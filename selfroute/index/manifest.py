@@ -1,15 +1,18 @@
 """The manifest: which generation of an index is published, and what must be found on disk for it to be whole.
 
-It is written last; replacing it is the atomic switch from one generation to the next.
+It is written last; replacing it is the atomic switch from one generation to the next. It ends with the SHA-256 of
+its own entries: a wrong tombstone would bring old text back.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from selfroute.errors import CorruptIndex, ForeignIndex
+from selfroute.errors import CorruptIndex, ForeignIndex, UnusableIndex
 from selfroute.index.files import write_whole
 
 FORMAT = 1
@@ -43,24 +46,32 @@ class Manifest:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    write_whole(folder / NAME, json.dumps(asdict(manifest), indent=1).encode())
+    row = asdict(manifest)
+    write_whole(folder / NAME, json.dumps(row | {"sha256": _checksum(row)}, indent=1).encode())
 
 
 def read(folder: Path) -> Manifest:
-    """Raises `CorruptIndex` if it is missing or broken, `ForeignIndex` if another program or version made it."""
+    """Raises `CorruptIndex` if it is missing or broken, `ForeignIndex` if another program or version made it, and
+    `UnusableIndex` if it may not be read."""
     path = folder / NAME
     try:
-        row = json.loads(path.read_text(encoding="utf-8"))
+        row = json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise CorruptIndex(folder, f"{NAME} is missing") from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise UnusableIndex(f"{path} cannot be opened ({why}): check its permissions and the disk") from error
+    except (ValueError, RecursionError) as error:
         raise CorruptIndex(folder, f"{NAME} cannot be read ({error})") from error
     if not isinstance(row, dict) or "format" not in row:
         raise ForeignIndex(folder, f"its {NAME} was not written by selfroute; use another corpus name")
     if row["format"] != FORMAT:
         raise ForeignIndex(folder, f"it has format {row['format']}, this selfroute reads {FORMAT}; update selfroute")
-    try:
-        segments = tuple(Segment(**segment) for segment in row.pop("segments"))
-        return Manifest(**row | {"segments": segments, "tombstones": tuple(row["tombstones"])})
-    except (KeyError, TypeError) as error:
-        raise CorruptIndex(folder, f"{NAME} lacks or has too many entries ({error})") from error
+    if row.pop("sha256", None) != _checksum(row):
+        raise CorruptIndex(folder, f"{NAME} differs from its checksum")
+    segments = tuple(Segment(**segment) for segment in row["segments"])
+    return Manifest(**row | {"segments": segments, "tombstones": tuple(row["tombstones"])})
+
+
+def _checksum(row: dict[str, Any]) -> str:
+    return sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,14 @@ from uuid import uuid4
 import numpy as np
 
 from selfroute.errors import CorruptIndex, ForeignIndex, HomeNotWritable, UnusableIndex
+from selfroute.index.files import publish, staging
 from selfroute.index.vectors import Ids
 from selfroute.types import Chunk, Document, Vectors
 
 NAME = "store.sqlite"
 APPLICATION = 0x53524458  # "SRDX": tells our files from other SQLite databases
+HEADER = 100
+"""Bytes at the start of every SQLite database. It takes a file of none or one for a new database."""
 LATEST = 2**62
 """A generation above all: sees what is committed, published or not."""
 
@@ -67,31 +70,22 @@ class Store:
     @classmethod
     def create(cls, folder: Path | None, embedder: str, dimension: int) -> Store:
         """A new store in `folder`, or in memory. An existing one is opened."""
-        if folder is not None and (folder / NAME).exists():
-            return cls.open(folder)
-        path = folder / NAME if folder else ":memory:"
-        try:
-            connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            about = f"INSERT INTO about VALUES ('{uuid4()}', :embedder, :dimension)"
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in SCHEMA.split(";\n"):
-                connection.execute(statement)
-            connection.execute(about, {"embedder": embedder, "dimension": dimension})
-            connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise HomeNotWritable(folder or Path(), str(error)) from error
-        return cls(folder, connection)
+        if folder is None:
+            connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+            _lay_out(connection, embedder, dimension)
+            return cls(None, connection)
+        if not (folder / NAME).exists():
+            _make(folder / NAME, embedder, dimension)
+        return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path) -> Store:
-        """Raises `CorruptIndex` or `ForeignIndex` if the file is not a whole store of ours."""
+        """Raises `CorruptIndex` or `ForeignIndex` if the file is not a whole store of ours, `UnusableIndex` if it
+        may not be read."""
         path = folder / NAME
-        remedy = f"remove {folder} and run `selfroute index` on its files again"
-        if not path.exists():
-            raise CorruptIndex(folder, f"{NAME} is missing", remedy)
+        if not path.exists() or path.stat().st_size < HEADER:
+            raise CorruptIndex(folder, f"{NAME} is {'cut short' if path.exists() else 'missing'}", _remedy(folder))
+        connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(
                 _address(path), uri=True, check_same_thread=False, isolation_level=None, timeout=30
@@ -100,10 +94,12 @@ class Store:
             if application != APPLICATION:
                 raise ForeignIndex(folder, f"its {NAME} was not written by selfroute; use another corpus name")
             connection.execute("PRAGMA synchronous = FULL")
-        except sqlite3.OperationalError as error:
-            raise UnusableIndex(f"{path} cannot be opened ({error}): check its permissions and the disk") from error
-        except sqlite3.DatabaseError as error:
-            raise CorruptIndex(folder, f"{NAME} cannot be read ({error})", remedy) from error
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, sqlite3.DatabaseError):
+                raise _translated(error, folder) from error
+            raise
         return cls(folder, connection)
 
     def close(self) -> None:
@@ -236,28 +232,65 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing. Raises `HomeNotWritable` if the disk is full or may not be written."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
+                yield self._connection
+                self._connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 raise HomeNotWritable(self._folder, str(error)) from error
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+            except sqlite3.DatabaseError as error:
+                raise _translated(error, self._folder) from error
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
 
     def _all(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._connection.execute(statement, values).fetchall()
             except sqlite3.DatabaseError as error:
-                raise CorruptIndex(
-                    self._folder,
-                    f"{NAME} cannot be read ({error})",
-                    f"remove {self._folder} and run `selfroute index` on its files again",
-                ) from error
+                raise _translated(error, self._folder) from error
+
+
+def _make(path: Path, embedder: str, dimension: int) -> None:
+    """Makes the file under a staging name: one that a killed process left half made would look like another
+    program's. A WAL that stood beside an older file of this name would be played into the new one."""
+    new = staging(path)
+    try:
+        for left in (*path.parent.glob(f"{new.name}*"), *path.parent.glob(f"{path.name}-*")):
+            left.unlink()
+        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = FULL")
+            _lay_out(connection, embedder, dimension)
+            connection.execute("PRAGMA journal_mode = WAL")
+        publish(path)
+    except sqlite3.OperationalError as error:
+        raise HomeNotWritable(path.parent, str(error)) from error
+    except OSError as error:
+        raise HomeNotWritable(path.parent, (error.strerror or str(error)).lower()) from error
+
+
+def _lay_out(connection: sqlite3.Connection, embedder: str, dimension: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in SCHEMA.split(";\n"):
+        connection.execute(statement)
+    connection.execute("INSERT INTO about VALUES (?, ?, ?)", (str(uuid4()), embedder, dimension))
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute("COMMIT")
+
+
+def _translated(error: sqlite3.DatabaseError, folder: Path) -> UnusableIndex:
+    """A damaged file, or one that is whole but could not be read just now: only the first should be removed."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # none if the text in it is not UTF-8
+    if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
+        return UnusableIndex(f"{folder / NAME} cannot be opened ({error}): check its permissions and the disk")
+    return CorruptIndex(folder, f"{NAME} cannot be read ({error})", _remedy(folder))
+
+
+def _remedy(folder: Path) -> str:
+    return f"remove {folder} and run `selfroute index` on its files again"
 
 
 def _address(path: Path) -> str:

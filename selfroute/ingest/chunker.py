@@ -2,14 +2,20 @@
 
 Promise: `document.text[chunk.start:chunk.end] == chunk.text`, starts strictly increase, and every
 character that is not white space is in exactly one chunk. Chunks are at most `limit` of the embedder's own
-tokens, at sentence boundaries where a sentence fits. Knows nothing of files or vectors.
+tokens (a single character that alone takes more is a chunk of its own), at sentence boundaries where a sentence
+fits. Knows nothing of files or vectors.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from selfroute.types import Chunk, Document
+
+STRETCH = 20_000
+"""Characters in which sentences are looked for at a time: NLTK gives up on a text after some seconds."""
 
 
 class Chunker:
@@ -20,8 +26,13 @@ class Chunker:
         from llama_index.core.node_parser import SentenceSplitter
 
         self._count = count
+        self._limit = limit
         self._splitter = SentenceSplitter(
-            chunk_size=limit, chunk_overlap=0, tokenizer=lambda text: range(count(text)), paragraph_separator="\n\n"
+            chunk_size=limit,
+            chunk_overlap=0,
+            tokenizer=lambda text: range(self._countable(text)),
+            paragraph_separator="\n\n",
+            chunking_tokenizer_fn=_sentences,
         )
 
     def chunks(self, document: Document) -> list[Chunk]:
@@ -36,9 +47,7 @@ class Chunker:
         for piece in self._pieces(document.text):
             size = sum(not character.isspace() for character in piece)
             if size:
-                start, end = visible[at], visible[at + size - 1] + 1
-                text = document.text[start:end]
-                made.append(Chunk(document.id, start, end, text, self._count(text)))
+                made += self._fitting(document, visible[at], visible[at + size - 1] + 1)
                 at += size
         if at != len(visible):
             raise AssertionError(f"the splitter lost {len(visible) - at} characters of {document.id!r}")
@@ -47,3 +56,49 @@ class Chunker:
     def _pieces(self, text: str) -> Iterator[str]:
         if text.strip():
             yield from self._splitter.split_text(text)
+
+    def _countable(self, text: str) -> int:
+        """What the splitter is told. A character cannot be split, and it refuses a document for one that exceeds the
+        limit; parts of no tokens (a combining mark) it repeats in the next chunk, as overlap that costs nothing."""
+        tokens = self._count(text)
+        if len(text) == 1:
+            tokens = min(tokens, self._limit)
+        return tokens if tokens or text.isspace() else 1
+
+    def _fitting(self, document: Document, start: int, end: int) -> Iterator[Chunk]:
+        """The text between two visible characters as one chunk, or in halves if it exceeds the limit.
+
+        The splitter adds up the tokens of parts. For tokenizers whose tokens reach over the parts' borders, or
+        that count the white space it dropped, the sum may be less than what the whole takes.
+        """
+        text = document.text[start:end]
+        tokens = self._count(text)
+        if tokens <= self._limit or len(text) == 1:
+            yield Chunk(document.id, start, end, text, tokens)
+            return
+        middle = len(text) // 2
+        cut = next((at for at in range(middle, 0, -1) if text[at].isspace()), middle)
+        yield from self._fitting(document, start, start + len(text[:cut].rstrip()))
+        yield from self._fitting(document, end - len(text[cut:].lstrip()), end)
+
+
+def _sentences(text: str) -> list[str]:
+    """The sentences of `text`, without loss: NLTK's, cut at white space only, looked for a stretch at a time.
+
+    NLTK also cuts inside of `!!!`, and beside white space that is not ASCII, but only once in a text. The splitter
+    asks again for each rest, so a thousand such places would exceed the recursion limit.
+    """
+    from llama_index.core.utils import globals_helper
+
+    made: list[str] = []
+    at = 0
+    while at < len(text):
+        stretch = text[at : at + STRETCH]
+        plain = re.sub(r"\s", " ", stretch)
+        starts = [start for start, _ in globals_helper.punkt_tokenizer.span_tokenize(plain)]
+        cuts = [0, *(start for start in starts if start and plain[start - 1] == " "), len(stretch)]
+        if at + STRETCH < len(text) and len(cuts) > 2:
+            cuts.pop()  # the last sentence goes on: the next stretch begins with it
+        made += [stretch[cut:end] for cut, end in pairwise(cuts)]
+        at += cuts[-1]
+    return made

@@ -1,0 +1,177 @@
+"""A document's chunks are slices of it, in its order, that hold all that is visible and fit the embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from selfroute.embedders.hashing import HashingEmbedder
+from selfroute.embedders.onnx import OnnxEmbedder
+from selfroute.ingest.chunker import STRETCH, Chunker
+from selfroute.types import Chunk, Document
+
+SPACES = [" ", "\n", "\n\n", "\r\n", "\r\n\r\n", "\t", "\u00a0", "\u2028", "\u2029", "\u0085", "\u001c", "\u3000", "\v"]
+WORDS = [
+    *("harbour", "Night", "work", "x" * 300, "don't", "3.14", "e.g.", "Mr.", "etc.", "https://a.b/c?d=1"),
+    *(
+        "Überfahrt",
+        "e\u0301te\u0301",
+        "\u0301",
+        "港口",
+        "한국어",
+        "हिन्दी",
+        "שלום",
+        "\u200b",
+        "\u200d",
+        "\ufeff",
+        "\x1b",
+    ),
+    *("😀", "👩\u200d👩\u200d👧", "🏳️\u200d🌈", "\ufffd", "\U0010ffff"),
+]
+MARKS = [".", "!", "?", "...", ",", ";", ":", '"', "'", ")", "(", "—", "--", "。", "\uff1f", "”", "*"]
+
+parts = st.lists(st.sampled_from(SPACES + WORDS + MARKS), max_size=200).map("".join)
+repeated = st.builds(
+    lambda unit, times: unit * times, st.text(max_size=12) | parts.map(lambda t: t[:40]), st.integers(1, 400)
+)
+texts = parts | repeated | st.text(max_size=400) | st.lists(repeated | parts, max_size=4).map("".join)
+
+HOSTILE = {
+    "no space at all": "a" * 5_000,
+    "Chinese": "港口夜间作业须经港务长书面批准" * 400,
+    "Chinese sentences": "港口夜间作业。须经港务长书面批准\uff1f" * 400,
+    "Korean": "한국어" * 1_000,
+    "Thai": "ภาษาไทย" * 700,
+    "base64": "TWFu+IGlz/IGRpc3Rpbmd1aXNo+ZWQsIG5vdCBvbmx5/" * 200,
+    "hexadecimal": "0123456789abcdef" * 400,
+    "words of 99 letters": f"{'x' * 99} " * 100,
+    "emoji": "😀" * 5_000,
+    "emoji apart": "😀 " * 5_000,
+    "families": "👩\u200d👩\u200d👧" * 1_000,
+    "exclamation marks": "!" * 5_000,
+    "questions and exclamations": "?!" * 3_000,
+    "dots": "." * 5_000,
+    "dashes": "—" * 5_000,
+    "sentences that end at no-break spaces": "Yes.\u00a0" * 3_000,
+    "letters in sentences of their own": "a. " * 3_000,
+    "combining marks": "\u0301" * 5_000,
+    "accents": "e\u0301" * 3_000,
+    "next lines": "work\u0085" * 3_000,
+    "line separators": "work\u2028" * 3_000,
+    "file separators": "work\u001c" * 3_000,
+}
+
+
+def test_a_short_text_is_one_chunk() -> None:
+    [chunk] = chunked("Night work is approved by Olof Berg.", 16)
+    assert chunk == Chunk("d", 0, 36, "Night work is approved by Olof Berg.", 8)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\r\n\t\u00a0\u2028\u0085\u001c"])
+def test_a_text_without_a_visible_character_has_no_chunk(text: str) -> None:
+    assert chunked(text, 16) == []
+
+
+def test_white_space_around_chunks_belongs_to_none() -> None:
+    text = "\ufeff \r\n One two. \r\n\r\n"
+    [chunk] = chunked(text.removeprefix("\ufeff"), 16)
+    assert (chunk.start, chunk.text) == (4, "One two.")
+
+
+@pytest.mark.parametrize("space", [" ", "\n", "\r\n", "\u00a0", "\u2028", "\u0085"])
+def test_chunks_end_where_sentences_end_whatever_the_white_space(space: str) -> None:
+    text = space.join(["One two three!", "Four five six!", "Seven eight nine!"] * 2)
+    assert [chunk.text.split()[0] for chunk in chunked(text, 9)] == ["One", "Seven", "Four"]
+
+
+def test_paragraphs_are_kept_whole_before_sentences_are() -> None:
+    text = "One two.\n\nThree four five. Six seven."
+    assert [chunk.text for chunk in chunked(text, 7)] == ["One two.", "Three four five. Six seven."]
+
+
+def test_paragraphs_that_repeat_are_found_where_they_stand() -> None:
+    text = "Same again.\n\n" * 6
+    assert [chunk.start for chunk in chunked(text, 3)] == [0, 13, 26, 39, 52, 65]
+
+
+def test_carriage_returns_count_as_characters() -> None:
+    text = "One two three.\r\n\r\nFour five six.\r\n"
+    assert [(chunk.start, chunk.end) for chunk in chunked(text, 4)] == [(0, 14), (18, 32)]
+
+
+@given(texts, st.integers(1, 40))
+@example("!?" * 1_500, 16)
+@example("Yes.\u00a0" * 1_500, 16)
+@example("'\u2014\u0301." * 40 + "中é", 16)
+@settings(max_examples=150)
+def test_any_text_is_covered_in_order_by_chunks_within_the_limit(text: str, limit: int) -> None:
+    whole(text, chunked(text, limit), HashingEmbedder().count_tokens, limit)
+
+
+@given(texts, st.sampled_from([16, 40, 240]))
+@settings(max_examples=100)
+def test_any_text_is_covered_by_chunks_that_the_bundled_embedder_reads_whole(text: str, limit: int) -> None:
+    chunks = Chunker(OnnxEmbedder().count_tokens, limit).chunks(Document("d", text, "d.txt"))
+    whole(text, chunks, OnnxEmbedder().count_tokens, limit)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_cut_to_what_the_bundled_embedder_reads(name: str) -> None:
+    chunks = Chunker(OnnxEmbedder().count_tokens, 240).chunks(Document("d", HOSTILE[name], "d.txt"))
+    whole(HOSTILE[name], chunks, OnnxEmbedder().count_tokens, 240)
+
+
+@pytest.mark.parametrize(
+    "count",
+    [lambda text: len(text.encode()), lambda text: len(text.split()) ** 2, lambda text: text.count("a") * 3],
+    ids=["bytes, white space too", "more for the whole than for its parts", "none for most"],
+)
+@given(text=texts)
+@settings(max_examples=40)
+def test_the_limit_holds_for_tokenizers_that_do_not_add_up(count: Callable[[str], int], text: str) -> None:
+    whole(text, Chunker(count, 8).chunks(Document("d", text, "d.txt")), count, 8)
+
+
+def test_a_character_that_alone_exceeds_the_limit_is_a_chunk_of_its_own() -> None:
+    chunks = Chunker(lambda text: 3 * len(text), 2).chunks(Document("d", "ab c", "d.txt"))
+    assert [(chunk.text, chunk.tokens) for chunk in chunks] == [("a", 3), ("b", 3), ("c", 3)]
+
+
+def test_sentences_are_found_across_the_stretches_that_are_looked_at_in_turn() -> None:
+    sentences = [f"Berth {number} was let to a company of the town." for number in range(2_000)]
+    text = " ".join(sentences)
+    assert len(text) > 3 * STRETCH
+    assert [chunk.text for chunk in chunked(text, 11)] == sentences
+
+
+def test_a_sentence_longer_than_a_stretch_is_split_all_the_same() -> None:
+    text = "word " * (STRETCH // 2) + "end."
+    whole(text, chunked(text, 100), HashingEmbedder().count_tokens, 100)
+
+
+def test_chunks_carry_the_id_of_their_document() -> None:
+    chunks = Chunker(HashingEmbedder().count_tokens, 4).chunks(Document("a/b.md", "One two. Three four.", "b.md"))
+    assert [chunk.document for chunk in chunks] == ["a/b.md", "a/b.md"]
+
+
+def chunked(text: str, limit: int) -> list[Chunk]:
+    return Chunker(HashingEmbedder().count_tokens, limit).chunks(Document("d", text, "d.txt"))
+
+
+def whole(text: str, chunks: list[Chunk], count: Callable[[str], int], limit: int) -> None:
+    """Every promise of the module."""
+    covered = 0
+    for chunk in chunks:
+        assert text[covered : chunk.start].strip() == "", "something visible is in no chunk, or chunks overlap"
+        assert chunk.start >= covered
+        assert text[chunk.start : chunk.end] == chunk.text
+        assert chunk.text == chunk.text.strip() != ""
+        assert chunk.tokens == count(chunk.text)
+        assert chunk.tokens <= limit or len(chunk.text) == 1
+        covered = chunk.end
+    assert text[covered:].strip() == ""
+    starts = [chunk.start for chunk in chunks]
+    assert starts == sorted(set(starts))

@@ -1,0 +1,582 @@
+"""Indexing takes what is new, embeds nothing twice, and survives any interruption with the old answers or the new."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import astuple, dataclass, field
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from selfroute.embedders import Embedded
+from selfroute.embedders.hashing import HashingEmbedder
+from selfroute.errors import CorruptIndex, HomeNotWritable, IndexBusy, InvalidName, UnreadableFile, UnusableIndex
+from selfroute.index import Index, corpora, open_index
+from selfroute.index.files import staging
+from selfroute.index.store import LATEST, Store
+from selfroute.index.store import NAME as STORE
+from selfroute.indexer import BATCH_CHUNKS, Failure, Indexer, Summary
+
+LIMIT = 4
+MANIFEST = "manifest.json"
+Wait = Callable[[Callable[[], bool]], None]
+
+
+@dataclass
+class CountingEmbedder:
+    """A hashing embedder that keeps what it was given."""
+
+    inner: HashingEmbedder = field(default_factory=HashingEmbedder)
+    texts: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def dimension(self) -> int:
+        return self.inner.dimension
+
+    @property
+    def max_tokens(self) -> int:
+        return self.inner.max_tokens
+
+    def count_tokens(self, text: str) -> int:
+        return self.inner.count_tokens(text)
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        self.texts += texts
+        return self.inner.embed(texts)
+
+
+@dataclass
+class AskingEmbedder(CountingEmbedder):
+    """Says before each batch that it is about to embed, and waits for leave."""
+
+    pipe: Connection | None = None
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        assert self.pipe is not None
+        self.pipe.send("embedding")
+        self.pipe.recv()
+        return super().embed(texts)
+
+
+# What a run says
+
+
+def test_a_first_run_counts_what_it_added(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "files", {"a.txt": "One two three. Four five six.", "b/c.md": "One two three."})
+    summary, embedder = indexed(home, tmp_path / "files")
+    assert (summary.added, summary.updated, summary.unchanged, summary.failed) == (2, 0, 0, [])
+    assert (summary.chunks, summary.tokens) == (3, 12)
+    assert (summary.total_documents, summary.total_chunks) == (2, 3)
+    assert summary.seconds > 0
+    assert embedder.texts == ["One two three.", "Four five six.", "One two three."]
+
+
+def test_a_second_run_embeds_nothing_and_touches_no_file(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "files", {"a.txt": "One.", "b.md": "Two.", "rows.jsonl": json.dumps({"text": "Three."})})
+    indexed(home, tmp_path / "files")
+    before = state(home)
+    summary, embedder = indexed(home, tmp_path / "files")
+    assert (summary.added, summary.updated, summary.unchanged, summary.chunks, summary.tokens) == (0, 0, 3, 0, 0)
+    assert (summary.total_documents, summary.total_chunks) == (3, 3)
+    assert embedder.texts == []
+    assert state(home) == before
+
+
+def test_only_what_changed_is_embedded(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "files", {"a.txt": "One two three. Four five six.", "b.txt": "Kept."})
+    indexed(home, tmp_path / "files")
+    write(tmp_path / "files", {"a.txt": "Other words.", "c.txt": "New."})
+    summary, embedder = indexed(home, tmp_path / "files")
+    assert (summary.added, summary.updated, summary.unchanged) == (1, 1, 1)
+    assert (summary.chunks, summary.total_documents, summary.total_chunks) == (2, 3, 3)
+    assert embedder.texts == ["Other words.", "New."]
+    assert texts_in(home) == {"a.txt": "Other words.", "b.txt": "Kept.", "c.txt": "New."}
+
+
+def test_a_file_that_is_not_named_again_stays(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "files", {"a.txt": "One.", "b.txt": "Two."})
+    indexed(home, tmp_path / "files" / "a.txt")
+    summary, _ = indexed(home, tmp_path / "files" / "b.txt")
+    assert (summary.added, summary.total_documents) == (1, 2)
+
+
+def test_another_chunk_size_splits_all_again(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "files", {"a.txt": "One two three. Four five six."})
+    indexed(home, tmp_path / "files")
+    summary, embedder = indexed(home, tmp_path / "files", limit=8)
+    assert (summary.added, summary.updated, summary.unchanged, summary.total_chunks) == (0, 1, 0, 1)
+    assert embedder.texts == ["One two three. Four five six."]
+    assert indexed(home, tmp_path / "files", limit=8)[0].unchanged == 1
+
+
+def test_equal_files_are_two_documents(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "files", {"a.txt": "Same.", "b.txt": "Same."})
+    assert indexed(home, tmp_path / "files")[0].total_documents == 2
+    assert texts_in(home) == {"a.txt": "Same.", "b.txt": "Same."}
+
+
+def test_a_file_that_moved_is_not_embedded_again_and_known_where_it_is(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "old", {"a.txt": "One."})
+    indexed(home, tmp_path / "old")
+    (tmp_path / "old").rename(tmp_path / "new")
+    summary, embedder = indexed(home, tmp_path / "new")
+    assert (summary.unchanged, embedder.texts) == (1, [])
+    with opened(home) as index:
+        assert index.document("a.txt").source == str((tmp_path / "new" / "a.txt").resolve())
+
+
+def test_a_file_that_moved_and_changed_is_updated(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "old", {"a.txt": "One."})
+    indexed(home, tmp_path / "old")
+    (tmp_path / "old").rename(tmp_path / "new")
+    write(tmp_path / "new", {"a.txt": "Two."})
+    assert indexed(home, tmp_path / "new")[0].updated == 1
+    assert texts_in(home) == {"a.txt": "Two."}
+
+
+# What cannot be indexed
+
+
+def test_a_bad_file_is_named_and_does_not_stop_the_others(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"a.txt": "One.", "empty.txt": " ", "z.txt": "Two."})
+    (folder / "binary.txt").write_bytes(b"\xff\0")
+    write(folder, {"rows.jsonl": '{"text": "Three."}\nnot JSON\n{"text": "Four."}\n'})
+    summary, _ = indexed(home, folder)
+    assert (summary.added, summary.total_documents) == (4, 4)
+    assert [(Path(failure.source).name, failure.reason) for failure in summary.failed] == [
+        ("binary.txt", "not UTF-8 (byte 0): convert it to UTF-8 first"),
+        ("empty.txt", "is empty"),
+        ("rows.jsonl:2", "not a line of JSON: Expecting value: line 1 column 1 (char 0)"),
+    ]
+
+
+def test_a_file_that_went_bad_keeps_what_was_indexed_of_it(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "files", {"a.txt": "One."})
+    indexed(home, tmp_path / "files")
+    write(tmp_path / "files", {"a.txt": " "})
+    assert [failure.reason for failure in indexed(home, tmp_path / "files")[0].failed] == ["is empty"]
+    assert texts_in(home) == {"a.txt": "One."}
+
+
+def test_two_texts_under_one_id_are_refused(home: Path, tmp_path: Path) -> None:
+    rows = [{"id": "a", "text": "One."}, {"id": "a", "text": "Two."}, {"id": "a", "text": "One."}]
+    write(tmp_path / "files", {"rows.jsonl": "\n".join(map(json.dumps, rows))})
+    summary, _ = indexed(home, tmp_path / "files")
+    place = (tmp_path / "files" / "rows.jsonl").resolve()
+    reason = f"its id 'a' is that of another text, {place}:1: give it another id or name"
+    assert summary.failed == [Failure(f"{place}:2", reason)]
+    assert (summary.added, summary.unchanged) == (1, 1)
+    assert texts_in(home) == {"a": "One."}
+
+
+def test_a_file_of_the_same_name_elsewhere_does_not_replace_the_first(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "one", {"a.txt": "One."})
+    write(tmp_path / "two", {"a.txt": "Two."})
+    indexed(home, tmp_path / "one")
+    summary, embedder = indexed(home, tmp_path / "two")
+    source = (tmp_path / "one" / "a.txt").resolve()
+    assert [failure.reason for failure in summary.failed] == [
+        f"its id 'a.txt' belongs to {source}: index the folder above both, or another corpus"
+    ]
+    assert embedder.texts == []
+    assert texts_in(home) == {"a.txt": "One."}
+    summary, _ = indexed(home, tmp_path / "one", tmp_path / "two")
+    assert [failure.reason for failure in summary.failed] == [
+        f"its id 'a.txt' is that of another text, {source}: give it another id or name"
+    ]
+
+
+def test_a_corpus_of_failures_is_not_made(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "files", {"a.txt": " ", "b.md": ""})
+    summary, _ = indexed(home, tmp_path / "files")
+    assert (len(summary.failed), summary.total_documents) == (2, 0)
+    assert corpora(home) == []
+    assert os.listdir(home) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "corpus", "error"), [("gone", "harbour", UnreadableFile), ("a.txt", "../harbour", InvalidName)]
+)
+def test_a_run_that_cannot_begin_makes_nothing(
+    home: Path, tmp_path: Path, path: str, corpus: str, error: type[Exception]
+) -> None:
+    write(tmp_path / "files", {"a.txt": "One."})
+    with pytest.raises(error):
+        Indexer(home, CountingEmbedder(), LIMIT).index([tmp_path / "files" / path], corpus)
+    assert not home.exists()
+
+
+# Progress
+
+
+def test_progress_only_grows_and_ends_at_the_whole(home: Path, tmp_path: Path) -> None:
+    folder = write(
+        tmp_path / "files",
+        {f"{n}.txt": sentences(n, 30) for n in range(5)} | {"bad.txt": "\0", "rows.jsonl": '{"text": "One."}\nbad\n\n'},
+    )
+    total = sum(path.stat().st_size for path in folder.iterdir())
+    indexer = Indexer(home, CountingEmbedder(), LIMIT)
+    for _ in range(2):  # the second finds all unchanged
+        heard: list[tuple[int, int]] = []
+        indexer.index([folder], "harbour", partial(_note, heard))
+        assert heard == sorted(heard)
+        assert {all_ for _, all_ in heard} == {total}
+        assert heard[-1] == (total, total)
+        assert len({done for done, _ in heard}) > 5
+
+
+def _note(heard: list[tuple[int, int]], done: int, total: int) -> None:
+    heard.append((done, total))
+
+
+def test_progress_never_exceeds_the_whole_when_a_file_grows_meanwhile(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"a.txt": "One.", "b.txt": "Two."})
+    heard: list[tuple[int, int]] = []
+
+    def listen(done: int, total: int) -> None:
+        heard.append((done, total))
+        write(folder, {"b.txt": "Two and much more than before."})
+
+    Indexer(home, CountingEmbedder(), LIMIT).index([folder], "harbour", listen)
+    assert heard == sorted(heard)
+    assert heard[-1] == (8, 8)
+
+
+def test_what_is_committed_together_is_about_so_many_chunks(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "files", {f"{n:02}.txt": sentences(n, 100) for n in range(6)})
+    sizes: list[int] = []
+
+    class Sizes(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Embedded:
+            sizes.append(len(texts))
+            return super().embed(texts)
+
+    Indexer(home, Sizes(), LIMIT).index([tmp_path / "files"], "harbour")
+    assert sizes == [300, 300]
+    assert BATCH_CHUNKS == 256
+
+
+# Damage and failure
+
+
+def _without(name: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        for path in folder.glob(name):
+            path.unlink()
+
+    return damage
+
+
+def _torn(name: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        for path in folder.glob(name):
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    return damage
+
+
+@pytest.mark.parametrize("damage", [_without, _torn], ids=["missing", "torn"])
+@pytest.mark.parametrize("name", [MANIFEST, "segment-000001.faiss", "segment-*.faiss"])
+def test_indexing_again_mends_an_index_without_embedding(
+    home: Path, tmp_path: Path, damage: Callable[[str], Callable[[Path], None]], name: str
+) -> None:
+    texts = {f"{n}.txt": sentences(n, 3) for n in range(5)}
+    write(tmp_path / "files", texts)
+    indexed(home, tmp_path / "files")
+    write(tmp_path / "files", {"0.txt": "Other words."})
+    indexed(home, tmp_path / "files")
+    before = answers(home)
+    damage(name)(home / "harbour")
+    with pytest.raises(CorruptIndex, match="run `selfroute index` on its files again"):
+        answers(home)
+    summary, embedder = indexed(home, tmp_path / "files")
+    assert embedder.texts == []
+    assert (summary.unchanged, summary.total_documents) == (5, 5)
+    assert answers(home) == before
+
+
+@pytest.mark.parametrize(
+    ("file", "fault"),
+    [("segment-000002.faiss", fault) for fault in ("open", "sync", "rename")]
+    + [(MANIFEST, "open"), (MANIFEST, "sync")],
+)
+def test_a_publication_that_fails_leaves_the_old_generation_and_is_made_up_for_without_embedding(
+    home: Path, tmp_path: Path, file: str, fault: str
+) -> None:
+    indexed(home, version(tmp_path, 1))
+    before = answers(home)
+    folder = version(tmp_path, 2)
+    with broken(home / "harbour" / file, fault), pytest.raises(HomeNotWritable):
+        indexed(home, folder)
+    assert answers(home) == before
+    summary, embedder = indexed(home, folder)
+    assert embedder.texts == []
+    assert (summary.unchanged, summary.total_documents) == (3, 3)
+    assert answers(home) == at_one_go(tmp_path, folder)
+    left = {path.name for path in (home / "harbour").iterdir()}
+    assert left == {".lock", MANIFEST, "segment-000001.faiss", "segment-000002.faiss", STORE}
+
+
+@pytest.mark.parametrize("most", [10_000, 60_000, 200_000, 320_000])
+def test_a_disk_that_is_full_leaves_the_old_generation_and_what_was_committed(
+    home: Path, tmp_path: Path, processes: ForkServerContext, most: int
+) -> None:
+    indexed(home, version(tmp_path, 1, BATCH_CHUNKS))
+    before = answers(home)
+    folder = version(tmp_path, 2, BATCH_CHUNKS)
+    finish(processes, _finds_the_disk_full, home, folder, most)
+    assert answers(home) == before
+    left = 3 - unpublished(home)
+    summary, embedder = indexed(home, folder)
+    assert len(embedder.texts) == BATCH_CHUNKS * left
+    assert summary.total_documents == 3
+    assert answers(home) == at_one_go(tmp_path, folder)
+
+
+def _finds_the_disk_full(home: Path, folder: Path, most: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most,) * 2)
+    with pytest.raises((HomeNotWritable, UnusableIndex), match=r"make it writable|check .* the disk") as told:
+        indexed(home, folder)
+    assert not isinstance(told.value, CorruptIndex)
+
+
+def test_a_segment_that_does_not_fit_on_the_disk_leaves_no_part_of_it(
+    home: Path, tmp_path: Path, processes: ForkServerContext
+) -> None:
+    """Mending writes all vectors as one segment and puts nothing in the store: only the segment meets the limit."""
+    folder = version(tmp_path, 1, BATCH_CHUNKS)
+    indexed(home, folder)
+    before = answers(home)
+    _without("segment-*")(home / "harbour")
+    finish(processes, _finds_the_disk_full, home, folder, 100_000)
+    assert list((home / "harbour").glob("*segment*")) == []
+    assert indexed(home, folder)[1].texts == []
+    assert answers(home) == before
+
+
+# Interruption
+
+
+@pytest.mark.parametrize("batches", [0, 1, 2])
+@pytest.mark.parametrize("first", [True, False], ids=["first run", "update"])
+def test_a_run_killed_between_batches_goes_on_where_it_was(
+    home: Path, tmp_path: Path, processes: ForkServerContext, first: bool, batches: int
+) -> None:
+    if not first:
+        indexed(home, version(tmp_path, 1, BATCH_CHUNKS))
+    before = None if first else answers(home)
+    folder = version(tmp_path, 2, BATCH_CHUNKS)
+    process, pipe = started(processes, home, folder)
+    for _ in range(batches):
+        assert pipe.recv() == "embedding"
+        pipe.send("go on")
+    assert pipe.recv() == "embedding"
+    killed(process)
+    if before is None:
+        with pytest.raises(CorruptIndex, match="is missing; run `selfroute index` on its files again"):
+            answers(home)
+    else:
+        assert answers(home) == before
+    summary, embedder = indexed(home, folder)
+    assert len(embedder.texts) == BATCH_CHUNKS * (3 - batches)
+    assert (summary.unchanged, summary.total_documents) == (batches, 3)
+    assert answers(home) == at_one_go(tmp_path, folder)
+
+
+@pytest.mark.parametrize("file", ["segment-000002.faiss", MANIFEST])
+def test_a_run_killed_while_it_publishes_is_finished_without_embedding(
+    home: Path, tmp_path: Path, processes: ForkServerContext, wait_until: Wait, file: str
+) -> None:
+    """A pipe in the place of a staging file holds the run at that moment: opening it waits for a reader."""
+    indexed(home, version(tmp_path, 1))
+    before = answers(home)
+    folder = version(tmp_path, 2)
+    os.mkfifo(staging(home / "harbour" / file))
+    process, pipe = started(processes, home, folder)
+    assert pipe.recv() == "embedding"
+    pipe.send("go on")
+    wait_until(lambda: unpublished(home) == 3)
+    if file == MANIFEST:
+        wait_until((home / "harbour" / "segment-000002.faiss").exists)
+    killed(process)
+    staging(home / "harbour" / file).unlink()
+    assert answers(home) == before
+    summary, embedder = indexed(home, folder)
+    assert embedder.texts == []
+    assert (summary.unchanged, summary.total_documents) == (3, 3)
+    assert answers(home) == at_one_go(tmp_path, folder)
+
+
+@pytest.mark.parametrize("moment", ["rows are committed", "a segment is staged", "the manifest is new"])
+def test_a_run_killed_at_any_moment_leaves_the_old_or_the_new(
+    home: Path, tmp_path: Path, processes: ForkServerContext, wait_until: Wait, moment: str
+) -> None:
+    """The run is not held: it may have gone on a little when the signal comes."""
+    indexed(home, version(tmp_path, 1))
+    before, manifest = answers(home), (home / "harbour" / MANIFEST).read_bytes()
+    folder = version(tmp_path, 2)
+    after = at_one_go(tmp_path, folder)
+    conditions: Mapping[str, Callable[[], bool]] = {
+        "rows are committed": lambda: committed(home) > 3,
+        "a segment is staged": lambda: len(list((home / "harbour").glob("*segment*"))) > 1,
+        "the manifest is new": lambda: (home / "harbour" / MANIFEST).read_bytes() != manifest,
+    }
+    process, pipe = started(processes, home, folder)
+    assert pipe.recv() == "embedding"
+    pipe.send("go on")
+    wait_until(conditions[moment])
+    killed(process)
+    assert answers(home) in (before, after)
+    summary, embedder = indexed(home, folder)
+    assert embedder.texts == []
+    assert (summary.unchanged, summary.total_documents) == (3, 3)
+    assert answers(home) == after
+
+
+def test_a_second_run_is_told_to_wait_until_the_first_has_died(
+    home: Path, tmp_path: Path, processes: ForkServerContext
+) -> None:
+    folder = version(tmp_path, 1)
+    process, pipe = started(processes, home, folder)
+    assert pipe.recv() == "embedding"
+    with pytest.raises(IndexBusy) as refused:
+        indexed(home, folder)
+    assert len(str(refused.value).splitlines()) == 1
+    killed(process)
+    assert indexed(home, folder)[0].total_documents == 3
+
+
+def test_an_embedder_that_fails_leaves_the_old_generation_or_no_corpus(home: Path, tmp_path: Path) -> None:
+    class Failing(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Embedded:
+            raise ZeroDivisionError
+
+    folder = version(tmp_path, 1)
+    with pytest.raises(ZeroDivisionError):
+        Indexer(home, Failing(), LIMIT).index([folder], "harbour")
+    assert corpora(home) == []
+    indexed(home, folder)
+    before = answers(home)
+    with pytest.raises(ZeroDivisionError):
+        Indexer(home, Failing(), LIMIT).index([version(tmp_path, 2)], "harbour")
+    assert answers(home) == before
+
+
+# What the tests above are told with
+
+
+def indexed(home: Path, *paths: Path, limit: int = LIMIT) -> tuple[Summary, CountingEmbedder]:
+    embedder = CountingEmbedder()
+    return Indexer(home, embedder, limit).index(paths, "harbour"), embedder
+
+
+def write(folder: Path, texts: Mapping[str, str]) -> Path:
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def sentences(document: int, size: int) -> str:
+    """A text of `size` chunks."""
+    return " ".join(f"Document{document} sentence{number} stands." for number in range(size))
+
+
+def version(folder: Path, number: int, size: int = 3) -> Path:
+    """Three files of `size` chunks each, whose names are the same in all versions and whose texts are not."""
+    return write(folder / "files", {f"{n}.txt": sentences(10 * number + n, size) for n in range(3)})
+
+
+def opened(home: Path) -> closing[Index]:
+    return closing(open_index(home, "harbour", HashingEmbedder().name))
+
+
+def answers(home: Path) -> dict[str, object]:
+    """All that the corpus says: its texts, and every chunk with its score for one question."""
+    question = HashingEmbedder().embed(["Which sentence of document10 stands?"]).vectors[0]
+    with opened(home) as index:
+        hits = sorted((round(hit.score, 3), astuple(hit.chunk)) for hit in index.search(question, 10_000))
+        return {"texts": {id_: index.document(id_).text for id_ in index.entries}, "hits": hits}
+
+
+def at_one_go(folder: Path, files: Path) -> dict[str, object]:
+    """What a corpus says that is made of these files without any accident."""
+    indexed(folder / "at one go", files)
+    return answers(folder / "at one go")
+
+
+def texts_in(home: Path) -> object:
+    return answers(home)["texts"]
+
+
+def unpublished(home: Path) -> int:
+    """Documents that are committed and not yet published."""
+    with closing(Store.open(home / "harbour")) as store, opened(home) as index:
+        published = {(entry.id, entry.hash) for entry in index.entries.values()}
+        return len({(entry.id, entry.hash) for entry in store.entries(LATEST)} - published)
+
+
+def committed(home: Path) -> int:
+    """Rows of documents in the store, published or not."""
+    with closing(sqlite3.connect(home / "harbour" / STORE)) as raw:
+        (rows,) = raw.execute("SELECT count(*) FROM documents").fetchone()
+        return int(rows)
+
+
+def state(home: Path) -> dict[str, tuple[int, bytes]]:
+    files = [path for path in sorted(home.rglob("*")) if path.is_file() and path.name != ".lock"]
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+@contextmanager
+def broken(target: Path, fault: str) -> Iterator[None]:
+    """Meanwhile the file cannot be opened for writing, or synced, or renamed to its name."""
+    if fault == "sync":  # a pipe takes what is written and cannot be synced
+        os.mkfifo(staging(target))
+        reader = threading.Thread(target=staging(target).read_bytes, daemon=True)
+        reader.start()
+        yield
+        reader.join(60)
+    else:
+        obstacle = staging(target) if fault == "open" else target
+        obstacle.mkdir()
+        yield
+        obstacle.rmdir()
+
+
+def started(processes: ForkServerContext, home: Path, folder: Path) -> tuple[BaseProcess, Connection]:
+    """A process that indexes and asks for leave before each batch."""
+    here, there = processes.Pipe()
+    process = processes.Process(target=_indexes, args=(home, folder, there))
+    process.start()
+    return process, here
+
+
+def _indexes(home: Path, folder: Path, pipe: Connection) -> None:
+    Indexer(home, AskingEmbedder(pipe=pipe), LIMIT).index([folder], "harbour")
+
+
+def killed(process: BaseProcess) -> None:
+    process.kill()
+    process.join()
+
+
+def finish(processes: ForkServerContext, target: Callable[..., None], *arguments: object) -> None:
+    process = processes.Process(target=target, args=arguments)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
