@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -353,3 +355,40 @@ def vectors(size: int) -> Vectors:
 def text(store: Store, id_: str, generation: int) -> str | None:
     found = store.document(id_, generation)
     return found.text if found else None
+
+
+def test_closing_waits_for_a_thread_that_still_reads(tmp_path: Path) -> None:
+    """In a process of its own, since what this guards against is a crash of the whole process."""
+    program = f"""
+import sys, threading
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+import numpy as np
+from selfroute.errors import UnusableIndex
+from selfroute.index.store import Store
+from selfroute.types import Chunk, Document
+for turn in range(60):
+    store = Store.create(None, "e", 2)
+    text = "x" * 200_000
+    chunks = [Chunk("d", n, n + 1, "x", 1) for n in range(50)]
+    store.put(1, [(Document("d", text, "d"), chunks, np.ones((50, 2), np.float32))], 240)
+    begun = threading.Event()
+    def read():
+        try:
+            while True:
+                store.document("d", 1)
+                begun.set()
+                store.chunks(range(1, 51))
+        except UnusableIndex:
+            pass
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    store.close()
+    for thread in threads:
+        thread.join()
+print("whole")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "whole\n"), done.stderr[-2000:]

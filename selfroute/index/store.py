@@ -103,7 +103,10 @@ class Store:
         return cls(folder, connection)
 
     def close(self) -> None:
-        self._connection.close()
+        """Waits for what another thread reads: a question that is cancelled leaves its worker threads running, and
+        SQLite would crash the process."""
+        with self._lock:
+            self._connection.close()
 
     def about(self) -> tuple[str, str, int]:
         """(the store's own id, embedder, dimension)."""
@@ -283,6 +286,8 @@ def _lay_out(connection: sqlite3.Connection, embedder: str, dimension: int) -> N
 
 def _translated(error: sqlite3.DatabaseError, folder: Path) -> UnusableIndex:
     """A damaged file, or one that is whole but could not be read just now: only the first should be removed."""
+    if isinstance(error, sqlite3.ProgrammingError):
+        return UnusableIndex(f"the index in {folder} was closed while it was read: ask again")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # none if the text in it is not UTF-8
     if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
         return UnusableIndex(f"{folder / NAME} cannot be opened ({error}): check its permissions and the disk")
