@@ -302,11 +302,12 @@ def test_a_store_on_a_read_only_disk_can_be_read_and_not_written(
 
 
 def _reads_only(as_nobody: Callable[[], None], folder: Path) -> None:
+    late = item("a", "Day.")  # made before: nobody may not be able to import what this takes
     as_nobody()
     with opened(folder) as store:
         assert text(store, "a", 1) == "Night."
         with pytest.raises(HomeNotWritable, match="readonly"):
-            store.put(2, [item("a", "Day.")], 240)
+            store.put(2, [late], 240)
 
 
 def test_a_store_that_may_not_be_read_is_not_called_damaged(
