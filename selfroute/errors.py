@@ -6,15 +6,19 @@ SelfrouteError
 │   ├── UnknownCorpus
 │   ├── UnknownDocument
 │   ├── UnknownPolicy
+│   ├── UnknownDataset
 │   ├── InvalidName
 │   ├── InvalidSettings
 │   ├── UnreadableFile
 │   ├── UnsupportedTask      the reader cannot do this shape or language
-│   └── NoQuery              a task without a query cannot be retrieved for
+│   ├── NoQuery              a task without a query cannot be retrieved for
+│   ├── UnknownMetric
+│   └── UnscorableRecord     a record lacks what its metric needs
 ├── UnusableIndex            an index on disk cannot be used as it is
 │   ├── CorruptIndex
 │   ├── ForeignIndex         made by another embedder or another program
 │   └── IndexBusy            another process is writing it
+├── RunBusy                  another process is running an evaluation in this folder
 ├── CorruptLedger
 ├── HomeNotWritable
 └── MissingExtra             an optional library is not installed
@@ -23,6 +27,7 @@ SelfrouteError
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -61,6 +66,16 @@ class UnknownPolicy(BadInput):
         super().__init__(f"no policy {name!r}; have: {', '.join(known)}")
 
 
+class UnknownDataset(BadInput):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        have = sorted(known)
+        near = get_close_matches(name.lower(), have, n=3)
+        shown = ", ".join(have[:8]) + (f" and {len(have) - 8} more" if len(have) > 8 else "")
+        super().__init__(
+            f"no dataset {name!r}; " + (f"did you mean {' or '.join(near)}?" if near else f"have: {shown or 'none'}")
+        )
+
+
 class InvalidName(BadInput):
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -89,6 +104,15 @@ class NoQuery(BadInput):
         super().__init__("this task has no query to retrieve chunks for: use the policy always_long")
 
 
+class UnknownMetric(BadInput):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no metric {name!r}; have: {', '.join(sorted(known))}")
+
+
+class UnscorableRecord(BadInput):
+    """A record lacks what its metric needs."""
+
+
 class UnusableIndex(SelfrouteError):
     """An index on disk cannot be used as it is."""
 
@@ -107,6 +131,13 @@ class ForeignIndex(UnusableIndex):
 class IndexBusy(UnusableIndex):
     def __init__(self, folder: Path) -> None:
         super().__init__(f"another process is writing the index in {folder}: wait for it to end, then run this again")
+
+
+class RunBusy(SelfrouteError):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"another process is running an evaluation in {folder}: wait for it to end or name another --out"
+        )
 
 
 class CorruptLedger(SelfrouteError):

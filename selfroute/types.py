@@ -87,9 +87,20 @@ Hits = tuple[Hit, ...]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What kind of answer is wanted."""
+    """What kind of answer is wanted, and how a model is to be asked for it.
+
+    `prompt` is a template over `{context}` and `{input}`, the query or nothing; `None` leaves the wording to the
+    reader. `name` is the dataset whose rules score the answer. `max_output_tokens` of `None` is the
+    reader's own limit; `chat_template` is false where a model must complete the prompt as it stands.
+    """
 
     shape: Shape = Shape.SPAN
+    name: str | None = None
+    prompt: str | None = None
+    max_output_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    temperature: float = 0.0
+    chat_template: bool = True
 
 
 @dataclass(frozen=True, slots=True)

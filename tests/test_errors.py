@@ -20,9 +20,12 @@ from selfroute.errors import (
     InvalidName,
     MissingExtra,
     NoQuery,
+    RunBusy,
     SelfrouteError,
     UnknownCorpus,
+    UnknownDataset,
     UnknownDocument,
+    UnknownMetric,
     UnknownPolicy,
     UnreadableFile,
     UnusableIndex,
@@ -36,6 +39,11 @@ MESSAGES = {
     UnknownCorpus("harbor", []): "run `selfroute index PATH --corpus harbor` first",
     UnknownDocument(["a"], "harbour", ["b", "c"]): "'a' in corpus 'harbour'; have: b, c",
     UnknownPolicy("best", ["self_route", "always_rag"]): "have: self_route, always_rag",
+    UnknownDataset("qaspr", ["qasper", "hotpotqa"]): "no dataset 'qaspr'; did you mean qasper?",
+    UnknownDataset("Qasper_E", ["qasper_e", "qasper"]): "did you mean qasper_e or qasper?",
+    UnknownDataset("x", ["qasper", "hotpotqa"]): "no dataset 'x'; have: hotpotqa, qasper",
+    UnknownDataset("x", []): "have: none",
+    UnknownMetric("f2", ["rouge", "qa_f1"]): "no metric 'f2'; have: qa_f1, rouge",
     InvalidName("../x"): "use up to 64 letters, digits",
     UnreadableFile("a.pdf", "files .pdf are not supported; use .txt"): "a.pdf: files .pdf are not supported",
     NoQuery(): "use the policy always_long",
@@ -43,6 +51,7 @@ MESSAGES = {
     CorruptIndex(HERE, "the store is torn", "remove it"): "the store is torn; remove it",
     ForeignIndex(HERE, "use another corpus name"): "use another corpus name",
     IndexBusy(HERE): "wait for it to end, then run this again",
+    RunBusy(HERE): "wait for it to end or name another --out",
     CorruptLedger(HERE, "not a database"): "move it away and a new one is begun",
     HomeNotWritable(HERE, "permission denied"): "set SELFROUTE_HOME to another folder",
     HomeNotWritable(HERE, "permission denied", "SELFROUTE_LEDGER to a file"): "set SELFROUTE_LEDGER to a file",
@@ -69,6 +78,11 @@ def test_every_error_that_writes_its_own_message_is_tried_above() -> None:
 def test_a_long_list_of_documents_is_cut_and_counted() -> None:
     message = str(UnknownDocument(["x"], "harbour", [f"doc{n:02}" for n in range(20)]))
     assert message.endswith("doc06, doc07 and 12 more")
+
+
+def test_a_long_list_of_datasets_is_cut_and_counted() -> None:
+    message = str(UnknownDataset("x", [f"set{n:02}" for n in range(20)]))
+    assert message.endswith("set06, set07 and 12 more")
 
 
 def test_a_caller_can_tell_bad_input_from_a_bad_index() -> None:

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from sklearn.metrics import roc_auc_score
 
 from selfroute import Answer, Engine, Question, Route, build_engine, build_indexer, load_settings
-from selfroute.evaluation.datasets import Row, read
+from selfroute.evaluation.datasets import Malformed, Sample, open_samples
 from selfroute.evaluation.metrics.qa import best_f1
 
 POLICIES = ("always_rag", "self_route", "always_long")
@@ -55,9 +55,8 @@ def main() -> None:
     asked = parser.parse_args()
     results: list[Result] = []
     for file in asked.files:
-        rows = read(file)
-        sample = random.Random(SEED).sample(rows, min(asked.questions, len(rows)))
-        results += measured(sample)
+        samples = whole(file)
+        results += measured(random.Random(SEED).sample(samples, min(asked.questions, len(samples))))
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     asked.out.write_text("".join(json.dumps(asdict(result)) + "\n" for result in results), encoding="utf-8")
     print(table(results))
@@ -65,46 +64,57 @@ def main() -> None:
     print(readings(results))
 
 
-def measured(rows: Sequence[Row]) -> list[Result]:
-    """Indexes the documents of `rows` in a folder that is thrown away and asks every question by every policy."""
+def whole(file: Path) -> list[Sample]:
+    """All samples of a file, which may hold nothing else: a benchmark is of all rows or of none."""
+    samples: list[Sample] = []
+    for row in open_samples(file):
+        if isinstance(row, Malformed):
+            sys.exit(f"{row.place}: {row.reason}")
+        samples.append(row)
+    return samples
+
+
+def measured(samples: Sequence[Sample]) -> list[Result]:
+    """Indexes the documents of `samples` in a folder that is thrown away and asks every question by every policy."""
     with TemporaryDirectory() as home:
         settings = load_settings(home=Path(home))
-        documents = {row.doc_id: row.context for row in rows}
+        documents = {sample.doc_id: sample.context for sample in samples}
         file = Path(home) / "documents.jsonl"
         file.write_text("".join(json.dumps({"id": id_, "text": text}) + "\n" for id_, text in documents.items()))
         summary = build_indexer(settings).index([file], "bench")
         if summary.failed:
             sys.exit(f"{len(summary.failed)} documents cannot be indexed: {summary.failed[0].reason}")
-        return asyncio.run(answered(build_engine(settings), rows))
+        return asyncio.run(answered(build_engine(settings), samples))
 
 
-async def answered(engine: Engine, rows: Sequence[Row]) -> list[Result]:
+async def answered(engine: Engine, samples: Sequence[Sample]) -> list[Result]:
     results = []
-    for number, row in enumerate(rows, start=1):
+    for number, sample in enumerate(samples, start=1):
         for policy in POLICIES:
-            answer = await engine.ask(Question(row.question, scope=(row.doc_id,)), policy, corpus="bench")
-            results.append(result(row, answer))
-        print(f"\r{row.dataset} {number}/{len(rows)}", end="", file=sys.stderr, flush=True)
+            # asked as a plain question, so that files of every task can be measured with the bundled reader
+            question = Question(sample.question.text, scope=(sample.doc_id,))
+            results.append(result(sample, await engine.ask(question, policy, corpus="bench")))
+        print(f"\r{sample.dataset} {number}/{len(samples)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return results
 
 
-def result(row: Row, answer: Answer) -> Result:
+def result(sample: Sample, answer: Answer) -> Result:
     drafts = answer.explain["drafts"]
     assert isinstance(drafts, list)
     last = drafts[-1]
     return Result(
-        dataset=row.dataset,
-        id=row.id,
+        dataset=sample.dataset,
+        id=sample.id,
         policy=answer.policy,
-        answerable=row.answerable,
+        answerable=sample.answerable,
         outcome=answer.outcome.value,
         route=answer.route.value,
         prediction=answer.answer,
-        f1=best_f1(answer.answer, row.answers),
+        f1=best_f1(answer.answer, sample.answers),
         score=last["score"],
         guess=last["guess"],
-        guess_f1=best_f1(last["guess"] or "", row.answers) if row.answerable else 0.0,
+        guess_f1=best_f1(last["guess"] or "", sample.answers) if sample.answerable else 0.0,
         input_tokens=answer.totals.reader_input_tokens,
         seconds=answer.totals.seconds,
     )

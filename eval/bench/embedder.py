@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from selfroute import Document
 from selfroute.embedders import Embedder
 from selfroute.embedders.onnx import OnnxEmbedder
 from selfroute.embedders.sentence import SentenceEmbedder
-from selfroute.evaluation.datasets import Row, read
+from selfroute.evaluation.datasets import Malformed, Sample, open_samples
 from selfroute.ingest.chunker import Chunker
 from selfroute.training.base import base_model
 from selfroute.types import Vectors
@@ -32,12 +33,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     asked = parser.parse_args()
-    rows = read(asked.file)
+    samples: list[Sample] = []
+    for row in open_samples(asked.file):
+        if isinstance(row, Malformed):
+            sys.exit(f"{row.place}: {row.reason}")
+        samples.append(row)
     ours, theirs = OnnxEmbedder(), SentenceEmbedder(str(base_model()))
     chunker = Chunker(ours.count_tokens, TOKENS)
     texts = {
         id_: [chunk.text for chunk in chunker.chunks(Document(id_, text, id_))]
-        for id_, text in {row.doc_id: row.context for row in rows}.items()
+        for id_, text in {one.doc_id: one.context for one in samples}.items()
     }
     sample = random.Random(0).sample([text for chunks in texts.values() for text in chunks], CHUNKS)
     # In turns, so that a noisy minute hits both.
@@ -56,19 +61,19 @@ def main() -> None:
     print(f"cosine over {len(cosine)} chunks: mean {cosine.mean():.4f}, 1st percentile {np.percentile(cosine, 1):.4f}")
     print(f"chunks/s: bundled {CHUNKS / seconds['ours']:.1f}, sentence-transformers {CHUNKS / seconds['theirs']:.1f}")
     for name, embedder in (("bundled", ours), ("sentence-transformers", theirs)):
-        found, asked_for = recall(embedder, rows, texts)
+        found, asked_for = recall(embedder, samples, texts)
         print(f"recall@{K} on {asked_for} answerable questions: {name} {100 * found / asked_for:.1f}")
 
 
-def recall(embedder: Embedder, rows: Sequence[Row], texts: dict[str, list[str]]) -> tuple[int, int]:
+def recall(embedder: Embedder, samples: Sequence[Sample], texts: dict[str, list[str]]) -> tuple[int, int]:
     """(questions with an answer among the best K, answerable questions)."""
     vectors: dict[str, Vectors] = {id_: embedder.embed(chunks).vectors for id_, chunks in texts.items()}
-    answerable = [row for row in rows if row.answerable]
-    questions = embedder.embed([row.question for row in answerable]).vectors
+    answerable = [one for one in samples if one.answerable and one.question.text is not None]
+    questions = embedder.embed([one.question.text or "" for one in answerable]).vectors
     found = 0
-    for row, question in zip(answerable, questions, strict=True):
-        best = np.argsort(-(vectors[row.doc_id] @ question), kind="stable")[:K]
-        found += any(answer in texts[row.doc_id][i] for i in best for answer in row.answers)
+    for one, question in zip(answerable, questions, strict=True):
+        best = np.argsort(-(vectors[one.doc_id] @ question), kind="stable")[:K]
+        found += any(answer in texts[one.doc_id][i] for i in best for answer in one.answers)
     return found, len(answerable)
 
 
