@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 UNANSWERABLE = "unanswerable"
 """The reference of a question whose document holds no answer (Qasper's convention in LongBench), and what a
@@ -20,14 +20,18 @@ def normalized(text: str) -> list[str]:
     return re.sub(r"\b(a|an|the)\b", " ", plain).split()
 
 
-def token_f1(prediction: str, reference: str) -> float:
-    """Harmonic mean of precision and recall over the multiset of tokens, 0 to 1."""
-    predicted, wanted = normalized(prediction), normalized(reference)
-    shared = sum((Counter(predicted) & Counter(wanted)).values())
+def multiset_f1(said: Sequence[str], wanted: Sequence[str]) -> float:
+    """Harmonic mean of precision and recall over the multiset of tokens, 0 to 1; 0 if they share none."""
+    shared = sum((Counter(said) & Counter(wanted)).values())
     if not shared:
         return 0.0
-    precision, recall = shared / len(predicted), shared / len(wanted)
+    precision, recall = shared / len(said), shared / len(wanted)
     return 2 * precision * recall / (precision + recall)
+
+
+def token_f1(prediction: str, reference: str) -> float:
+    """F1 over the multiset of normalised tokens, 0 to 1."""
+    return multiset_f1(normalized(prediction), normalized(reference))
 
 
 def best_f1(prediction: str | None, references: Iterable[str]) -> float:
