@@ -14,7 +14,7 @@ from pathlib import Path
 from selfroute.embedders import Embedder
 from selfroute.index import Entry, Writer, writing
 from selfroute.ingest import loaders
-from selfroute.ingest.chunker import Chunker
+from selfroute.ingest.chunker import Chunker, rule
 from selfroute.ingest.loaders import File, Loaded
 from selfroute.types import Chunk, Document
 
@@ -49,11 +49,11 @@ class Summary:
 class Indexer:
     """Indexes files into corpora under `home`."""
 
-    def __init__(self, home: Path, embedder: Embedder, chunk_tokens: int) -> None:
+    def __init__(self, home: Path, embedder: Embedder, chunk_tokens: int, chunk_words: int | None = None) -> None:
         self._home = home
         self._embedder = embedder
-        self._chunk_tokens = chunk_tokens
-        self._chunker = Chunker(embedder.count_tokens, chunk_tokens)
+        self._chunking = rule(chunk_tokens, chunk_words)
+        self._chunker = Chunker(embedder.count_tokens, chunk_tokens, chunk_words)
 
     def index(
         self, paths: Sequence[Path], corpus: str, progress: Callable[[int, int], None] = lambda done, total: None
@@ -100,7 +100,7 @@ class Indexer:
                         summary.added += 1
                 if document is not None and reason is None:
                     seen.setdefault(
-                        document.id, Entry(document.id, document.source, document.content_hash, self._chunk_tokens, 0)
+                        document.id, Entry(document.id, document.source, document.content_hash, self._chunking, 0)
                     )
                 inside = min(inside + loaded.size, sizes[file])  # the file may have grown since
                 progress(done + inside, total)
@@ -109,7 +109,7 @@ class Indexer:
 
     def _unchanged(self, document: Document, have: dict[str, Entry], writer: Writer) -> bool:
         entry = have.get(document.id)
-        if entry is None or (entry.hash, entry.chunk_limit) != (document.content_hash, self._chunk_tokens):
+        if entry is None or (entry.hash, entry.chunking) != (document.content_hash, self._chunking):
             return False
         if entry.source != document.source:
             writer.moved(document.id, document.source)
@@ -121,7 +121,7 @@ class Indexer:
         for document, chunks in batch:
             items.append((document, chunks, embedded.vectors[at : at + len(chunks)]))
             at += len(chunks)
-        writer.put(items, self._chunk_tokens)
+        writer.put(items, self._chunking)
         summary.chunks += at
         summary.tokens += embedded.tokens
 

@@ -28,10 +28,12 @@ class _Part(BaseModel):
 class EmbedderSettings(_Part):
     kind: Literal["onnx", "sentence", "hashing"]
     model: str | None = None
+    positions: int = Field(default=256, ge=16, le=512)
 
 
 class ChunkingSettings(_Part):
     tokens: int = Field(ge=16)
+    words: int | None = Field(default=None, ge=8)
 
 
 class RetrievalSettings(_Part):
@@ -80,8 +82,9 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-def load(config: Path | None = None, home: Path | None = None) -> Settings:
-    """Reads the settings. `config` (else SELFROUTE_CONFIG) is laid over the defaults, `home` over all.
+def load(config: Path | None = None, home: Path | None = None, base: Mapping[str, Any] | None = None) -> Settings:
+    """Reads the settings. `base` (a suite's) is laid over the defaults, `config` (else SELFROUTE_CONFIG) over it,
+    `home` over all.
 
     A variable that is set to nothing counts as not set.
 
@@ -92,7 +95,7 @@ def load(config: Path | None = None, home: Path | None = None) -> Settings:
             known = ", ".join(f"{PREFIX}{field.upper()}" for field in Settings.model_fields)
             raise InvalidSettings(f"the environment sets {name}, which is no setting; have: {CONFIG}, {known}")
     config = config or (Path(os.environ[CONFIG]) if os.environ.get(CONFIG) else None)
-    values = _yaml(default_config())
+    values = _laid_over(_yaml(default_config()), base or {})
     if config is not None:
         values = _laid_over(values, _yaml(config))
     try:
@@ -100,7 +103,7 @@ def load(config: Path | None = None, home: Path | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         path = [str(part) for part in first["loc"]]
-        where = _set_by(path) or config or default_config()
+        where = _set_by(path) or " or ".join([str(config or default_config()), *["the suite"] * bool(base)])
         raise InvalidSettings(f"setting {'.'.join(path)!r} (in {where}): {first['msg'].lower()}") from error
     except SettingsError as error:
         raise InvalidSettings(f"the environment: {error}; write SELFROUTE_RETRIEVAL__K=5 or JSON") from error

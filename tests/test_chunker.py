@@ -175,3 +175,17 @@ def whole(text: str, chunks: list[Chunk], count: Callable[[str], int], limit: in
     assert text[covered:].strip() == ""
     starts = [chunk.start for chunk in chunks]
     assert starts == sorted(set(starts))
+
+
+@given(st.text(alphabet="ab .\n", max_size=400), st.integers(1, 12))
+def test_a_limit_in_words_holds_beside_the_one_in_tokens(text: str, words: int) -> None:
+    count = HashingEmbedder().count_tokens
+    made = Chunker(count, 30, words).chunks(Document("d", text, "d.txt"))
+    assert all(len(chunk.text.split()) <= words and chunk.tokens <= 30 for chunk in made)
+    whole(text, made, count, 30)
+
+
+def test_the_papers_chunks_are_of_300_words_where_the_embedder_has_room() -> None:
+    sentence = "The watch looked out over the fairway and wrote down the wind. "
+    chunks = Chunker(OnnxEmbedder(positions=512).count_tokens, 510, 300).chunks(Document("d", sentence * 100, "d"))
+    assert [len(chunk.text.split()) for chunk in chunks] == [300, 300, 300, 300]

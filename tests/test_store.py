@@ -42,8 +42,8 @@ def test_what_is_put_is_found_by_whoever_opens_the_store(tmp_path: Path) -> None
     with opened(tmp_path) as store:
         assert store.document("a", 1) == put[0]
         assert store.entries(1) == [
-            Entry("a", "a.txt", put[0].content_hash, 240, 6),
-            Entry("b", "b.txt", items[1][0].content_hash, 240, 2),
+            Entry("a", "a.txt", put[0].content_hash, "240", 6),
+            Entry("b", "b.txt", items[1][0].content_hash, "240", 2),
         ]
         assert store.counts(1) == (2, 3, 8)
         rows = store.chunk_rows(["a"], 1).tolist()

@@ -14,16 +14,19 @@ import numpy as np
 from selfroute import weights
 from selfroute.embedders import Embedded
 
+SPECIAL_TOKENS = 2
+"""[CLS] and [SEP]"""
+
 
 class OnnxEmbedder:
-    """`name` and limits come from `weights/embedder.json`."""
+    """`name` and limits come from `weights/embedder.json`; `positions` (at most 512) embeds longer texts whole."""
 
-    def __init__(self, folder: Path = weights.FOLDER) -> None:
+    def __init__(self, folder: Path = weights.FOLDER, positions: int | None = None) -> None:
         self._model = weights.load("embedder", folder)
         about = self._model.about
         self.name: str = about["name"]
         self.dimension: int = about["dimension"]
-        self.max_tokens: int = about["max_tokens"]
+        self.max_tokens: int = about["max_tokens"] if positions is None else positions - SPECIAL_TOKENS
 
     def count_tokens(self, text: str) -> int:
         return len(self._model.encode(text).ids)

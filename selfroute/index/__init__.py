@@ -82,10 +82,10 @@ class Index:
         self._entries = {entry.id: entry for entry in store.entries(generation)}
 
     @classmethod
-    def in_memory(cls, name: str, embedder: str, items: Sequence[Item], chunk_limit: int) -> Index:
+    def in_memory(cls, name: str, embedder: str, items: Sequence[Item], chunking: str) -> Index:
         """An index that lives as long as this object: for one document that is not worth keeping."""
         store = Store.create(None, embedder, items[0][2].shape[1])
-        store.put(1, items, chunk_limit)
+        store.put(1, items, chunking)
         return cls(name, 1, store, Segments.of(*store.vectors(1)))
 
     @property
@@ -190,8 +190,8 @@ class Writer:
         """All committed documents by id, those of an interrupted run included."""
         return {entry.id: entry for entry in self._store.entries(LATEST)}
 
-    def put(self, items: Iterable[Item], chunk_limit: int) -> None:
-        self._store.put(self._generation, items, chunk_limit)
+    def put(self, items: Iterable[Item], chunking: str) -> None:
+        self._store.put(self._generation, items, chunking)
 
     def moved(self, id: str, source: str) -> None:  # noqa: A002
         self._store.moved(id, source)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from selfroute.errors import HomeNotWritable, IndexBusy
+from selfroute.errors import HomeNotWritable, IndexBusy, SelfrouteError
 
 LOCK = ".lock"
 
@@ -52,8 +52,10 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
-    """Holds the folder's write lock; raises `IndexBusy` if another process has it. Freed when a process dies."""
+def only_writer(folder: Path, busy: SelfrouteError | None = None) -> Iterator[None]:
+    """Holds the folder's write lock. Raises `busy` (else `IndexBusy`) if another process has it.
+
+    Freed when that process ends, however it does."""
     try:
         lock = (folder / LOCK).open("w")
     except OSError as error:
@@ -62,7 +64,7 @@ def only_writer(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise IndexBusy(folder) from error
+            raise (busy or IndexBusy(folder)) from error
         except OSError as error:
             raise HomeNotWritable(folder, (error.strerror or str(error)).lower()) from error
         yield

@@ -35,7 +35,7 @@ SCHEMA = """
 CREATE TABLE about (store TEXT NOT NULL, embedder TEXT NOT NULL, dimension INTEGER NOT NULL);
 CREATE TABLE documents (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL, hash TEXT NOT NULL, text TEXT NOT NULL,
-    chunk_limit INTEGER NOT NULL, tokens INTEGER NOT NULL, added INTEGER NOT NULL, deleted INTEGER
+    chunking TEXT NOT NULL, tokens INTEGER NOT NULL, added INTEGER NOT NULL, deleted INTEGER
 );
 CREATE INDEX documents_by_id ON documents (id);
 CREATE TABLE chunks (
@@ -49,13 +49,13 @@ LIVE = "d.added <= :g AND (d.deleted IS NULL OR d.deleted > :g)"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of a document without its text: `chunk_limit` is the most tokens that a chunk of it may
-    have, `tokens` the sum over its chunks."""
+    """What is known of a document without its text: `chunking` is the rule it was split by, `tokens` the sum over
+    its chunks."""
 
     id: str
     source: str
     hash: str
-    chunk_limit: int
+    chunking: str
     tokens: int
 
 
@@ -121,7 +121,7 @@ class Store:
     def entries(self, generation: int) -> list[Entry]:
         """The live documents by id."""
         rows = self._all(
-            f"SELECT id, source, hash, chunk_limit, tokens FROM documents d WHERE {LIVE} ORDER BY id", g=generation
+            f"SELECT id, source, hash, chunking, tokens FROM documents d WHERE {LIVE} ORDER BY id", g=generation
         )
         return [Entry(*row) for row in rows]
 
@@ -188,20 +188,18 @@ class Store:
         )
         return [row for (row,) in found]
 
-    def put(
-        self, generation: int, items: Iterable[tuple[Document, Sequence[Chunk], Vectors]], chunk_limit: int
-    ) -> None:
+    def put(self, generation: int, items: Iterable[tuple[Document, Sequence[Chunk], Vectors]], chunking: str) -> None:
         """In one transaction, adds documents with chunks and vectors, and deletes what they replace."""
         with self._transaction() as connection:
             for document, chunks, vectors in items:
                 self._bury(connection, generation, document.id)
                 tokens = sum(chunk.tokens for chunk in chunks)
                 row = connection.execute(
-                    "INSERT INTO documents (id, source, hash, text, chunk_limit, tokens, added) "
+                    "INSERT INTO documents (id, source, hash, text, chunking, tokens, added) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (
                         *(document.id, document.source, document.content_hash, document.text),
-                        *(chunk_limit, tokens, generation),
+                        *(chunking, tokens, generation),
                     ),
                 ).lastrowid
                 connection.executemany(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from math import ceil
 
 from selfroute.types import Chunk, Document
 
@@ -18,17 +19,27 @@ STRETCH = 20_000
 """Characters in which sentences are looked for at a time: NLTK gives up on a text after some seconds."""
 
 
+def rule(limit: int, words: int | None = None) -> str:
+    """The limits of a chunk as an index keeps them: documents are split again when they change."""
+    return f"{limit}" if words is None else f"{limit} tokens, {words} words"
+
+
 class Chunker:
     """`count` counts the embedder's tokens: a chunk longer than the embedder reads would not be embedded whole."""
 
-    def __init__(self, count: Callable[[str], int], limit: int) -> None:
+    def __init__(self, count: Callable[[str], int], limit: int, words: int | None = None) -> None:
+        """`words` is a second limit, for settings that are given in words."""
         # Imported here: LlamaIndex takes a second to import and only ingestion needs it.
         from llama_index.core.node_parser import SentenceSplitter
 
         self._count = count
-        self._limit = limit
+        self._words = words
+        # The splitter adds up what sentences take. In whole tokens the share of a limit in words would be rounded up
+        # for each of them, and chunks would fall short of it.
+        self._unit = 1 if words is None else 100
+        self._limit = limit * self._unit
         self._splitter = SentenceSplitter(
-            chunk_size=limit,
+            chunk_size=self._limit,
             chunk_overlap=0,
             tokenizer=lambda text: range(self._countable(text)),
             paragraph_separator="\n\n",
@@ -60,10 +71,15 @@ class Chunker:
     def _countable(self, text: str) -> int:
         """What the splitter is told. A character cannot be split, and it refuses a document for one that exceeds the
         limit; parts of no tokens (a combining mark) it repeats in the next chunk, as overlap that costs nothing."""
-        tokens = self._count(text)
+        tokens = self._taken(text)
         if len(text) == 1:
             tokens = min(tokens, self._limit)
         return tokens if tokens or text.isspace() else 1
+
+    def _taken(self, text: str) -> int:
+        """Tokens in units, or the share of the limit in words as so many, if that is more."""
+        tokens = self._count(text) * self._unit
+        return tokens if self._words is None else max(tokens, ceil(len(text.split()) * self._limit / self._words))
 
     def _fitting(self, document: Document, start: int, end: int) -> Iterator[Chunk]:
         """The text between two visible characters as one chunk, or in halves if it exceeds the limit.
@@ -72,9 +88,8 @@ class Chunker:
         that count the white space it dropped, the sum may be less than what the whole takes.
         """
         text = document.text[start:end]
-        tokens = self._count(text)
-        if tokens <= self._limit or len(text) == 1:
-            yield Chunk(document.id, start, end, text, tokens)
+        if self._taken(text) <= self._limit or len(text) == 1:
+            yield Chunk(document.id, start, end, text, self._count(text))
             return
         middle = len(text) // 2
         cut = next((at for at in range(middle, 0, -1) if text[at].isspace()), middle)

@@ -52,7 +52,7 @@ async def readings(
             document = Document(article.title, "\n\n".join(article.paragraphs), article.title)
             chunks = chunker.chunks(document)
             vectors = embedder.embed([chunk.text for chunk in chunks]).vectors
-            index = Index.in_memory(article.title, embedder.name, [(document, chunks, vectors)], CHUNK_TOKENS)
+            index = Index.in_memory(article.title, embedder.name, [(document, chunks, vectors)], str(CHUNK_TOKENS))
             for question in [q for a, q in chosen if a is article]:
                 hits = index.search(embedder.embed([question.question]).vectors[0], K)
                 parts = tuple(Passage(h.chunk.document, h.chunk.start, h.chunk.text) for h in hits)
