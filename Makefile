@@ -27,9 +27,10 @@ checks: $(VENV)/dev.stamp
 wheel: $(VENV)/dev.stamp
 	BIN=$(BIN) sh tests/wheel.sh
 
-## bench: the figures of docs/accuracy.md (about half an hour)
+## bench: the figures of docs/ (about half an hour)
 bench: $(VENV)/dev.stamp
 	$(BIN)/python eval/bench/cold_start.py eval/samples/harbour.md
+	$(BIN)/python eval/bench/runner.py
 	$(BIN)/python eval/bench/embedder.py $(DATA)/dev/squad_long.jsonl.xz
 	$(BIN)/python eval/bench/accuracy.py $(foreach set,squad_long covidqa timeqa,$(DATA)/dev/$(set).jsonl.xz)
 

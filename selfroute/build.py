@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from selfroute.embedders import Embedder
 from selfroute.engine import Engine
@@ -11,10 +12,13 @@ from selfroute.index import Listed, listed
 from selfroute.indexer import Indexer
 from selfroute.ledger import NAME as LEDGER
 from selfroute.ledger import Ledger
-from selfroute.policies import POLICIES
+from selfroute.policies import POLICIES, Policy
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
 from selfroute.settings import EmbedderSettings, ReaderSettings, Settings
+
+if TYPE_CHECKING:
+    from selfroute.evaluation.evaluator import Evaluator
 
 
 def engine(settings: Settings) -> Engine:
@@ -25,11 +29,12 @@ def engine(settings: Settings) -> Engine:
         home=settings.home,
         embedder=embedder,
         chunk_tokens=_chunk_tokens(settings, embedder),
+        chunk_words=settings.chunking.words,
         chunk_reader=reader,
         document_reader=reader,
-        ledger=ledger(settings),
-        prices=Prices({model: Price(**dict(price)) for model, price in settings.prices.items()}),
-        policies={name: make() for name, make in POLICIES.items()},
+        account=ledger(settings),
+        prices=_prices(settings),
+        policies=_policies(),
         k=settings.retrieval.k,
     )
 
@@ -37,7 +42,31 @@ def engine(settings: Settings) -> Engine:
 def indexer(settings: Settings) -> Indexer:
     """Raises `InvalidSettings` or `MissingExtra`."""
     embedder = _embedder(settings)
-    return Indexer(settings.home, embedder, _chunk_tokens(settings, embedder))
+    return Indexer(settings.home, embedder, _chunk_tokens(settings, embedder), settings.chunking.words)
+
+
+def evaluator(settings: Settings) -> Evaluator:
+    """Raises `InvalidSettings` or `MissingExtra`."""
+    # Imported here: who only asks need not wait for what only an evaluation takes.
+    from selfroute import weights
+    from selfroute.evaluation.documents import NAME as CACHE
+    from selfroute.evaluation.evaluator import Evaluator
+
+    embedder = _embedder(settings)
+    return Evaluator(
+        reader=READERS[settings.reader.kind](settings.reader),
+        embedder=embedder,
+        chunk_tokens=_chunk_tokens(settings, embedder),
+        chunk_words=settings.chunking.words,
+        prices=_prices(settings),
+        policies=_policies(),
+        k=settings.retrieval.k,
+        cache=settings.home / CACHE,
+        identity={
+            "settings": settings.model_dump(mode="json", exclude={"home", "ledger"}),
+            "weights": weights.hashes(),
+        },
+    )
 
 
 def ledger(settings: Settings) -> Ledger:
@@ -46,6 +75,14 @@ def ledger(settings: Settings) -> Ledger:
 
 def corpora(settings: Settings) -> list[Listed]:
     return listed(settings.home)
+
+
+def _prices(settings: Settings) -> Prices:
+    return Prices({model: Price(**dict(price)) for model, price in settings.prices.items()})
+
+
+def _policies() -> dict[str, Policy]:
+    return {name: make() for name, make in POLICIES.items()}
 
 
 def _embedder(settings: Settings) -> Embedder:
@@ -64,7 +101,7 @@ def _chunk_tokens(settings: Settings, embedder: Embedder) -> int:
 def _onnx(settings: EmbedderSettings) -> Embedder:
     from selfroute.embedders.onnx import OnnxEmbedder
 
-    return OnnxEmbedder()
+    return OnnxEmbedder(positions=settings.positions)
 
 
 def _sentence(settings: EmbedderSettings) -> Embedder:

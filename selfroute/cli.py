@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -17,6 +19,7 @@ from selfroute.errors import BadInput, SelfrouteError, UnreadableFile, UnusableI
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from selfroute.evaluation.evaluator import Progress
     from selfroute.indexer import Indexer, Summary
     from selfroute.settings import Settings
 
@@ -124,6 +127,59 @@ def corpora(config: Config = None, as_json: Json = False) -> None:
         raise UnusableIndex(problems[0] + (f" (and {len(problems) - 1} more like it)" if problems[1:] else ""))
 
 
+@app.command("eval")
+def evaluate(
+    sources: Annotated[
+        list[str], typer.Argument(help="A suite (YAML), or datasets: files or names.", metavar="SUITE_OR_FILES")
+    ],
+    policies: Annotated[str | None, typer.Option(help="Comma-separated.  [default: all three, or the suite's]")] = None,
+    k: Annotated[str | None, typer.Option(help="Chunks to retrieve; several, comma-separated.  [default: 5]")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions of each.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Questions in flight.")] = 4,
+    out: Annotated[Path | None, typer.Option(help="The run's folder.  [default: runs/NAME]")] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder to look for datasets by name in.")] = None,
+    longbench: Annotated[Path | None, typer.Option(help="A LongBench checkout, for its prompts and lengths.")] = None,
+    mode: Annotated[str | None, typer.Option(help="strict: the official scores; fixed: without their faults.")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Ask all questions of datasets by several policies, and score the answers. Goes on where it was stopped."""
+    from selfroute import build, settings, terminal
+    from selfroute.evaluation.suite import chosen
+
+    suite = chosen(sources, _listed(policies), _numbers(k), limit, mode)
+    folder = out or Path("runs") / suite.name
+    evaluator = build.evaluator(settings.load(config, base=suite.settings))
+    try:
+        with _rising() as progress:
+            result = evaluator.run(
+                suite, folder, concurrency=concurrency, longbench=longbench, data=data, progress=progress
+            )
+    except KeyboardInterrupt:
+        print(f"selfroute: stopped; what is done is in {folder}: run the same again to go on", file=sys.stderr)
+        raise typer.Exit(130) from None
+    _show(result.summary, terminal.evaluation(result), as_json)
+    if result.failed or result.malformed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def compare(
+    left: Annotated[Path, typer.Argument(help="The folder of one run.")],
+    right: Annotated[Path, typer.Argument(help="The folder of the other.")],
+    as_json: Json = False,
+) -> None:
+    """Set two runs side by side, question by question, with paired intervals."""
+    from selfroute import terminal
+    from selfroute.evaluation.comparison import compared
+    from selfroute.evaluation.rows import read_rows
+
+    differences = compared(read_rows(left), read_rows(right))
+    if not differences:
+        raise BadInput(f"{left} and {right} have no scored question under the same policy and k in common")
+    _show(differences, terminal.comparison(differences, left, right), as_json)
+
+
 def main() -> None:
     """Runs the command line; an error of ours is one line on standard error and exit code 1."""
     if isinstance(sys.stdout, TextIOWrapper):
@@ -153,6 +209,40 @@ def _indexed(indexer: Indexer, paths: list[Path], corpus: str) -> Summary:
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("indexing", total=None)
         return indexer.index(paths, corpus, lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def _listed(given: str | None) -> list[str]:
+    return [part.strip() for part in given.split(",") if part.strip()] if given else []
+
+
+def _numbers(given: str | None) -> list[int]:
+    try:
+        return [int(part) for part in _listed(given)]
+    except ValueError as error:
+        raise BadInput(f"--k is {given!r}: give whole numbers, as 1,5,10") from error
+
+
+@contextmanager
+def _rising() -> Iterator[Callable[[Progress], None]]:
+    """A progress bar with the running score, tokens, cost and the time left; none where nobody watches."""
+    if not sys.stderr.isatty():
+        yield lambda now: None
+        return
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from selfroute.terminal import running
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("preparing", total=None)
+
+        def show(now: Progress) -> None:
+            bar.update(task, completed=now.done, total=now.total, description=running(now))
+
+        yield show
 
 
 def _show(value: object, shown: RenderableType, as_json: bool) -> None:

@@ -6,18 +6,19 @@ Knows nothing of the command line, HTTP or configuration: it receives plain valu
 from __future__ import annotations
 
 import asyncio
+import copy
 import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 from uuid import uuid4
 
 from selfroute.embedders import Embedder
 from selfroute.errors import BadInput, EmptyQuestion, SelfrouteError, UnknownDocument, UnknownPolicy
 from selfroute.index import Index, open_index
-from selfroute.ingest.chunker import Chunker
-from selfroute.ledger import Ledger
+from selfroute.ingest.chunker import Chunker, rule
 from selfroute.policies import Policy
 from selfroute.prices import Prices
 from selfroute.readers import Reader
@@ -40,6 +41,21 @@ from selfroute.types import (
 )
 
 
+class Account(Protocol):
+    """Where questions and their calls are written down; each method returns when that is done. Blocking.
+
+    The ledger is one; an evaluation keeps another, so that its questions are not mixed with a user's.
+    """
+
+    def begin(self, id: str, question: Question, policy: str, corpus: str) -> None: ...  # noqa: A002
+
+    def record(self, question: str, call: Call) -> None: ...
+
+    def finish(self, answer: Answer) -> None: ...
+
+    def fail(self, id: str, error: str) -> None: ...  # noqa: A002
+
+
 class Engine:
     """Answers questions over the corpora under `home`, or over one document that is not indexed."""
 
@@ -49,9 +65,10 @@ class Engine:
         home: Path,
         embedder: Embedder,
         chunk_tokens: int,
+        chunk_words: int | None = None,
         chunk_reader: Reader,
         document_reader: Reader,
-        ledger: Ledger,
+        account: Account,
         prices: Prices,
         policies: Mapping[str, Policy],
         k: int = 5,
@@ -59,17 +76,29 @@ class Engine:
         self._home = home
         self._embedder = embedder
         self._chunk_tokens = chunk_tokens
+        self._chunk_words = chunk_words
         self._chunk_reader = chunk_reader
         self._document_reader = document_reader
         self._prices = prices
         self._policies = policies
         self._k = k
-        self.ledger = ledger
+        self._account = account
+
+    def accounted(self, account: Account) -> Engine:
+        """The same engine with another account."""
+        other = copy.copy(self)
+        other._account = account
+        return other
 
     async def ask(
-        self, question: Question | str, policy: str = "self_route", *, corpus: str | Document, k: int | None = None
+        self,
+        question: Question | str,
+        policy: str = "self_route",
+        *,
+        corpus: str | Document | Index,
+        k: int | None = None,
     ) -> Answer:
-        """Answers from a corpus by name, or from one `Document` that is not indexed.
+        """Answers from a corpus by name, from one `Document` that is not indexed, or from an opened `Index`.
 
         `policy` is `self_route`, `always_rag` or `always_long`; `k` chunks are retrieved (else as in the settings).
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `UnknownDocument`, `UnusableIndex` and what the
@@ -84,25 +113,26 @@ class Engine:
             raise UnknownPolicy(policy, self._policies)
         if k is not None and k < 1:
             raise BadInput(f"k is {k}: ask for at least one chunk")
-        name = corpus if isinstance(corpus, str) else corpus.source
         if isinstance(corpus, str):
             with closing(await asyncio.to_thread(self._open, corpus)) as index:
-                index.scope(question.scope)
-                return await self._ask(question, policy, name, index, k)
+                return await self.ask(question, policy, corpus=index, k=k)
+        if isinstance(corpus, Index):
+            corpus.scope(question.scope)
+            return await self._ask(question, policy, corpus.name, corpus, k)
         unknown = [id_ for id_ in question.scope if id_ != corpus.id]
         if unknown:
-            raise UnknownDocument(unknown, name, [corpus.id])
-        return await self._ask(question, policy, name, corpus, k)
+            raise UnknownDocument(unknown, corpus.source, [corpus.id])
+        return await self._ask(question, policy, corpus.source, corpus, k)
 
     async def _ask(self, question: Question, policy: str, name: str, source: Index | Document, k: int | None) -> Answer:
         id_ = uuid4().hex
         began = time.perf_counter()
-        await asyncio.to_thread(self.ledger.begin, id_, question, policy, name)
+        await asyncio.to_thread(self._account.begin, id_, question, policy, name)
         calls: list[Call] = []
 
         async def record(call: Call) -> None:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
-            await asyncio.to_thread(self.ledger.record, id_, priced)
+            await asyncio.to_thread(self._account.record, id_, priced)
             calls.append(priced)
 
         try:
@@ -113,13 +143,13 @@ class Engine:
             draft = await self._policies[policy](question, steps)
             full = await asyncio.to_thread(steps.estimate, question, steps.hits, Move.READ_DOCUMENTS)
             answer = _answer(id_, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
-            await asyncio.to_thread(self.ledger.finish, answer)
+            await asyncio.to_thread(self._account.finish, answer)
             return answer
         except BaseException as error:
-            # Cancellation too: what was spent must not look like a question still under way. A ledger that fails
+            # Cancellation too: what was spent must not look like a question still under way. An account that fails
             # as well must not hide the cause.
             with suppress(SelfrouteError):
-                self.ledger.fail(id_, f"{type(error).__name__}: {error}")
+                self._account.fail(id_, f"{type(error).__name__}: {error}")
             raise
 
     def _open(self, corpus: str) -> Index:
@@ -127,7 +157,7 @@ class Engine:
 
     async def _transient(self, document: Document, record: Record) -> Index:
         chunks = await asyncio.to_thread(
-            lambda: Chunker(self._embedder.count_tokens, self._chunk_tokens).chunks(document)
+            lambda: Chunker(self._embedder.count_tokens, self._chunk_tokens, self._chunk_words).chunks(document)
         )
         began = time.perf_counter()
         embedded = await asyncio.to_thread(self._embedder.embed, [chunk.text for chunk in chunks])
@@ -138,7 +168,7 @@ class Engine:
             document.source,
             self._embedder.name,
             [(document, chunks, embedded.vectors)],
-            self._chunk_tokens,
+            rule(self._chunk_tokens, self._chunk_words),
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -16,6 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from selfroute.evaluation.comparison import Difference
+    from selfroute.evaluation.evaluator import Progress, Result
+    from selfroute.evaluation.summary import Cell
     from selfroute.index import Listed
     from selfroute.indexer import Summary
     from selfroute.ledger import UsageRow
@@ -83,6 +87,100 @@ def corpora(rows: Sequence[Listed]) -> RenderableType:
     return table
 
 
+def evaluation(result: Result) -> RenderableType:
+    """Scores by dataset and policy, the mean over datasets, and what went wrong."""
+    table = _table(
+        *("dataset", "policy", "score", "95 %", "n", "failed", "n/a", "escalated", "answerable", "unanswerable"),
+        *("tokens", "of long", "cost $"),
+    )
+    for dataset, by in result.summary.items():
+        for policy, cell in by.items():
+            table.add_row(_text(dataset), policy, *_cell(cell))
+    parts: list[RenderableType] = [table]
+    by_policy: dict[str, list[Cell]] = {}
+    for by in result.summary.values():
+        for policy, cell in by.items():
+            by_policy.setdefault(policy, []).append(cell)
+    if len(result.summary) > 1:
+        from selfroute.evaluation.summary import macro
+
+        means = ", ".join(f"{policy} {_score(macro(cells))}" for policy, cells in by_policy.items())
+        parts.append(Text(f"mean over datasets: {means}"))
+    simulated = (
+        ", tokens and costs simulated" if any(c.simulated for cells in by_policy.values() for c in cells) else ""
+    )
+    parts.append(
+        Text(
+            f"{result.rows:,} rows in {result.folder}{simulated}; {result.readings:,} readings took "
+            f"{result.read.input_tokens:,} input tokens"
+        )
+    )
+    parts += [_text(f"malformed: {row.place}: {row.reason}", "red") for row in result.malformed[:MOST_FAILURES]]
+    if len(result.malformed) > MOST_FAILURES:
+        parts.append(Text(f"and {len(result.malformed) - MOST_FAILURES} more; run.json lists all", "red"))
+    if result.failed:
+        parts.append(Text(f"{result.failed:,} failed, scored 0 (rows.jsonl says why); run again to retry them", "red"))
+    return Group(*parts)
+
+
+def comparison(rows: Sequence[Difference], left: Path, right: Path) -> RenderableType:
+    table = _table("dataset", "policy", "k", "n", "left", "right", "difference", "95 %", "tokens left", "right")
+    for row in rows:
+        table.add_row(
+            _text(row.dataset),
+            row.policy,
+            *_numbers(row.k, row.n),
+            *(_score(row.left), _score(row.right)),
+            f"{row.difference:+.2f}" + (" *" if row.clear else ""),
+            _interval(row.low, row.high),
+            *_numbers(row.left_tokens, row.right_tokens),
+        )
+    alone = [(row.only_left, row.only_right) for row in rows]
+    parts: list[RenderableType] = [
+        Text(f"left {left}, right {right}; * the interval leaves 0 out (paired bootstrap, clustered by document)"),
+        table,
+    ]
+    if any(map(sum, alone)):
+        parts.append(
+            Text(
+                f"left out: {sum(a for a, _ in alone):,} only left has, {sum(b for _, b in alone):,} only right",
+                "yellow",
+            )
+        )
+    return Group(*parts)
+
+
+def running(now: Progress) -> str:
+    """The line beside a progress bar."""
+    failed = f", {now.failed} failed" if now.failed else ""
+    return f"score {_score(now.score)}, {now.input_tokens:,} tokens, $ {_cost(now.cost)}{failed}"
+
+
+def _cell(cell: Cell) -> list[str]:
+    return [
+        _score(cell.score),
+        _interval(cell.low, cell.high),
+        *_numbers(cell.n, cell.failed, cell.na),
+        _share(cell.escalated),
+        *(_score(cell.answerable_score), _score(cell.unanswerable_score)),
+        *_numbers(cell.input_tokens),
+        _share(cell.token_share),
+        _cost(cell.cost),
+    ]
+
+
+def _score(score: float | None) -> str:
+    return "-" if score is None else f"{score:.2f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{low:.1f} to {high:.1f}"
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
 def _calls(given: Answer) -> Table:
     table = _table("call", "model", "input tokens", "cached", "output", "cost $", "seconds")
     for call in given.calls:
@@ -124,7 +222,7 @@ def _table(first: str, *rest: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(first, overflow="fold")
     for name in rest:
-        table.add_column(name, justify="left" if name in ("model", "state") else "right", overflow="fold")
+        table.add_column(name, justify="left" if name in ("model", "policy", "state") else "right", overflow="fold")
     return table
 
 

@@ -80,7 +80,7 @@ class House:
             chunk_tokens=16,
             chunk_reader=reader,
             document_reader=reader,
-            ledger=self.ledger,
+            account=self.ledger,
             prices=Prices(FREE if prices is None else prices),
             policies={name: make() for name, make in POLICIES.items()},
             k=k,

@@ -1,8 +1,9 @@
-"""A reader for tests: answers or declines as its script says, counting words as tokens."""
+"""Readers for tests and measurements: one follows a script, one knows its answers. Both count words as tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from selfroute.types import Call, Citation, Draft, Reading, Record, Usage
@@ -38,8 +39,7 @@ class ScriptedReader:
     readings: list[Reading] = field(default_factory=list)
 
     def count_tokens(self, reading: Reading) -> int:
-        texts = [reading.question.text or "", *(passage.text for passage in reading.passages)]
-        return sum(len(text.split()) for text in texts)
+        return _words(reading)
 
     async def read(self, reading: Reading, record: Record) -> Draft:
         line = self.script[len(self.readings)]
@@ -51,12 +51,45 @@ class ScriptedReader:
             raise line.error
         if line.answer is None:
             return Draft(declined=True, route=reading.route)
-        return Draft(False, reading.route, line.answer, self._located(line.answer, reading))
+        return Draft(False, reading.route, line.answer, _located(line.answer, reading))
 
-    def _located(self, answer: str, reading: Reading) -> tuple[Citation, ...]:
-        for passage in reading.passages:
-            at = passage.text.find(answer)
-            if at >= 0:
-                start = passage.start + at
-                return (Citation(passage.document, None, start, start + len(answer), answer, None),)
-        return ()
+
+@dataclass(frozen=True, slots=True)
+class KnowingReader:
+    """Knows the answers by question: gives one if it stands in the text it is shown, else declines. Takes `seconds`
+    for a reading, and raises for the questions in `fails`. Nothing in it depends on what it read before."""
+
+    known: Mapping[str, str]
+    seconds: float = 0.0
+    fails: frozenset[str] = frozenset()
+    model: str = "knowing"
+    window: int = 1_000_000
+
+    def count_tokens(self, reading: Reading) -> int:
+        return _words(reading)
+
+    async def read(self, reading: Reading, record: Record) -> Draft:
+        question = reading.question.text or ""
+        await asyncio.sleep(self.seconds)
+        usage = Usage(input_tokens=self.count_tokens(reading))
+        error = "asked to fail" if question in self.fails else None
+        await record(Call(reading.stage, self.model, usage, seconds=self.seconds, error=error))
+        if error is not None:
+            raise RuntimeError(error)
+        answer = self.known.get(question)
+        found = _located(answer, reading) if answer is not None else ()
+        return Draft(not found, reading.route, answer if found else None, found)
+
+
+def _words(reading: Reading) -> int:
+    texts = [reading.question.text or "", *(passage.text for passage in reading.passages)]
+    return sum(len(text.split()) for text in texts)
+
+
+def _located(answer: str, reading: Reading) -> tuple[Citation, ...]:
+    for passage in reading.passages:
+        at = passage.text.find(answer)
+        if at >= 0:
+            start = passage.start + at
+            return (Citation(passage.document, None, start, start + len(answer), answer, None),)
+    return ()

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,12 @@ def _cores() -> int:
 def load(name: str, folder: Path = FOLDER) -> Model:
     """The bundled model `embedder` or `reader`, loaded once in a process."""
     return Model(folder, name)
+
+
+def hashes(folder: Path = FOLDER) -> dict[str, str]:
+    """Hex SHA-256 of each file that decides what the models do."""
+    files = sorted([*folder.glob("*.onnx"), *folder.glob("*.json")])
+    return {path.name: sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @cache

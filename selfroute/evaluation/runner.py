@@ -1,0 +1,186 @@
+"""Runs policies over the questions of a plan: one row each, appended as it is done, nothing done twice.
+
+Questions are grouped by document, so that a document is split and embedded once and a server's prefix cache is
+reused. A question that fails is a row with its error and scores 0; the run goes on. Knows nothing of files of
+datasets or of settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from selfroute.engine import Engine
+from selfroute.errors import HomeNotWritable, MissingExtra, NoQuery, UnsupportedTask
+from selfroute.evaluation.datasets import Sample
+from selfroute.evaluation.documents import DocumentCache
+from selfroute.evaluation.plan import Group, Plan
+from selfroute.evaluation.rows import Key, Row, Rows
+from selfroute.evaluation.scorer import Scorer
+from selfroute.index import Index
+from selfroute.types import Answer, Call, Document, Question, Stage, Usage, sum_cost
+
+
+class Tally:
+    """The calls of one question, kept even if it fails: an evaluation's `Account`."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    def begin(self, id: str, question: Question, policy: str, corpus: str) -> None:  # noqa: A002
+        """A row is the record of a question."""
+
+    def record(self, question: str, call: Call) -> None:
+        self.calls.append(call)
+
+    def finish(self, answer: Answer) -> None:
+        """As `begin`."""
+
+    def fail(self, id: str, error: str) -> None:  # noqa: A002
+        """As `begin`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """`engine_of` gives the engine that answers a sample. `simulated` marks rows whose usage and cost are
+    estimates, for no model was asked."""
+
+    engine_of: Callable[[Sample], Engine]
+    documents: DocumentCache
+    rows: Rows
+    scorer: Scorer
+    policies: Sequence[str]
+    ks: Sequence[int]
+    concurrency: int
+    simulated: bool = False
+
+    def keys(self, sample: Sample) -> list[Key]:
+        """The rows that a sample gives."""
+        return [(sample.dataset, sample.id, policy, k) for policy in self.policies for k in self.ks]
+
+    async def run(self, plan: Plan, progress: Callable[[Row], None] = lambda row: None) -> None:
+        """Makes every row that is not yet there. `progress` hears of each new one.
+
+        Raises `HomeNotWritable` when a row cannot be written, and `MissingExtra` when a dataset cannot be scored:
+        the rows written before it stay.
+        """
+        slots = asyncio.Semaphore(self.concurrency)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for group in plan.groups():
+                    await self._start(group, plan, slots, tasks, progress)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _start(
+        self,
+        group: Group,
+        plan: Plan,
+        slots: asyncio.Semaphore,
+        tasks: asyncio.TaskGroup,
+        progress: Callable[[Row], None],
+    ) -> None:
+        """Starts the questions of one document as slots come free; the index goes when the last is done."""
+        waiting = [sample for sample in group.samples if any(key not in self.rows.done for key in self.keys(sample))]
+        if not waiting:
+            return
+        index = await self._opened(group, plan)
+        users = 1  # this method
+
+        async def answered(sample: Sample) -> None:
+            for key in [key for key in self.keys(sample) if key not in self.rows.done]:
+                made = await self._row(sample, key, index, plan.asked[sample.dataset, sample.id])
+                self.rows.append(made)
+                progress(made)
+
+        def left() -> None:
+            nonlocal users
+            users -= 1
+            if not users and isinstance(index, Index):
+                index.close()
+
+        def ended(_: asyncio.Task[None]) -> None:
+            """Called for a task that was cancelled before its first step too."""
+            slots.release()
+            left()
+
+        try:
+            for sample in waiting:
+                await slots.acquire()
+                users += 1
+                tasks.create_task(answered(sample)).add_done_callback(ended)
+        finally:
+            left()
+
+    async def _opened(self, group: Group, plan: Plan) -> Index | Exception:
+        """The document as an index; what prevented it is the error of all its questions."""
+        document = Document(group.doc_id, plan.context(group), group.doc_id)
+        try:
+            return await asyncio.to_thread(self.documents.index, document)
+        except HomeNotWritable:
+            raise
+        except Exception as error:
+            return error
+
+    async def _row(self, sample: Sample, key: Key, index: Index | Exception, asked: str) -> Row:
+        _, _, policy, k = key
+        tally = Tally()
+        try:
+            if isinstance(index, Exception):
+                raise index
+            answer = await self.engine_of(sample).accounted(tally).ask(sample.question, policy, corpus=index, k=k)
+            prediction = self.scorer.prediction(answer)
+            score = await asyncio.to_thread(self.scorer.score, sample, prediction)
+        except (UnsupportedTask, NoQuery) as error:
+            return self._made(sample, policy, k, asked, tally, na=str(error))
+        except (HomeNotWritable, MissingExtra):
+            raise
+        except Exception as error:  # whatever a reader does, the row says it and the run goes on
+            return self._made(sample, policy, k, asked, tally, score=0.0, error=f"{type(error).__name__}: {error}")
+        return self._made(sample, policy, k, asked, tally, answer, prediction, score)
+
+    def _made(
+        self,
+        sample: Sample,
+        policy: str,
+        k: int,
+        asked: str,
+        tally: Tally,
+        answer: Answer | None = None,
+        prediction: str | None = None,
+        score: float | None = None,
+        error: str | None = None,
+        na: str | None = None,
+    ) -> Row:
+        return Row(
+            id=sample.id,
+            dataset=sample.dataset,
+            doc_id=sample.doc_id,
+            policy=policy,
+            k=k,
+            prediction=prediction,
+            score=score,
+            metric=self.scorer.metric(sample),
+            answerable=sample.answerable,
+            outcome=answer.outcome.value if answer else None,
+            route=answer.route.value if answer else None,
+            path=answer.path if answer else (),
+            confidence=answer.confidence if answer else None,
+            usage=_usage(tally.calls),
+            long_context_tokens=answer.long_context_tokens if answer else 0,
+            cost=sum_cost([call.cost for call in tally.calls]),
+            seconds=round(sum(call.seconds for call in tally.calls), 4),
+            error=error,
+            na=na,
+            length=sample.length,
+            simulated=self.simulated,
+            asked=asked,
+        )
+
+
+def _usage(calls: Sequence[Call]) -> dict[str, int]:
+    """Sums of the reader's calls; embedding stands apart."""
+    read = sum((call.usage for call in calls if call.stage is not Stage.EMBED), Usage())
+    embedded = sum(call.usage.input_tokens for call in calls if call.stage is Stage.EMBED)
+    return asdict(read) | {"embedding_tokens": embedded}
