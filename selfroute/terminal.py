@@ -111,8 +111,8 @@ def evaluation(result: Result) -> RenderableType:
     )
     parts.append(
         Text(
-            f"{result.rows:,} rows in {result.folder}{simulated}; {result.readings:,} readings took "
-            f"{result.read.input_tokens:,} input tokens"
+            f"{result.rows:,} rows in {result.folder}"
+            + (simulated or f"; {result.readings:,} readings took {result.read.input_tokens:,} input tokens")
         )
     )
     parts += [_text(f"malformed: {row.place}: {row.reason}", "red") for row in result.malformed[:MOST_FAILURES]]

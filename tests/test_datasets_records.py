@@ -120,6 +120,7 @@ def test_answers_are_texts_and_numbers_become_texts(answers: object, kept: tuple
         ({"context": ["Ann", "did"]}, "its context is of type list, not text"),
         ({"context": 7}, "its context is of type int, not text"),
         ({"context": "half \ud800 pair"}, "its context holds half of a surrogate pair"),
+        ({"context": "cut \0 here"}, "its context holds NUL characters"),
         ({"answers": None}, "has no answers"),
         ({"answers": []}, "has no answers"),
         ({"answers": [""]}, "its answers are empty"),

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfroute.errors import CorruptIndex, ForeignIndex, HomeNotWritable, UnusableIndex
+from selfroute.errors import CorruptIndex, ForeignIndex, HomeNotWritable, UnreadableFile, UnusableIndex
 from selfroute.index.files import staging
 from selfroute.index.store import LATEST, NAME, Entry, Store
 from selfroute.types import Chunk, Document, Vectors
@@ -356,6 +356,11 @@ def vectors(size: int) -> Vectors:
 def text(store: Store, id_: str, generation: int) -> str | None:
     found = store.document(id_, generation)
     return found.text if found else None
+
+
+def test_a_text_that_sqlite_would_cut_is_refused(tmp_path: Path) -> None:
+    with made(tmp_path) as store, pytest.raises(UnreadableFile, match="holds NUL characters"):
+        store.put(1, [item("a", "Night.\0 Day.")], "240")
 
 
 def test_closing_waits_for_a_thread_that_still_reads(tmp_path: Path) -> None:

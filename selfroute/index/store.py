@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from selfroute.errors import CorruptIndex, ForeignIndex, HomeNotWritable, UnusableIndex
+from selfroute.errors import CorruptIndex, ForeignIndex, HomeNotWritable, UnreadableFile, UnusableIndex
 from selfroute.index.files import publish, staging
 from selfroute.index.vectors import Ids
 from selfroute.types import Chunk, Document, Vectors
@@ -192,6 +192,8 @@ class Store:
         """In one transaction, adds documents with chunks and vectors, and deletes what they replace."""
         with self._transaction() as connection:
             for document, chunks, vectors in items:
+                if "\0" in document.text:  # SQLite would end every chunk behind it
+                    raise UnreadableFile(document.source, "holds NUL characters: it is not text")
                 self._bury(connection, generation, document.id)
                 tokens = sum(chunk.tokens for chunk in chunks)
                 row = connection.execute(

@@ -163,6 +163,8 @@ def _context(record: Mapping[str, Any]) -> str:
         raise Fault(f"its context is of type {type(context).__name__}, not text")
     if not context or context.isspace():
         raise Fault("its context is empty")
+    if "\0" in context:
+        raise Fault("its context holds NUL characters: it is not text")
     return _whole(context, "context")
 
 
