@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from selfroute.evaluation.datasets import Row, read
+from selfroute.evaluation.datasets import Sample, open_samples
 from selfroute.evaluation.metrics.qa import UNANSWERABLE
 
 SAMPLES = Path(__file__).parents[1] / "eval" / "samples"
@@ -14,13 +14,13 @@ LONGBENCH = ("_id", "input", "context", "answers", "length", "dataset", "languag
 
 
 def test_there_are_twenty_different_questions_with_ids_of_their_own() -> None:
-    rows = read(QUESTIONS)
+    rows = samples()
     assert [row.id for row in rows] == [f"harbour-{number:02}" for number in range(1, 21)]
     assert len({row.question for row in rows}) == 20
 
 
 def test_every_question_is_about_the_whole_handbook() -> None:
-    assert {(row.doc_id, row.context) for row in read(QUESTIONS)} == {("harbour.md", handbook())}
+    assert {(row.doc_id, row.context) for row in samples()} == {("harbour.md", handbook())}
 
 
 def test_every_answerable_question_has_an_answer_that_stands_in_the_handbook() -> None:
@@ -56,5 +56,9 @@ def handbook() -> str:
     return (SAMPLES / "harbour.md").read_text(encoding="utf-8")
 
 
-def asked(*, answerable: bool) -> list[Row]:
-    return [row for row in read(QUESTIONS) if row.answerable is answerable]
+def samples() -> list[Sample]:
+    return [row for row in open_samples(QUESTIONS) if isinstance(row, Sample)]
+
+
+def asked(*, answerable: bool) -> list[Sample]:
+    return [row for row in samples() if row.answerable is answerable]
