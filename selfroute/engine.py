@@ -84,26 +84,31 @@ class Engine:
         self._k = k
         self._account = account
 
-    def accounted(self, account: Account) -> Engine:
-        """The same engine with another account."""
-        other = copy.copy(self)
-        other._account = account
-        return other
-
     async def ask(
         self,
         question: Question | str,
         policy: str = "self_route",
         *,
-        corpus: str | Document | Index,
+        corpus: str | Document,
         k: int | None = None,
     ) -> Answer:
-        """Answers from a corpus by name, from one `Document` that is not indexed, or from an opened `Index`.
+        """Answers from a corpus by name, or from one `Document` that is not indexed.
 
         `policy` is `self_route`, `always_rag` or `always_long`; `k` chunks are retrieved (else as in the settings).
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `UnknownDocument`, `UnusableIndex` and what the
         reader raises. A failed question stays in the ledger with its calls.
         """
+        question = self._checked(question, policy, k)
+        if isinstance(corpus, str):
+            with closing(await asyncio.to_thread(self._open, corpus)) as index:
+                index.scope(question.scope)
+                return await self._ask(question, policy, corpus, index, k)
+        unknown = [id_ for id_ in question.scope if id_ != corpus.id]
+        if unknown:
+            raise UnknownDocument(unknown, corpus.source, [corpus.id])
+        return await self._ask(question, policy, corpus.source, corpus, k)
+
+    def _checked(self, question: Question | str, policy: str, k: int | None) -> Question:
         question = Question(question) if isinstance(question, str) else question
         if question.text is not None and not question.text.strip():
             raise EmptyQuestion
@@ -113,16 +118,7 @@ class Engine:
             raise UnknownPolicy(policy, self._policies)
         if k is not None and k < 1:
             raise BadInput(f"k is {k}: ask for at least one chunk")
-        if isinstance(corpus, str):
-            with closing(await asyncio.to_thread(self._open, corpus)) as index:
-                return await self.ask(question, policy, corpus=index, k=k)
-        if isinstance(corpus, Index):
-            corpus.scope(question.scope)
-            return await self._ask(question, policy, corpus.name, corpus, k)
-        unknown = [id_ for id_ in question.scope if id_ != corpus.id]
-        if unknown:
-            raise UnknownDocument(unknown, corpus.source, [corpus.id])
-        return await self._ask(question, policy, corpus.source, corpus, k)
+        return question
 
     async def _ask(self, question: Question, policy: str, name: str, source: Index | Document, k: int | None) -> Answer:
         id_ = uuid4().hex
@@ -170,6 +166,21 @@ class Engine:
             [(document, chunks, embedded.vectors)],
             rule(self._chunk_tokens, self._chunk_words),
         )
+
+
+class IndexEngine(Engine):
+    """An engine that answers from an index that its caller has opened, to the account that its caller names: for
+    evaluation, which opens a document once for all its questions and keeps an account of its own."""
+
+    async def ask_index(
+        self, question: Question, policy: str, index: Index, account: Account, k: int | None = None
+    ) -> Answer:
+        """As `ask`."""
+        question = self._checked(question, policy, k)
+        index.scope(question.scope)
+        accounted = copy.copy(self)
+        accounted._account = account
+        return await accounted._ask(question, policy, index.name, index, k)
 
 
 def _answer(

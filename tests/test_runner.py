@@ -13,7 +13,7 @@ import pytest
 
 from selfroute.embedders import Embedded
 from selfroute.embedders.hashing import HashingEmbedder
-from selfroute.engine import Engine
+from selfroute.engine import IndexEngine
 from selfroute.errors import HomeNotWritable, MissingExtra, UnscorableRecord, UnsupportedTask, UnusableIndex
 from selfroute.evaluation.datasets import Sample
 from selfroute.evaluation.documents import DocumentCache
@@ -138,7 +138,7 @@ def standing(
     scorer: Scorer | None = None,
 ) -> Iterator[Stand]:
     embedder = FailingEmbedder()
-    engine = Engine(
+    engine = IndexEngine(
         home=folder,
         embedder=embedder,
         chunk_tokens=40,
@@ -153,7 +153,7 @@ def standing(
         with closing(Rows(folder, plan.asked)) as rows:
             begun: list[str] = []
 
-            def engine_of(sample: Sample) -> Engine:
+            def engine_of(sample: Sample) -> IndexEngine:
                 begun.append(sample.id)
                 return engine
 

@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from selfroute.embedders import Embedder
-from selfroute.engine import Engine
+from selfroute.engine import IndexEngine
 from selfroute.errors import BadInput, RunBusy, UnknownPolicy
 from selfroute.evaluation.datasets import Malformed, Sample, open_samples
 from selfroute.evaluation.documents import DocumentCache
@@ -171,8 +171,8 @@ class Evaluator:
             failed = sum(row.error is not None for row in made)
             return Result(folder, summary, len(made), failed, tuple(plan.malformed), len(readings), readings.spent())
 
-    def _engine(self, reader: Reader) -> Engine:
-        return Engine(
+    def _engine(self, reader: Reader) -> IndexEngine:
+        return IndexEngine(
             home=self.cache.parent,
             embedder=self.embedder,
             chunk_tokens=self.chunk_tokens,

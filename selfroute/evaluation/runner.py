@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from selfroute.engine import Engine
+from selfroute.engine import IndexEngine
 from selfroute.errors import HomeNotWritable, MissingExtra, NoQuery, UnsupportedTask
 from selfroute.evaluation.datasets import Sample
 from selfroute.evaluation.documents import DocumentCache
@@ -46,7 +46,7 @@ class Runner:
     """`engine_of` gives the engine that answers a sample. `simulated` marks rows whose usage and cost are
     estimates, for no model was asked."""
 
-    engine_of: Callable[[Sample], Engine]
+    engine_of: Callable[[Sample], IndexEngine]
     documents: DocumentCache
     rows: Rows
     scorer: Scorer
@@ -129,7 +129,7 @@ class Runner:
         try:
             if isinstance(index, Exception):
                 raise index
-            answer = await self.engine_of(sample).accounted(tally).ask(sample.question, policy, corpus=index, k=k)
+            answer = await self.engine_of(sample).ask_index(sample.question, policy, index, tally, k)
             prediction = self.scorer.prediction(answer)
             score = await asyncio.to_thread(self.scorer.score, sample, prediction)
         except (UnsupportedTask, NoQuery) as error:
