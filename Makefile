@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA ?= ../shared/data
 WEIGHTS ?= selfroute/weights
 
-.PHONY: demo test checks wheel bench weights clean
+.PHONY: demo test checks wheel bench train-reader clean
 
 ## demo: index the sample and ask three questions that end in three ways
 demo: $(VENV)/base.stamp
@@ -33,8 +33,8 @@ bench: $(VENV)/dev.stamp
 	$(BIN)/python eval/bench/embedder.py $(DATA)/dev/squad_long.jsonl.xz
 	$(BIN)/python eval/bench/accuracy.py $(foreach set,squad_long covidqa timeqa,$(DATA)/dev/$(set).jsonl.xz)
 
-## weights: make the bundled models again (about an hour)
-weights: $(VENV)/dev.stamp
+## train-reader: make the bundled models again from DATA/train; goes on after an interruption (hours)
+train-reader: $(VENV)/dev.stamp
 	$(BIN)/python -m selfroute.training --data $(DATA)/train --work build/reader --out $(WEIGHTS)
 
 clean:

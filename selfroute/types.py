@@ -184,7 +184,8 @@ class Draft:
     """What a reader made of one reading. `declined`: the text shown does not answer the question.
 
     `score` is the reader's raw evidence that the text answers (higher is more), comparable between the
-    readings of one reader; `guess` is the best answer it could give when it declined.
+    readings of one reader; `guess` is the best answer it could give, also when it declined; `confidence` is a
+    calibrated probability that `guess` is right, for readers that have one.
     """
 
     declined: bool
@@ -194,6 +195,7 @@ class Draft:
     score: float | None = None
     guess: str | None = None
     warnings: tuple[str, ...] = ()
+    confidence: float | None = None
 
 
 class Move(StrEnum):

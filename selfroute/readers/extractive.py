@@ -2,18 +2,20 @@
 
 A chunk is one window, a document is sliding windows with overlap. In each window the score of a span is
 `start + end` of its logits less those of the null position (Devlin et al. 2019); the best span over all
-windows stands, and the reader declines when its score is below a threshold that was chosen on articles
-kept out of training. Knows nothing of retrieval or policies.
+windows stands. What speaks for it (`evidence`) becomes a probability by a calibration fitted on articles kept
+out of training, one for chunks and one for documents, and the reader declines below a threshold chosen there.
+Knows nothing of retrieval or policies.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 
 from selfroute import weights
 from selfroute.errors import UnsupportedTask
+from selfroute.readers.evidence import Calibration, Evidence, lead, probability
 from selfroute.types import Call, Citation, Draft, Passage, Reading, Record, Route, Shape, Usage
 
 SPECIAL_PIECES = 3
@@ -50,10 +53,31 @@ class _Window:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
+    """The best span of one window; `score` is its logits less those of the null position."""
+
     passage: Passage
+    window: _Window
     start: int
     end: int
     score: float
+
+    @property
+    def text(self) -> str:
+        return self.passage.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best answer of a reading: characters `start:end` of `passage`, and what speaks for it."""
+
+    passage: Passage
+    start: int
+    end: int
+    evidence: Evidence
+
+    @property
+    def text(self) -> str:
+        return self.passage.text[self.start : self.end]
 
 
 class ExtractiveReader:
@@ -63,9 +87,9 @@ class ExtractiveReader:
         self._model = weights.load("reader", folder)
         self.model: str = self._model.about["name"]
         self.window = window
-        self._thresholds = {
-            Route.RAG: float(self._model.about["threshold_chunks"]),
-            Route.LONG_CONTEXT: float(self._model.about["threshold_documents"]),
+        self._calibrations = {
+            Route.RAG: Calibration.of(self._model.about["chunks"]),
+            Route.LONG_CONTEXT: Calibration.of(self._model.about["documents"]),
         }
         self._split = lru_cache(maxsize=64)(self._windows)
 
@@ -78,42 +102,48 @@ class ExtractiveReader:
     async def read(self, reading: Reading, record: Record) -> Draft:
         if reading.question.task.shape is not Shape.SPAN:
             raise UnsupportedTask(f"the bundled reader gives spans, not answers of shape {reading.question.task.shape}")
-        _require_latin(reading.question.text or "")
+        if reading.question.text is None:
+            raise UnsupportedTask("the bundled reader points at what a question asks for, and there is no question")
+        _require_latin(reading.question.text)
         began = time.perf_counter()
-        best = await asyncio.to_thread(self._best, reading)
-        usage = Usage(input_tokens=self.count_tokens(reading))
+        found = await asyncio.to_thread(self.find, reading)
+        usage = Usage(input_tokens=await asyncio.to_thread(self.count_tokens, reading))
         await record(Call(reading.stage, self.model, usage, time.perf_counter() - began))
-        return self._draft(reading, best)
+        return self._draft(reading, found)
 
-    def _draft(self, reading: Reading, best: _Span | None) -> Draft:
+    def _draft(self, reading: Reading, found: Found | None) -> Draft:
         warnings: tuple[str, ...] = ()
         pieces = len(self._model.encode(reading.question.text or "").ids)
         if pieces > QUESTION_PIECES:
             warnings = (f"only the first {QUESTION_PIECES} of the question's {pieces} word pieces were used",)
-        if best is None:
+        if found is None:
             return Draft(True, reading.route, warnings=warnings)
-        text = best.passage.text[best.start : best.end]
-        if best.score < self._thresholds[reading.route]:
-            return Draft(True, reading.route, score=best.score, guess=text, warnings=warnings)
-        return Draft(False, reading.route, text, (_citation(best),), best.score, text, warnings)
+        calibration = self._calibrations[reading.route]
+        score = calibration.log_odds(found.evidence)
+        draft = Draft(True, reading.route, None, (), score, found.text, warnings, probability(score))
+        if score < calibration.threshold:
+            return draft
+        return replace(draft, declined=False, answer=found.text, citations=(_citation(found, score),))
 
-    def _best(self, reading: Reading) -> _Span | None:
+    def find(self, reading: Reading) -> Found | None:
+        """The best span over all windows with its evidence, declined or not; `None` if there is no text."""
         question = self._question(reading)
+        first = len(question) + 2
         windows = [(p, w) for p in reading.passages for w in self._split(p.text)]
         rows = []
         for _, window in windows:
             ids = [weights.CLS, *question, weights.SEP, *window.ids, weights.SEP]
-            first = len(question) + 2
             rows.append(weights.Pieces(ids, [0] * first + [1] * (len(ids) - first)))
-        best: _Span | None = None
+        spans = []
         for (passage, window), (start, end) in zip(windows, self._model.run(rows), strict=True):
-            first = len(question) + 2
             last = first + len(window.ids)
             i, j, score = best_span(start[first:last], end[first:last])
             score -= float(start[0] + end[0])
-            if best is None or score > best.score:
-                best = _Span(passage, window.offsets[i][0], window.offsets[j][1], score)
-        return best
+            spans.append(_Span(passage, window, window.offsets[i][0], window.offsets[j][1], score))
+        if not spans:
+            return None
+        best = max(spans, key=lambda span: span.score)
+        return Found(best.passage, best.start, best.end, _evidence(reading.question.text or "", best, spans))
 
     def _question(self, reading: Reading) -> list[int]:
         return self._model.encode(reading.question.text or "").ids[:QUESTION_PIECES]
@@ -146,7 +176,34 @@ def best_span(start: NDArray[np.float32], end: NDArray[np.float32]) -> tuple[int
     return i, j, float(sums[i, j])
 
 
-def _citation(span: _Span) -> Citation:
+def _evidence(question: str, best: _Span, spans: Sequence[_Span]) -> Evidence:
+    rivals = [span.score for span in spans if not _alike(span.text, best.text)]
+    low, high = best.window.offsets[0][0], best.window.offsets[-1][1]
+    telling = _words(question) - _PLAIN
+    named = len(telling & _words(best.passage.text[low:high])) / len(telling) if telling else 1.0
+    return Evidence(best.score, lead(best.score, rivals), named, math.log(len(spans)))
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two answers are the same or one holds the other: no rivals, and often the same place seen twice."""
+    one, other = one.lower(), other.lower()
+    return one in other or other in one
+
+
+def _words(text: str) -> set[str]:
+    """Beginnings of words, so that most inflections of a word are the same one."""
+    return {word[:5] for word in re.findall(r"\w+", text.lower())}
+
+
+_PLAIN = _words(
+    "a an the of in on at to for from by with as and or not is are was were be been being do does did has have had "
+    "can could will would should may might must what which who whom whose when where why how that this these those "
+    "it its he she they them his her their there s t many much name named"
+)
+"""Words of a question that tell nothing about a text."""
+
+
+def _citation(span: Found, score: float) -> Citation:
     """The sentence (or line) that holds the span, so that a person can check it; at most a few lines."""
     text = span.passage.text
     low = max(span.start - QUOTE_CHARACTERS, 0)
@@ -156,14 +213,14 @@ def _citation(span: _Span) -> Citation:
     after = re.search(r"[.!?][\"')\]]?(?=\s)|(?=\n)", text[span.end : high])
     end = span.end + after.end() if after else high
     offset = span.passage.start
-    return Citation(span.passage.document, None, offset + start, offset + end, text[start:end], span.score)
+    return Citation(span.passage.document, None, offset + start, offset + end, text[start:end], score)
 
 
 def _require_latin(question: str) -> None:
     letters = [c for c in question if c.isalpha()]
     foreign = [c for c in letters if not unicodedata.name(c, "").startswith("LATIN")]
     if len(foreign) * 2 > len(letters):
-        script = unicodedata.name(foreign[0], "another").split()[0].title()
+        script = unicodedata.name(foreign[0], "another").split()[0].title().replace("Cjk", "Chinese")
         raise UnsupportedTask(
             f"the bundled reader reads English only, and this question is in {script} script: ask in English, "
             "or name another reader in the settings"

@@ -1,4 +1,4 @@
-"""The bundled ONNX models and the one way to run them: text pieces in, arrays out, padded by length.
+"""The bundled ONNX models and the one way to run them: word pieces in, arrays out, the same whatever runs beside.
 
 Each model is `NAME.onnx` with `NAME.json` (what it is called, its limits and thresholds); both share one
 tokenizer. Knows nothing of questions, chunks or scores. `CARD.md` says how they were made.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,9 +21,6 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 FOLDER = Path(__file__).parent
-BATCH_PIECES = 4096
-"""Word pieces, padding included, that one run may hold: bounds memory and keeps two cores busy."""
-
 CLS, SEP = 101, 102
 
 
@@ -41,7 +39,7 @@ class Model:
         self.about: Mapping[str, Any] = json.loads((folder / f"{name}.json").read_text())
         self._tokenizer = tokenizer(folder)
         options = ort.SessionOptions()
-        options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        options.intra_op_num_threads = 1  # the cores are kept busy by rows, see `run`
         options.log_severity_level = 3
         self._session = ort.InferenceSession(str(folder / f"{name}.onnx"), options, ["CPUExecutionProvider"])
         self._outputs = [output.name for output in self._session.get_outputs()]
@@ -51,31 +49,25 @@ class Model:
         return self._tokenizer.encode(text, add_special_tokens=False)
 
     def run(self, rows: Sequence[Pieces]) -> list[tuple[NDArray[np.float32], ...]]:
-        """Each row's outputs in the order of `rows`; rows of like length share a run."""
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i].ids))
-        results: list[tuple[NDArray[np.float32], ...]] = [()] * len(rows)
-        at = 0
-        while at < len(order):
-            size = 1
-            while at + size < len(order) and len(rows[order[at + size]].ids) * (size + 1) <= BATCH_PIECES:
-                size += 1
-            batch = order[at : at + size]
-            outputs = self._session.run(self._outputs, _padded([rows[i] for i in batch]))
-            for place, row in enumerate(batch):
-                results[row] = tuple(np.asarray(output[place], dtype=np.float32) for output in outputs)
-            at += size
-        return results
+        """Each row's outputs in the order of `rows`.
+
+        A row is a run of its own, one thread a core. In a batch the int8 scales are those of the whole batch, so
+        that a row's outputs would depend on its neighbours (scores by up to 1); and a batch is not faster here.
+        """
+        if len(rows) < 2:
+            return [self._one(row) for row in rows]
+        with ThreadPoolExecutor(min(_cores(), len(rows))) as pool:
+            return list(pool.map(self._one, rows))
+
+    def _one(self, row: Pieces) -> tuple[NDArray[np.float32], ...]:
+        inputs = {"input_ids": row.ids, "token_type_ids": row.types, "attention_mask": [1] * len(row.ids)}
+        outputs = self._session.run(self._outputs, {k: np.asarray([v], dtype=np.int64) for k, v in inputs.items()})
+        return tuple(np.asarray(output[0], dtype=np.float32) for output in outputs)
 
 
-def _padded(rows: Sequence[Pieces]) -> dict[str, NDArray[np.int64]]:
-    shape = (len(rows), max(len(row.ids) for row in rows))
-    ids, types, mask = (np.zeros(shape, dtype=np.int64) for _ in range(3))
-    for number, row in enumerate(rows):
-        length = len(row.ids)
-        ids[number, :length] = row.ids
-        types[number, :length] = row.types
-        mask[number, :length] = 1
-    return {"input_ids": ids, "token_type_ids": types, "attention_mask": mask}
+def _cores() -> int:
+    """Those this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @cache
