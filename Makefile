@@ -27,11 +27,12 @@ checks: $(VENV)/dev.stamp
 wheel: $(VENV)/dev.stamp
 	BIN=$(BIN) sh tests/wheel.sh
 
-## bench: the figures of docs/accuracy.md (about half an hour)
+## bench: the figures of docs/accuracy.md and docs/reader.md (about three quarters of an hour)
 bench: $(VENV)/dev.stamp
 	$(BIN)/python eval/bench/cold_start.py eval/samples/harbour.md
 	$(BIN)/python eval/bench/embedder.py $(DATA)/dev/squad_long.jsonl.xz
 	$(BIN)/python eval/bench/accuracy.py $(foreach set,squad_long covidqa timeqa,$(DATA)/dev/$(set).jsonl.xz)
+	$(BIN)/python eval/bench/reader.py --questions 60 $(foreach set,squad_long timeqa covidqa,$(DATA)/dev/$(set).jsonl.xz)
 
 ## train-reader: make the bundled models again from DATA/train; goes on after an interruption (hours)
 train-reader: $(VENV)/dev.stamp

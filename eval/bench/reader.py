@@ -26,7 +26,7 @@ from transformers import BertForQuestionAnswering
 
 from selfroute import weights
 from selfroute.evaluation.datasets import Row, read
-from selfroute.readers.evidence import Calibration, probability
+from selfroute.readers.evidence import Calibration
 from selfroute.readers.extractive import OVERLAP_PIECES, WINDOW_PIECES, ExtractiveReader, slides
 from selfroute.training.base import base_model
 from selfroute.training.calibration import HEADER, bins, calibration_error, report
@@ -52,15 +52,17 @@ def main() -> None:
     lines = []
     for name, folder in folders.items():
         made = read_all(cases, Path(folder), _say)
-        calibrations = calibrations_of(Path(folder))
-        lines += [line(name, r, calibrations[r.route]) for r in made]
+        about = json.loads((Path(folder) / "reader.json").read_text(encoding="utf-8"))
         print(f"\n{name}\n{HEADER}")
-        for route in Route:
-            print("\n".join(report([r for r in made if r.route is route], calibrations[route])))
         diagrams = {}
-        for route in Route:
-            diagrams[NAMES[route]] = bins([r for r in made if r.route is route], calibrations[route])
-            print(f"{NAMES[route]}: expected calibration error {calibration_error(diagrams[NAMES[route]]):.3f}")
+        for route, part in NAMES.items():
+            of_route = [r for r in made if r.route is route]
+            threshold, confidence = about[f"threshold_{part}"], Calibration.of(about[f"confidence_{part}"])
+            lines += [line(name, r, threshold, confidence) for r in of_route]
+            print("\n".join(report(of_route, threshold)))
+            diagrams[part] = bins(of_route, confidence)
+        for part, diagram in diagrams.items():
+            print(f"{part}: expected calibration error {calibration_error(diagram):.3f}")
         draw(diagrams).save(asked.out / "reader-reliability.png")
     (asked.out / "reader.jsonl").write_text("".join(lines), encoding="utf-8")
     longest = max(rows[asked.files[-1]], key=lambda row: len(row.context))
@@ -85,16 +87,10 @@ def sampled(rows: Sequence[Row], count: int) -> list[Case]:
     ]
 
 
-def calibrations_of(folder: Path) -> dict[Route, Calibration]:
-    about = json.loads((folder / "reader.json").read_text(encoding="utf-8"))
-    return {route: Calibration.of(about[name]) for route, name in NAMES.items()}
-
-
-def line(name: str, made: Read, calibration: Calibration) -> str:
+def line(name: str, made: Read, threshold: float, confidence: Calibration) -> str:
     """One reading as a line of JSON."""
-    log_odds = calibration.log_odds(made.evidence)
-    told = {"weights": name, **asdict(made), "confidence": probability(log_odds)}
-    return json.dumps(told | {"declined": log_odds < calibration.threshold}) + "\n"
+    told = {"weights": name, **asdict(made), "confidence": confidence.probability(made.evidence)}
+    return json.dumps(told | {"declined": made.evidence.score < threshold}) + "\n"
 
 
 def speed(row: Row, folder: Path) -> str:

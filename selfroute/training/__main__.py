@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from selfroute.readers.evidence import FEATURES, Calibration
+from selfroute.readers.evidence import Calibration
 from selfroute.training import calibration, card, examples, export, groups, reader
 from selfroute.training.base import base_model
 from selfroute.training.readings import Read, kept_out, read_all
@@ -22,7 +22,13 @@ from selfroute.training.windows import Article, Window, load_articles, split
 from selfroute.types import Route
 
 EMBEDDER = {"name": "selfroute/all-MiniLM-L6-v2-int8", "dimension": 384, "max_tokens": 254}
-READER = "selfroute/minilm-l6-reader-int8"
+UNCALIBRATED: dict[str, object] = {
+    "name": "selfroute/minilm-l6-reader-int8",
+    "threshold_chunks": 0.0,
+    "threshold_documents": 0.0,
+    "confidence_chunks": Calibration(0.0, 1.0, 0.0).about(),
+    "confidence_documents": Calibration(0.0, 1.0, 0.0).about(),
+}
 EXAMPLES = 80_000
 """Windows of the first stage."""
 
@@ -30,14 +36,15 @@ FIRST = reader.Recipe("first", seed=1)
 SECOND = reader.Recipe(
     "second",
     learning_rate=1e-4,
-    warmup=0.02,
+    warmup=0.036,
     decay=0.3,
     layer_decay=0.9,
     frozen_layers=2,
     joint=0.5,
+    steps=560,
     seed=2,
 )
-QUESTIONS_A_SOURCE = 120
+QUESTIONS_A_SOURCE = 100
 """Kept-out questions of each source that the reader is calibrated on."""
 
 STRANGERS = 0.4
@@ -87,11 +94,10 @@ def stage(
 
 def write(fitted: Path, out: Path) -> None:
     """Exports both models and their tokenizer to `out`; the reader is not calibrated yet."""
-    bare = Calibration((1.0, *(0.0 for _ in FEATURES[1:])), 0.0, 0.0)
-    export.export(export.Embedding(base_model()), ["vector"], "embedder", out)
+    export.export(export.Embedding(base_model()), ["vector"], "embedder", out, ("MatMul",), export.SPARED)
     export.describe("embedder", EMBEDDER, out)
-    export.export(export.Spans(fitted), ["start", "end"], "reader", out)
-    export.describe("reader", {"name": READER, "chunks": bare.about(), "documents": bare.about()}, out)
+    export.export(export.Spans(fitted), ["start", "end"], "reader", out, ("MatMul",), export.SPARED)
+    export.describe("reader", UNCALIBRATED, out)
     shutil.copyfile(base_model() / "tokenizer.json", out / "tokenizer.json")
 
 
@@ -103,13 +109,13 @@ def calibrate(kept: Sequence[Article], folder: Path) -> list[str]:
 
 def describe(read: Sequence[Read], folder: Path) -> list[str]:
     """Writes the calibrations that fit `read` into `folder/reader.json`; the rows of their report."""
-    about: dict[str, object] = {"name": READER}
+    about = dict(UNCALIBRATED)
     lines = []
     for route, name in ((Route.RAG, "chunks"), (Route.LONG_CONTEXT, "documents")):
         of_route = [r for r in read if r.route is route]
-        fitted = calibration.fit(of_route)
-        about[name] = fitted.about()
-        lines += calibration.report(of_route, fitted)
+        threshold = calibration.choose(of_route)
+        about |= {f"threshold_{name}": round(threshold, 2), f"confidence_{name}": calibration.fit(of_route).about()}
+        lines += calibration.report(of_route, threshold)
     export.describe("reader", about, folder)
     return lines
 

@@ -7,7 +7,6 @@ other documents, to compare.
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -108,8 +107,7 @@ def _read(reader: ExtractiveReader, case: Case, reading: Reading) -> Iterator[Re
     present = bool(case.answers) and (not case.places or any(p in text for p in case.places for text in texts))
     f1 = best_f1(found.text, case.answers)
     exact = any(normalized(found.text) == normalized(answer) for answer in case.answers)
-    windows = round(math.exp(found.evidence.size))
-    yield Read(case.source, reading.route, present, found.evidence, f1, exact, windows, seconds)
+    yield Read(case.source, reading.route, present, found.evidence, f1, exact, found.windows, seconds)
 
 
 def _case(article: Article, asked: Asked) -> Case:

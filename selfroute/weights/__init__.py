@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
+
+# From 1.29 on, onnxruntime tells its maker about models and runs, unless this is set before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime as ort
 
 FOLDER = Path(__file__).parent
 CLS, SEP = 101, 102
