@@ -241,7 +241,7 @@ class Answer:
     `coverage` is the share (0 to 1) of the tokens in scope that was read; `long_context_tokens` is the
     reader input that `always_long` would have read in the same scope and window, `saved_tokens` is that
     less what was read (negative when an escalation paid twice); costs are US dollars, null when a price
-    is unknown.
+    is unknown; `confidence` is a calibrated probability that `answer` is right, null without one.
     """
 
     id: str

@@ -72,6 +72,8 @@ def test_reading_again_gives_the_same_draft() -> None:
     first, second = draft(), draft()
     assert replace(first, warnings=()) == replace(second, warnings=())
     assert first.score is not None
+    assert first.confidence is not None
+    assert 0 < first.confidence < 1
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not bind processes to cores")

@@ -29,6 +29,7 @@ UNCALIBRATED: dict[str, object] = {
     "confidence_chunks": Calibration(0.0, 1.0, 0.0).about(),
     "confidence_documents": Calibration(0.0, 1.0, 0.0).about(),
 }
+EMBEDDING = ("embedder.onnx", "embedder.json", "tokenizer.json")
 EXAMPLES = 80_000
 """Windows of the first stage."""
 
@@ -66,8 +67,12 @@ def main() -> None:
     first, second = asked.work / "first", asked.work / "second"
     stage(base_model(), [(w,) for w in examples.choose(training, EXAMPLES, FIRST.seed)], FIRST, first, tokenizer)
     stage(first, groups.choose(training, groups.Mix(), SECOND.seed), SECOND, second, tokenizer)
+    embed(asked.out)
     tables = {}
     for recipe, fitted, out in ((FIRST, first, asked.work / "first-weights"), (SECOND, second, asked.out)):
+        out.mkdir(exist_ok=True)
+        for name in EMBEDDING if out != asked.out else ():
+            shutil.copyfile(asked.out / name, out / name)
         write(fitted, out)
         tables[recipe.name] = calibrate(kept, out)
     card.write(asked.out, tables)
@@ -79,7 +84,7 @@ def stage(
     base: Path, chosen: Sequence[Sequence[Window]], recipe: reader.Recipe, out: Path, tokenizer: Tokenizer
 ) -> None:
     """Fine-tunes `base` into `out`, unless that has been done."""
-    if (out / "model.safetensors").exists():
+    if (out / "model.safetensors").exists() and not (out / "state.pt").exists():
         _say(f"{recipe.name}: is fitted already, in {out}")
         return
     encoded = []
@@ -92,13 +97,17 @@ def stage(
     reader.fit(base, encoded, recipe, out, _say)
 
 
-def write(fitted: Path, out: Path) -> None:
-    """Exports both models and their tokenizer to `out`; the reader is not calibrated yet."""
+def embed(out: Path) -> None:
+    """Exports the embedder and the tokenizer of both models to `out`."""
     export.export(export.Embedding(base_model()), ["vector"], "embedder", out, ("MatMul",), export.SPARED)
     export.describe("embedder", EMBEDDER, out)
+    shutil.copyfile(base_model() / "tokenizer.json", out / "tokenizer.json")
+
+
+def write(fitted: Path, out: Path) -> None:
+    """Exports the reader in `fitted` to `out`; it is not calibrated yet."""
     export.export(export.Spans(fitted), ["start", "end"], "reader", out, ("MatMul",), export.SPARED)
     export.describe("reader", UNCALIBRATED, out)
-    shutil.copyfile(base_model() / "tokenizer.json", out / "tokenizer.json")
 
 
 def calibrate(kept: Sequence[Article], folder: Path) -> list[str]:
