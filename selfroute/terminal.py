@@ -115,6 +115,8 @@ def evaluation(result: Result) -> RenderableType:
             + (simulated or f"; {result.readings:,} readings took {result.read.input_tokens:,} input tokens")
         )
     )
+    if not simulated:
+        parts.append(Text(f"scored {result.mode}: see --mode"))
     parts += [_text(f"malformed: {row.place}: {row.reason}", "red") for row in result.malformed[:MOST_FAILURES]]
     if len(result.malformed) > MOST_FAILURES:
         parts.append(Text(f"and {len(result.malformed) - MOST_FAILURES} more; run.json lists all", "red"))

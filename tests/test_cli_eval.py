@@ -189,6 +189,7 @@ def test_a_limit_and_another_folder(run: Run, folder: Path) -> None:
     assert done.code == 0
     assert done.table[1][4] == "1"
     assert "1 rows in elsewhere/deep" in done.out
+    assert "scored strict" in done.out
     assert len((folder / "elsewhere" / "deep" / "rows.jsonl").read_text().splitlines()) == 1
 
 

@@ -24,6 +24,7 @@ from selfroute.errors import BadInput, RunBusy, UnknownPolicy
 from selfroute.evaluation.datasets import Malformed, Sample, open_samples
 from selfroute.evaluation.documents import DocumentCache
 from selfroute.evaluation.lines import unwritable
+from selfroute.evaluation.metrics import Mode
 from selfroute.evaluation.plan import Plan
 from selfroute.evaluation.readings import KeptReadings
 from selfroute.evaluation.record import RunRecord
@@ -65,6 +66,7 @@ class Result:
     malformed: tuple[Malformed, ...]
     readings: int
     read: Usage
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,9 @@ class Evaluator:
             summary = summarised(made)
             write_summary(folder, summary)
             failed = sum(row.error is not None for row in made)
-            return Result(folder, summary, len(made), failed, tuple(plan.malformed), len(readings), readings.spent())
+            return Result(
+                folder, summary, len(made), failed, tuple(plan.malformed), len(readings), readings.spent(), suite.mode
+            )
 
     def _engine(self, reader: Reader) -> IndexEngine:
         return IndexEngine(
