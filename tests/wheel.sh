@@ -5,7 +5,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$BIN/python" -m build --wheel --outdir "$work/dist" . >"$work/build.log" 2>&1 || { cat "$work/build.log"; exit 1; }
 "$BIN/python" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip --disable-pip-version-check --quiet install "$work"/dist/*.whl pytest hypothesis
+"$work/venv/bin/python" -m pip --disable-pip-version-check --quiet install "$work"/dist/*.whl pytest pytest-timeout hypothesis
 mkdir "$work/away"
 cp -r tests eval README.md pyproject.toml "$work/away"
 if [ -d ../shared ]; then ln -s "$(cd ../shared && pwd)" "$work/shared"; fi
