@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from selfroute.errors import BadInput, SelfrouteError, UnreadableFile, UnusableIndex
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from rich.console import RenderableType
 
     from selfroute.evaluation.evaluator import Progress
     from selfroute.indexer import Indexer, Summary
     from selfroute.settings import Settings
+    from selfroute.types import Answer
 
 app = typer.Typer(
     help="Answers questions about long documents by reading as little as it needs.",
@@ -100,7 +104,7 @@ def ask(
         raise BadInput("name what to ask: either --corpus NAME or --file PATH")
     source = corpus if corpus is not None else load_one(file or Path())
     engine = build.engine(_settings(config))
-    answer = asyncio.run(engine.ask(Question(question, tuple(document or ())), policy, corpus=source, k=k))
+    answer = _run(engine.ask(Question(question, tuple(document or ())), policy, corpus=source, k=k))
     _show(answer, terminal.answer(answer), as_json)
 
 
@@ -191,6 +195,40 @@ def main() -> None:
 
         print(f"selfroute: {harmless(' '.join(str(error).splitlines()))}", file=sys.stderr)
         sys.exit(1)
+
+
+def _run(question: Coroutine[Any, Any, Answer]) -> Answer:
+    """Runs the question; an interruption cancels it. One that comes while the loop is being made is remembered:
+    `asyncio.run` would answer it with warnings that a task was never awaited."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return asyncio.run(question)  # interruptions are ignored or somebody else's
+    came = False
+    task: asyncio.Task[Answer] | None = None
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+        if task is not None:
+            task.get_loop().call_soon_threadsafe(task.cancel)
+
+    async def begun() -> Answer:
+        nonlocal task
+        task = asyncio.current_task()
+        if came:
+            question.close()
+            raise asyncio.CancelledError
+        try:
+            return await question
+        finally:
+            task = None
+
+    signal.signal(signal.SIGINT, interrupted)
+    try:
+        return asyncio.run(begun())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _settings(config: Path | None) -> Settings:
