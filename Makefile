@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA ?= ../shared/data
 WEIGHTS ?= selfroute/weights
 
-.PHONY: demo test checks wheel bench weights clean
+.PHONY: demo test torture checks wheel bench weights clean
 
 ## demo: index the sample and ask three questions that end in three ways
 demo: $(VENV)/base.stamp
@@ -15,6 +15,10 @@ demo: $(VENV)/base.stamp
 ## test: the tests, with every extra installed
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest
+
+## torture: kill what changes an index 500 times, and make each of its system calls fail (about half an hour)
+torture: $(VENV)/dev.stamp
+	KILLS=500 FAULTS=all $(BIN)/python -m pytest tests/test_durability.py -q
 
 ## checks: style, types, and who may import whom
 checks: $(VENV)/dev.stamp
@@ -31,6 +35,7 @@ wheel: $(VENV)/dev.stamp
 bench: $(VENV)/dev.stamp
 	$(BIN)/python eval/bench/cold_start.py eval/samples/harbour.md
 	$(BIN)/python eval/bench/runner.py
+	$(BIN)/python eval/bench/index.py $(DATA)/dev/squad_long.jsonl.xz
 	$(BIN)/python eval/bench/embedder.py $(DATA)/dev/squad_long.jsonl.xz
 	$(BIN)/python eval/bench/accuracy.py $(foreach set,squad_long covidqa timeqa,$(DATA)/dev/$(set).jsonl.xz)
 

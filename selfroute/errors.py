@@ -8,6 +8,8 @@ SelfrouteError
 │   ├── UnknownPolicy
 │   ├── UnknownDataset
 │   ├── InvalidName
+│   ├── NameTaken            a corpus cannot be renamed to what another is called
+│   ├── EmptyCorpus          its documents were all deleted
 │   ├── InvalidSettings
 │   ├── UnreadableFile
 │   ├── UnsupportedTask      the reader cannot do this shape or language
@@ -16,6 +18,7 @@ SelfrouteError
 │   └── UnscorableRecord     a record lacks what its metric needs
 ├── UnusableIndex            an index on disk cannot be used as it is
 │   ├── CorruptIndex
+│   ├── OutdatedIndex        written by an earlier selfroute
 │   ├── ForeignIndex         made by another embedder or another program
 │   └── IndexBusy            another process is writing it
 ├── RunBusy                  another process is running an evaluation in this folder
@@ -46,9 +49,9 @@ class EmptyQuestion(BadInput):
 
 class UnknownCorpus(BadInput):
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        have = ", ".join(sorted(known))
+        have = sorted(known)
         super().__init__(
-            f"no corpus {name!r}; have: {have}"
+            f"no corpus {name!r}; {_have(name, have)}"
             if have
             else f"no corpus {name!r}; have none yet: run `selfroute index PATH --corpus {name}` first"
         )
@@ -56,9 +59,10 @@ class UnknownCorpus(BadInput):
 
 class UnknownDocument(BadInput):
     def __init__(self, ids: Iterable[str], corpus: str, known: Iterable[str]) -> None:
-        have = sorted(known)
-        shown = ", ".join(have[:8]) + (f" and {len(have) - 8} more" if len(have) > 8 else "")
-        super().__init__(f"no document {', '.join(map(repr, ids))} in corpus {corpus!r}; have: {shown or 'none'}")
+        unknown = list(ids)
+        super().__init__(
+            f"no document {', '.join(map(repr, unknown))} in corpus {corpus!r}; {_have(unknown[0], sorted(known))}"
+        )
 
 
 class UnknownPolicy(BadInput):
@@ -81,6 +85,16 @@ class InvalidName(BadInput):
         super().__init__(
             f"{name!r} cannot name a corpus: use up to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
         )
+
+
+class NameTaken(BadInput):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is a corpus {name!r} already: choose another name, or delete that one first")
+
+
+class EmptyCorpus(BadInput):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"corpus {name!r} holds no documents: run `selfroute index PATH --corpus {name}` first")
 
 
 class InvalidSettings(BadInput):
@@ -119,8 +133,20 @@ class UnusableIndex(SelfrouteError):
 
 class CorruptIndex(UnusableIndex):
     def __init__(self, folder: Path, reason: str, remedy: str | None = None) -> None:
-        remedy = remedy or "run `selfroute index` on its files again: it is rebuilt from the stored vectors"
+        remedy = remedy or (
+            f"run `selfroute index repair --corpus {folder.name}`: it is rebuilt from the stored vectors"
+        )
         super().__init__(f"the index in {folder} is damaged: {reason}; {remedy}")
+        self.reason = reason
+        self.remedy = remedy
+
+
+class OutdatedIndex(UnusableIndex):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"the index in {folder} was written by an earlier selfroute: run `selfroute index repair --corpus "
+            f"{folder.name}`: it is brought up to date from the stored vectors"
+        )
 
 
 class ForeignIndex(UnusableIndex):
@@ -129,8 +155,13 @@ class ForeignIndex(UnusableIndex):
 
 
 class IndexBusy(UnusableIndex):
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"another process is writing the index in {folder}: wait for it to end, then run this again")
+    """`owner` is what the lock says of who holds it."""
+
+    def __init__(self, folder: Path, owner: str = "") -> None:
+        super().__init__(
+            f"another process{f' ({owner})' if owner else ''} is writing the index in {folder}: "
+            "wait for it to end, then run this again"
+        )
 
 
 class RunBusy(SelfrouteError):
@@ -155,3 +186,10 @@ class HomeNotWritable(SelfrouteError):
 class MissingExtra(SelfrouteError):
     def __init__(self, library: str, extra: str) -> None:
         super().__init__(f"{library} is not installed: run `pip install 'selfroute[{extra}]'`")
+
+
+def _have(name: str, have: list[str]) -> str:
+    """What is like `name`, and else what there is."""
+    near = get_close_matches(name, have, n=3)
+    shown = ", ".join(have[:8]) + (f" and {len(have) - 8} more" if len(have) > 8 else "")
+    return (f"did you mean {' or '.join(map(repr, near))}? " if near else "") + f"have: {shown or 'none'}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from selfroute.embedders import Embedder
 from selfroute.index import Entry, Writer, writing
+from selfroute.index.names import existing
 from selfroute.ingest import loaders
 from selfroute.ingest.chunker import Chunker, rule
 from selfroute.ingest.loaders import File, Loaded
@@ -75,6 +76,30 @@ class Indexer:
         summary.seconds = time.perf_counter() - began
         return summary
 
+    def rebuild(self, corpus: str, progress: Callable[[int, int], None] = lambda done, total: None) -> Summary:
+        """Splits and embeds what is stored anew, where another embedder or another rule made it; blocking.
+
+        Reads no file. `updated` counts what was made anew; `progress` hears of documents done and in all. Until it
+        is published the corpus answers as before; after an interruption it goes on where it was. Raises
+        `UnknownCorpus` and what `index.writing` raises.
+        """
+        began = time.perf_counter()
+        existing(self._home, corpus)
+        summary = Summary()
+        with writing(self._home, corpus, self._embedder.name, self._embedder.dimension, rebuild=True) as writer:
+            entries = writer.entries()
+            wanted = [id_ for id_, entry in entries.items() if not self._is_as_now(entry, entry.hash)]
+            progress(0, len(wanted))
+            for batch in _batches((writer.document(id_) for id_ in wanted), self._chunker):
+                self._commit(batch, writer, summary)
+                summary.updated += len(batch)
+                progress(summary.updated, len(wanted))
+            summary.unchanged = len(entries) - len(wanted)
+            published = writer.publish()
+            summary.total_documents, summary.total_chunks = published.documents, published.chunks
+        summary.seconds = time.perf_counter() - began
+        return summary
+
     def _wanted(
         self, files: Sequence[File], writer: Writer, summary: Summary, progress: Callable[[int, int], None]
     ) -> Iterator[Document]:
@@ -109,11 +134,15 @@ class Indexer:
 
     def _unchanged(self, document: Document, have: dict[str, Entry], writer: Writer) -> bool:
         entry = have.get(document.id)
-        if entry is None or (entry.hash, entry.chunking) != (document.content_hash, self._chunking):
+        if entry is None or not self._is_as_now(entry, document.content_hash):
             return False
         if entry.source != document.source:
             writer.moved(document.id, document.source)
         return True
+
+    def _is_as_now(self, entry: Entry, hash_: str) -> bool:
+        """Whether this indexer would make the same of a text of this hash."""
+        return (entry.hash, entry.chunking, entry.embedder) == (hash_, self._chunking, self._embedder.name)
 
     def _commit(self, batch: Sequence[tuple[Document, list[Chunk]]], writer: Writer, summary: Summary) -> None:
         embedded = self._embedder.embed([chunk.text for _, chunks in batch for chunk in chunks])

@@ -126,6 +126,29 @@ def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path, processes
         assert (tmp_path / LOCK).exists()
 
 
+def test_the_lock_names_its_owner_while_it_is_held(tmp_path: Path, processes: ForkServerContext) -> None:
+    here, there = processes.Pipe()
+    process = processes.Process(target=_holds_the_lock, args=(tmp_path, there))
+    process.start()
+    assert here.recv() == "held"
+    owner = rf"another process \(process {process.pid} on .+, since \d{{4}}-.*\)"
+    with pytest.raises(IndexBusy, match=owner), only_writer(tmp_path):
+        pytest.fail("two processes hold one folder")
+    here.send("go on")
+    process.join()
+    assert (tmp_path / LOCK).read_bytes() == b""
+
+
+def test_a_lock_of_a_folder_that_was_moved_away_is_none(tmp_path: Path) -> None:
+    """Two that hold what they take for one folder's lock would both write."""
+    (tmp_path / "a").mkdir()
+    with only_writer(tmp_path / "a"):
+        (tmp_path / "a").rename(tmp_path / "b")
+        (tmp_path / "a").mkdir()
+        with only_writer(tmp_path / "a"), pytest.raises(IndexBusy), only_writer(tmp_path / "b"):
+            pytest.fail("two hold one folder")
+
+
 def _holds_the_lock(folder: Path, pipe: Connection) -> None:
     with only_writer(folder):
         pipe.send("held")

@@ -20,11 +20,21 @@ import pytest
 
 from selfroute.embedders import Embedded
 from selfroute.embedders.hashing import HashingEmbedder
-from selfroute.errors import CorruptIndex, HomeNotWritable, IndexBusy, InvalidName, UnreadableFile, UnusableIndex
+from selfroute.errors import (
+    CorruptIndex,
+    ForeignIndex,
+    HomeNotWritable,
+    IndexBusy,
+    InvalidName,
+    UnknownCorpus,
+    UnreadableFile,
+    UnusableIndex,
+)
 from selfroute.index import Index, corpora, open_index
 from selfroute.index.files import staging
+from selfroute.index.layout import NAME as STORE
 from selfroute.index.store import LATEST, Store
-from selfroute.index.store import NAME as STORE
+from selfroute.index.upkeep import Corpora
 from selfroute.indexer import BATCH_CHUNKS, Failure, Indexer, Summary
 
 LIMIT = 4
@@ -301,7 +311,7 @@ def test_indexing_again_mends_an_index_without_embedding(
     indexed(home, tmp_path / "files")
     before = answers(home)
     damage(name)(home / "harbour")
-    with pytest.raises(CorruptIndex, match="run `selfroute index` on its files again"):
+    with pytest.raises(CorruptIndex, match="run `selfroute index repair"):
         answers(home)
     summary, embedder = indexed(home, tmp_path / "files")
     assert embedder.texts == []
@@ -387,7 +397,7 @@ def test_a_run_killed_between_batches_goes_on_where_it_was(
     assert pipe.recv() == "embedding"
     killed(process)
     if before is None:
-        with pytest.raises(CorruptIndex, match="is missing; run `selfroute index` on its files again"):
+        with pytest.raises(CorruptIndex, match="is missing; run `selfroute index repair"):
             answers(home)
     else:
         assert answers(home) == before
@@ -474,6 +484,112 @@ def test_an_embedder_that_fails_leaves_the_old_generation_or_no_corpus(home: Pat
     with pytest.raises(ZeroDivisionError):
         Indexer(home, Failing(), LIMIT).index([version(tmp_path, 2)], "harbour")
     assert answers(home) == before
+
+
+# Rebuilding
+
+
+def test_a_rebuild_makes_all_anew_from_the_stored_text_and_the_corpus_answers_until_then(
+    home: Path, tmp_path: Path
+) -> None:
+    files = version(tmp_path, 1)
+    indexed(home, files)
+    before = answers(home)
+    for path in files.iterdir():
+        path.unlink()  # nothing of it is read
+
+    class Looking(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Embedded:
+            assert answers(home) == before
+            return super().embed(texts)
+
+    embedder = Looking(HashingEmbedder(8))
+    summary = Indexer(home, embedder, LIMIT).rebuild("harbour")
+    assert (summary.updated, summary.unchanged, summary.total_documents) == (3, 0, 3)
+    assert len(embedder.texts) == summary.chunks == summary.total_chunks == 9
+    with closing(open_index(home, "harbour", "hashing-8")) as index:
+        assert {id_: index.document(id_).text for id_ in index.entries} == before["texts"]
+        assert len(index.search(HashingEmbedder(8).embed(["Which sentence?"]).vectors[0], 50)) == 9
+    with pytest.raises(ForeignIndex, match="run `selfroute index rebuild --corpus harbour`"):
+        answers(home)
+
+
+def test_a_rebuild_of_what_is_as_it_would_be_embeds_nothing_and_touches_no_file(home: Path, tmp_path: Path) -> None:
+    indexed(home, version(tmp_path, 1))
+    before = state(home)
+    embedder = CountingEmbedder()
+    assert Indexer(home, embedder, LIMIT).rebuild("harbour").unchanged == 3
+    assert embedder.texts == []
+    assert state(home) == before
+
+
+def test_a_rebuild_for_another_chunk_size_is_what_indexing_with_it_makes(home: Path, tmp_path: Path) -> None:
+    files = version(tmp_path, 1)
+    indexed(home, files)
+    heard: list[tuple[int, int]] = []
+    Indexer(home, CountingEmbedder(), 8).rebuild("harbour", partial(_note, heard))
+    assert heard == [(0, 3), (3, 3)]
+    after = answers(home)
+    Indexer(tmp_path / "other", CountingEmbedder(), 8).index([files], "harbour")
+    assert after == answers(tmp_path / "other")
+
+
+def test_an_interrupted_rebuild_goes_on_where_it_was(home: Path, tmp_path: Path) -> None:
+    indexed(home, version(tmp_path, 1, BATCH_CHUNKS))
+    before = answers(home)
+    begun = begins_to_rebuild(home)
+    assert len(begun.texts) == BATCH_CHUNKS
+    assert answers(home) == before
+    embedder = CountingEmbedder(HashingEmbedder(8))
+    summary = Indexer(home, embedder, LIMIT).rebuild("harbour")
+    assert (summary.updated, summary.unchanged) == (2, 1)
+    assert not set(embedder.texts) & set(begun.texts)
+
+
+def test_whoever_goes_back_to_the_old_embedder_takes_back_what_a_rebuild_had_begun(home: Path, tmp_path: Path) -> None:
+    files = version(tmp_path, 1, BATCH_CHUNKS)
+    indexed(home, files)
+    before = answers(home)
+    begins_to_rebuild(home)
+    summary, embedder = indexed(home, files)
+    assert (summary.unchanged, embedder.texts) == (3, [])
+    assert answers(home) == before
+    assert Corpora(home).stats("harbour").unpublished == 0
+
+
+def test_a_half_rebuilt_corpus_without_a_manifest_can_only_be_rebuilt(home: Path, tmp_path: Path) -> None:
+    """Nothing says any more which embedder was the published one."""
+    files = version(tmp_path, 1, BATCH_CHUNKS)
+    indexed(home, files)
+    texts = texts_in(home)
+    begins_to_rebuild(home)
+    (home / "harbour" / MANIFEST).unlink()
+    with pytest.raises(UnusableIndex, match="has vectors of hashing-64 and hashing-8: run `selfroute index rebuild"):
+        Corpora(home).repair("harbour")
+    Indexer(home, CountingEmbedder(), LIMIT).rebuild("harbour")
+    assert texts_in(home) == texts
+
+
+@pytest.mark.parametrize(("name", "error"), [("harbor", UnknownCorpus), ("../harbour", InvalidName)])
+def test_only_a_corpus_that_is_there_can_be_rebuilt(home: Path, name: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        Indexer(home, CountingEmbedder(), LIMIT).rebuild(name)
+    assert not home.exists()
+
+
+def begins_to_rebuild(home: Path) -> CountingEmbedder:
+    """With another embedder, which fails at the second batch."""
+
+    class Failing(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Embedded:
+            if self.texts:
+                raise ZeroDivisionError
+            return super().embed(texts)
+
+    embedder = Failing(HashingEmbedder(8))
+    with pytest.raises(ZeroDivisionError):
+        Indexer(home, embedder, LIMIT).rebuild("harbour")
+    return embedder
 
 
 # What the tests above are told with

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from selfroute.errors import CorruptIndex, ForeignIndex, UnusableIndex
+from selfroute.errors import CorruptIndex, ForeignIndex, OutdatedIndex, UnusableIndex
 from selfroute.index.files import staging
 from selfroute.index.manifest import FORMAT, NAME, Manifest, Segment, read, write
 
@@ -20,7 +20,10 @@ MANIFEST = Manifest(
     documents=2,
     chunks=11,
     tokens=130,
-    segments=(Segment("segment-000003.faiss", 9, "ab" * 32), Segment("segment-000007.faiss", 4, "cd" * 32)),
+    segments=(
+        Segment("segment-000003.faiss", 9, 12, 880, "ab" * 32),
+        Segment("segment-000007.faiss", 4, 16, 480, "cd" * 32),
+    ),
     tombstones=(3, 8),
 )
 
@@ -45,7 +48,7 @@ def test_a_manifest_replaces_the_one_before_it(tmp_path: Path) -> None:
 
 
 def test_a_missing_manifest_is_damage_that_indexing_mends(tmp_path: Path) -> None:
-    with pytest.raises(CorruptIndex, match=r"manifest\.json is missing; run `selfroute index`"):
+    with pytest.raises(CorruptIndex, match=r"manifest\.json is missing; run `selfroute index repair"):
         read(tmp_path)
 
 
@@ -104,6 +107,13 @@ def test_a_manifest_of_a_newer_format_asks_for_an_update(tmp_path: Path) -> None
     with pytest.raises(
         ForeignIndex, match=rf"has format {FORMAT + 1}, this selfroute reads {FORMAT}; update selfroute"
     ):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_manifest_of_an_earlier_format_asks_for_a_repair(tmp_path: Path, version: int) -> None:
+    altered(tmp_path, lambda row: row.update(format=version))
+    with pytest.raises(OutdatedIndex, match=r"by an earlier selfroute: run `selfroute index repair --corpus"):
         read(tmp_path)
 
 

@@ -18,15 +18,16 @@ import pytest
 
 from selfroute.errors import CorruptIndex, ForeignIndex, HomeNotWritable, UnreadableFile, UnusableIndex
 from selfroute.index.files import staging
-from selfroute.index.store import LATEST, NAME, Entry, Store
+from selfroute.index.layout import NAME
+from selfroute.index.store import LATEST, Entry, Store
 from selfroute.types import Chunk, Document, Vectors
 
 Item = tuple[Document, Sequence[Chunk], Vectors]
 
 
-def test_a_new_store_is_empty_and_knows_its_embedder(tmp_path: Path) -> None:
+def test_a_new_store_is_empty_and_nothing_of_it_is_published(tmp_path: Path) -> None:
     with made(tmp_path) as store:
-        assert store.about()[1:] == ("hashing-4", 4)
+        assert store.about()[1] == 0
         assert (store.last_stamp(), store.counts(LATEST), store.entries(LATEST)) == (0, (0, 0, 0), [])
 
 
@@ -38,12 +39,12 @@ def test_no_two_stores_have_one_id(tmp_path: Path) -> None:
 def test_what_is_put_is_found_by_whoever_opens_the_store(tmp_path: Path) -> None:
     put, *_ = items = [item("a", "Night work. Day work."), item("b", "Other.")]
     with made(tmp_path) as store:
-        store.put(1, items, 240)
+        store.put(1, items, 240, "hashing-4")
     with opened(tmp_path) as store:
         assert store.document("a", 1) == put[0]
         assert store.entries(1) == [
-            Entry("a", "a.txt", put[0].content_hash, "240", 6),
-            Entry("b", "b.txt", items[1][0].content_hash, "240", 2),
+            Entry("a", "a.txt", put[0].content_hash, "240", 6, "hashing-4"),
+            Entry("b", "b.txt", items[1][0].content_hash, "240", 2, "hashing-4"),
         ]
         assert store.counts(1) == (2, 3, 8)
         rows = store.chunk_rows(["a"], 1).tolist()
@@ -54,15 +55,15 @@ def test_the_text_of_a_chunk_is_sliced_by_characters(tmp_path: Path) -> None:
     text = "😀é e\u0301 港口\r\n work"
     chunks = [Chunk("a", at, at + 1, text[at], 1) for at in range(len(text)) if not text[at].isspace()]
     with made(tmp_path) as store:
-        store.put(1, [(Document("a", text, "a.txt"), chunks, vectors(len(chunks)))], 240)
+        store.put(1, [(Document("a", text, "a.txt"), chunks, vectors(len(chunks)))], 240, "hashing-4")
         assert list(store.chunks(store.chunk_rows(["a"], 1).tolist()).values()) == chunks
 
 
 def test_vectors_come_back_as_they_were_put_by_row(tmp_path: Path) -> None:
     put = item("a", "One. Two. Three.")
     with made(tmp_path) as store:
-        store.put(1, [put], 240)
-        ids, found = store.vectors(1)
+        store.put(1, [put], 240, "hashing-4")
+        ids, found = store.vectors(1, 4)
         assert ids.tolist() == store.chunk_rows(["a"], 1).tolist()
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, put[2])
@@ -70,9 +71,9 @@ def test_vectors_come_back_as_they_were_put_by_row(tmp_path: Path) -> None:
 
 def test_a_generation_sees_what_was_added_by_it_and_not_yet_deleted(tmp_path: Path) -> None:
     with made(tmp_path) as store:
-        store.put(1, [item("a", "Old."), item("b", "Kept.")], 240)
-        store.put(2, [item("a", "New.")], 240)
-        store.put(3, [item("c", "Late.")], 240)
+        store.put(1, [item("a", "Old."), item("b", "Kept.")], 240, "hashing-4")
+        store.put(2, [item("a", "New.")], 240, "hashing-4")
+        store.put(3, [item("c", "Late.")], 240, "hashing-4")
         seen = {g: [text(store, id_, g) for id_ in "abc"] for g in (0, 1, 2, 3, LATEST)}
         assert seen == {
             0: [None, None, None],
@@ -84,21 +85,22 @@ def test_a_generation_sees_what_was_added_by_it_and_not_yet_deleted(tmp_path: Pa
         assert store.last_stamp() == 3
 
 
-def test_vectors_after_a_generation_are_those_that_were_added_since(tmp_path: Path) -> None:
+def test_vectors_after_a_row_are_those_that_were_added_since(tmp_path: Path) -> None:
     with made(tmp_path) as store:
-        store.put(1, [item("a", "Old."), item("b", "Kept.")], 240)
-        store.put(2, [item("a", "New. Newer.")], 240)
-        since, _ = store.vectors(2, after=1)
-        assert since.tolist() == store.chunk_rows(["a"], 2).tolist()
+        store.put(1, [item("a", "Old."), item("b", "Kept.")], 240, "hashing-4")
+        store.put(2, [item("a", "New. Newer.")], 240, "hashing-4")
+        since, _ = store.vectors(2, 4, after=2)
+        assert since.tolist() == store.chunk_rows(["a"], 2).tolist() == [3, 4]
+        assert (store.size(0, 2), store.size(2, 2)) == (3, 2)
         assert store.dead_rows(1, 2) == store.chunk_rows(["a"], 1).tolist()
         assert store.dead_rows(2, 2) == []
 
 
 def test_what_was_never_published_goes_at_once_when_it_is_replaced(tmp_path: Path) -> None:
     with made(tmp_path) as store:
-        store.put(1, [item("a", "Old.")], 240)
-        store.put(2, [item("a", "Draft. Long draft.")], 240)
-        store.put(2, [item("a", "New.")], 240)
+        store.put(1, [item("a", "Old.")], 240, "hashing-4")
+        store.put(2, [item("a", "Draft. Long draft.")], 240, "hashing-4")
+        store.put(2, [item("a", "New.")], 240, "hashing-4")
         assert store.counts(2) == (1, 1, 2)
         assert text(store, "a", 1) == "Old."
     with closing(sqlite3.connect(tmp_path / NAME)) as raw:
@@ -107,10 +109,10 @@ def test_what_was_never_published_goes_at_once_when_it_is_replaced(tmp_path: Pat
 
 def test_purging_removes_what_a_generation_no_longer_sees_and_nothing_else(tmp_path: Path) -> None:
     with made(tmp_path) as store:
-        store.put(1, [item("a", "First.")], 240)
-        store.put(2, [item("a", "Second.")], 240)
-        store.put(3, [item("a", "Third.")], 240)
-        store.purge(2)
+        store.put(1, [item("a", "First.")], 240, "hashing-4")
+        store.put(2, [item("a", "Second.")], 240, "hashing-4")
+        store.put(3, [item("a", "Third.")], 240, "hashing-4")
+        store.purge(2, 3)
         assert [text(store, "a", g) for g in (1, 2, 3)] == [None, "Second.", "Third."]
 
 
@@ -119,16 +121,16 @@ def test_the_row_of_a_chunk_is_never_given_to_another(tmp_path: Path) -> None:
     rows: set[int] = set()
     with made(tmp_path) as store:
         for generation in (1, 1, 2, 2, 3):
-            store.put(generation, [item("a", "One. Two.")], 240)
+            store.put(generation, [item("a", "One. Two.")], 240, "hashing-4")
             now = set(store.chunk_rows(["a"], generation).tolist())
             assert not now & rows
             rows |= now
-            store.purge(generation - 1)
+            store.purge(generation - 1, generation)
 
 
 def test_a_document_that_moved_keeps_its_text_and_has_another_source(tmp_path: Path) -> None:
     with made(tmp_path) as store:
-        store.put(1, [item("a", "Night.")], 240)
+        store.put(1, [item("a", "Night.")], 240, "hashing-4")
         store.moved("a", "elsewhere.txt")
         assert store.document("a", 1) == Document("a", "Night.", "elsewhere.txt")
         assert store.last_stamp() == 1
@@ -137,11 +139,11 @@ def test_a_document_that_moved_keeps_its_text_and_has_another_source(tmp_path: P
 def test_a_put_that_fails_leaves_nothing(tmp_path: Path) -> None:
     document, chunks, _ = item("b", "One. Two.")
     with made(tmp_path) as store:
-        store.put(1, [item("a", "Old.")], 240)
+        store.put(1, [item("a", "Old.")], 240, "hashing-4")
         with pytest.raises(ValueError, match="shorter"):
-            store.put(2, [item("a", "New."), (document, chunks, vectors(1))], 240)
+            store.put(2, [item("a", "New."), (document, chunks, vectors(1))], 240, "hashing-4")
         assert (text(store, "a", LATEST), store.last_stamp()) == ("Old.", 1)
-        store.put(2, [item("a", "New.")], 240)
+        store.put(2, [item("a", "New.")], 240, "hashing-4")
         assert text(store, "a", LATEST) == "New."
 
 
@@ -149,7 +151,7 @@ def test_a_full_disk_is_an_error_of_ours_and_leaves_what_was_committed(
     tmp_path: Path, processes: ForkServerContext
 ) -> None:
     with made(tmp_path) as store:
-        store.put(1, [item("a", "Old.")], 240)
+        store.put(1, [item("a", "Old.")], 240, "hashing-4")
     process = processes.Process(target=_finds_the_disk_full, args=(tmp_path,))
     process.start()
     process.join()
@@ -162,18 +164,18 @@ def _finds_the_disk_full(folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000,) * 2)
     with opened(folder) as store:
         with pytest.raises(HomeNotWritable, match=r"disk .*: make it writable or set SELFROUTE_HOME"):
-            store.put(2, [item("b", "Too much. " * 20_000)], 240)
+            store.put(2, [item("b", "Too much. " * 20_000)], 240, "hashing-4")
         assert text(store, "a", LATEST) == "Old."
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000,) * 2)
     (folder / "new").mkdir()
     with pytest.raises(HomeNotWritable):
-        Store.create(folder / "new", "hashing-4", 4)
+        Store.create(folder / "new")
     assert not (folder / "new" / NAME).exists()
 
 
 def test_threads_may_share_a_store(tmp_path: Path) -> None:
     with made(tmp_path) as store:
-        store.put(1, [item(str(n), f"Number {n}. More.") for n in range(20)], 240)
+        store.put(1, [item(str(n), f"Number {n}. More.") for n in range(20)], 240, "hashing-4")
         wrong: list[str] = []
 
         def read() -> None:
@@ -189,8 +191,8 @@ def test_threads_may_share_a_store(tmp_path: Path) -> None:
 
 def test_a_store_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with closing(Store.create(None, "hashing-4", 4)) as store:
-        store.put(1, [item("a", "Night.")], 240)
+    with closing(Store.create(None)) as store:
+        store.put(1, [item("a", "Night.")], 240, "hashing-4")
         assert text(store, "a", 1) == "Night."
     assert os.listdir(tmp_path) == []
 
@@ -200,9 +202,8 @@ def test_a_store_in_memory_leaves_no_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_making_a_store_again_opens_the_one_that_is_there(tmp_path: Path) -> None:
     with made(tmp_path) as store:
-        store.put(1, [item("a", "Night.")], 240)
-    with closing(Store.create(tmp_path, "another", 8)) as store:
-        assert store.about()[1:] == ("hashing-4", 4)
+        store.put(1, [item("a", "Night.")], 240, "hashing-4")
+    with closing(Store.create(tmp_path)) as store:
         assert text(store, "a", 1) == "Night."
 
 
@@ -212,7 +213,7 @@ def test_a_store_that_was_half_made_is_made_again(tmp_path: Path) -> None:
     half.write_bytes(b"SQLite format 3\0")
     half.with_name(f"{half.name}-journal").write_bytes(b"\xd9\xd5\x05\xf9 ")
     with made(tmp_path) as store:
-        store.put(1, [item("a", "Night.")], 240)
+        store.put(1, [item("a", "Night.")], 240, "hashing-4")
     assert sorted(os.listdir(tmp_path)) == [NAME]
 
 
@@ -229,8 +230,8 @@ def test_what_a_removed_store_left_is_not_played_into_a_new_one(tmp_path: Path, 
 
 
 def _dies_writing(folder: Path) -> None:
-    store = Store.create(folder, "hashing-4", 4)
-    store.put(1, [item("a", "Old.")], 240)
+    store = Store.create(folder)
+    store.put(1, [item("a", "Old.")], 240, "hashing-4")
     os._exit(7)
 
 
@@ -252,7 +253,7 @@ def test_what_is_no_store_is_damage(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
 def test_a_store_that_was_cut_is_damage_before_anything_is_read_from_it(tmp_path: Path, share: float) -> None:
     with made(tmp_path) as store:
-        store.put(1, [item(str(n), f"Number {n}. {'More. ' * 500}") for n in range(10)], 240)
+        store.put(1, [item(str(n), f"Number {n}. {'More. ' * 500}") for n in range(10)], 240, "hashing-4")
     content = (tmp_path / NAME).read_bytes()
     (tmp_path / NAME).write_bytes(content[: int(len(content) * share)])
     with pytest.raises(CorruptIndex, match="cannot be read"), opened(tmp_path) as store:
@@ -264,12 +265,12 @@ def test_the_database_of_another_program_is_foreign_and_left_alone(tmp_path: Pat
         raw.execute("CREATE TABLE documents (id TEXT)")
     before = (tmp_path / NAME).read_bytes()
     with pytest.raises(ForeignIndex, match="was not written by selfroute; use another corpus name"):
-        Store.create(tmp_path, "hashing-4", 4)
+        Store.create(tmp_path)
     assert (tmp_path / NAME).read_bytes() == before
 
 
 def test_a_store_without_its_tables_is_damage(tmp_path: Path) -> None:
-    Store.create(tmp_path, "hashing-4", 4).close()
+    Store.create(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / NAME)) as raw:
         raw.execute("DROP TABLE chunks")
     with pytest.raises(CorruptIndex, match="no such table"), opened(tmp_path) as store:
@@ -278,7 +279,7 @@ def test_a_store_without_its_tables_is_damage(tmp_path: Path) -> None:
 
 def test_text_that_is_no_text_any_more_is_damage(tmp_path: Path) -> None:
     with made(tmp_path) as store:
-        store.put(1, [item("a", "Night.")], 240)
+        store.put(1, [item("a", "Night.")], 240, "hashing-4")
     with closing(sqlite3.connect(tmp_path / NAME)) as raw, raw:
         raw.execute("UPDATE documents SET text = CAST(x'ff80' AS TEXT)")
     with pytest.raises(CorruptIndex, match="cannot be read"), opened(tmp_path) as store:
@@ -292,7 +293,7 @@ def test_a_store_on_a_read_only_disk_can_be_read_and_not_written(
     open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None]
 ) -> None:
     with made(open_home) as store:
-        store.put(1, [item("a", "Night.")], 240)
+        store.put(1, [item("a", "Night.")], 240, "hashing-4")
     open_home.chmod(0o555)
     process = processes.Process(target=_reads_only, args=(as_nobody, open_home))
     process.start()
@@ -307,13 +308,13 @@ def _reads_only(as_nobody: Callable[[], None], folder: Path) -> None:
     with opened(folder) as store:
         assert text(store, "a", 1) == "Night."
         with pytest.raises(HomeNotWritable, match="readonly"):
-            store.put(2, [late], 240)
+            store.put(2, [late], 240, "hashing-4")
 
 
 def test_a_store_that_may_not_be_read_is_not_called_damaged(
     open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None]
 ) -> None:
-    Store.create(open_home, "hashing-4", 4).close()
+    Store.create(open_home).close()
     (open_home / NAME).chmod(0)
     process = processes.Process(target=_may_not_read, args=(as_nobody, open_home))
     process.start()
@@ -330,7 +331,7 @@ def _may_not_read(as_nobody: Callable[[], None], folder: Path) -> None:
 
 def made(folder: Path) -> closing[Store]:
     folder.mkdir(exist_ok=True)
-    return closing(Store.create(folder, "hashing-4", 4))
+    return closing(Store.create(folder))
 
 
 def opened(folder: Path) -> closing[Store]:
@@ -360,7 +361,7 @@ def text(store: Store, id_: str, generation: int) -> str | None:
 
 def test_a_text_that_sqlite_would_cut_is_refused(tmp_path: Path) -> None:
     with made(tmp_path) as store, pytest.raises(UnreadableFile, match="holds NUL characters"):
-        store.put(1, [item("a", "Night.\0 Day.")], "240")
+        store.put(1, [item("a", "Night.\0 Day.")], "240", "hashing-4")
 
 
 def test_closing_waits_for_a_thread_that_still_reads(tmp_path: Path) -> None:
@@ -374,10 +375,10 @@ from selfroute.errors import UnusableIndex
 from selfroute.index.store import Store
 from selfroute.types import Chunk, Document
 for turn in range(60):
-    store = Store.create(None, "e", 2)
+    store = Store.create(None)
     text = "x" * 200_000
     chunks = [Chunk("d", n, n + 1, "x", 1) for n in range(50)]
-    store.put(1, [(Document("d", text, "d"), chunks, np.ones((50, 2), np.float32))], 240)
+    store.put(1, [(Document("d", text, "d"), chunks, np.ones((50, 2), np.float32))], 240, "hashing-4")
     begun = threading.Event()
     def read():
         try:

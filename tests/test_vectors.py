@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,10 +36,10 @@ def stocks(draw: st.DrawFn) -> tuple[Ids, Vectors, list[slice], list[int], list[
 @given(stocks(), st.booleans())
 @settings(max_examples=150)
 def test_a_search_finds_what_brute_force_finds(
-    stock: tuple[Ids, Vectors, list[slice], list[int], list[int], int], scoped: bool
+    tmp_path: Path, stock: tuple[Ids, Vectors, list[slice], list[int], list[int], int], scoped: bool
 ) -> None:
     ids, vectors, slices, dead, allowed, k = stock
-    segments = Segments([Segments.of(ids[part], vectors[part])._loaded[0] for part in slices], dead)
+    segments = opened_in_parts(tmp_path, ids, vectors, slices, dead)
     query = unit(1, 1)[0]
     found = segments.search(query, k, np.asarray(allowed, dtype=np.int64) if scoped else None)
     scores = dict(zip(ids.tolist(), (vectors @ query).tolist(), strict=True))
@@ -50,15 +51,15 @@ def test_a_search_finds_what_brute_force_finds(
 
 def test_ties_are_in_the_order_of_ids() -> None:
     vectors = np.repeat(unit(1, 0), 5, axis=0)
-    segments = Segments.of(np.asarray([9, 4, 7, 1, 3]), vectors)
+    segments = Segments.of(np.asarray([1, 3, 4, 7, 9]), vectors)
     assert [id_ for id_, _ in segments.search(vectors[0], 5, None)] == [1, 3, 4, 7, 9]
 
 
-def test_tombstones_never_eat_the_best_places() -> None:
+def test_tombstones_never_eat_the_best_places(tmp_path: Path) -> None:
     vectors = unit(100, 0)
     order = np.argsort(-(vectors @ vectors[0]))
     dead = order[:90].tolist()
-    segments = Segments([Segments.of(np.arange(100), vectors)._loaded[0]], dead)
+    segments = opened_in_parts(tmp_path, np.arange(100), vectors, [slice(0, 100)], dead)
     assert [id_ for id_, _ in segments.search(vectors[0], 10, None)] == order[90:].tolist()
 
 
@@ -69,14 +70,15 @@ def test_a_scope_of_nothing_finds_nothing() -> None:
 def test_an_empty_segment_finds_nothing() -> None:
     nothing = np.zeros((0, DIMENSION), dtype=np.float32)
     assert Segments.of(np.asarray([], dtype=np.int64), nothing).search(unit(1, 0)[0], 2, None) == []
-    assert Segments([]).search(unit(1, 0)[0], 2, None) == []
+    assert Segments.open(Path(), [], [], DIMENSION).search(unit(1, 0)[0], 2, None) == []
 
 
 def test_a_segment_is_read_as_it_was_written(tmp_path: Path) -> None:
     vectors = unit(20, 0)
     ids = np.arange(100, 120)
     segment = write(tmp_path, "segment-000001.faiss", ids, vectors)
-    assert (segment.file, segment.vectors) == ("segment-000001.faiss", 20)
+    size = (tmp_path / segment.file).stat().st_size
+    assert (segment.file, segment.vectors, segment.last, segment.size) == ("segment-000001.faiss", 20, 119, size)
     opened = Segments.open(tmp_path, [segment], [], DIMENSION)
     for id_, vector in zip(ids.tolist(), vectors, strict=True):
         [(found, score)] = opened.search(vector, 1, None)
@@ -115,6 +117,30 @@ def test_a_segment_that_holds_other_than_it_should_is_damage(tmp_path: Path) -> 
         Segments.open(tmp_path, [replace(segment, vectors=11)], [], DIMENSION)
     with pytest.raises(CorruptIndex, match="holds 10 vectors of 8 dimensions"):
         Segments.open(tmp_path, [segment], [], DIMENSION + 1)
+
+
+def test_a_tombstone_of_what_is_in_no_segment_is_damage(tmp_path: Path) -> None:
+    segment = written(tmp_path)
+    with pytest.raises(CorruptIndex, match="its segments hold 1 of 2 deleted vectors"):
+        Segments.open(tmp_path, [segment], [3, 11], DIMENSION)
+
+
+def test_the_vectors_of_segments_are_known_by_id(tmp_path: Path) -> None:
+    vectors = unit(10, 0)
+    segments = opened_in_parts(tmp_path, np.arange(10), vectors, [slice(0, 6), slice(6, 10)], [2, 7])
+    held, kept = segments.vectors()
+    assert held.tolist() == [0, 1, 3, 4, 5, 6, 8, 9]
+    assert kept.tobytes() == vectors[held].tobytes()
+
+
+def opened_in_parts(folder: Path, ids: Ids, vectors: Vectors, parts: Sequence[slice], dead: Sequence[int]) -> Segments:
+    """Segments that were written one by one and opened again; an empty one is not written."""
+    made = [
+        write(folder, f"segment-{number:06}.faiss", ids[part], vectors[part])
+        for number, part in enumerate(parts)
+        if len(ids[part])
+    ]
+    return Segments.open(folder, made, dead, DIMENSION)
 
 
 def written(folder: Path) -> Segment:

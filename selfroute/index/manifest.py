@@ -12,19 +12,24 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from selfroute.errors import CorruptIndex, ForeignIndex, UnusableIndex
+from selfroute.errors import CorruptIndex, ForeignIndex, OutdatedIndex, UnusableIndex
 from selfroute.index.files import write_whole
 
-FORMAT = 1
+FORMAT = 2
 NAME = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One FAISS file: its name, how many vectors it holds, and the SHA-256 of its bytes."""
+    """One FAISS file: how many vectors it holds, the highest id among them, its size and the SHA-256 of its bytes.
+
+    The segments of a manifest hold ascending ranges of ids: each begins above the `last` of the one before it.
+    """
 
     file: str
     vectors: int
+    last: int
+    size: int
     sha256: str
 
 
@@ -51,8 +56,8 @@ def write(folder: Path, manifest: Manifest) -> None:
 
 
 def read(folder: Path) -> Manifest:
-    """Raises `CorruptIndex` if it is missing or broken, `ForeignIndex` if another program or version made it, and
-    `UnusableIndex` if it may not be read."""
+    """Raises `CorruptIndex` if it is missing or broken, `ForeignIndex` if another program or a newer version made it,
+    `OutdatedIndex` if an earlier one did, and `UnusableIndex` if it may not be read."""
     path = folder / NAME
     try:
         row = json.loads(path.read_bytes())
@@ -65,6 +70,8 @@ def read(folder: Path) -> Manifest:
         raise CorruptIndex(folder, f"{NAME} cannot be read ({error})") from error
     if not isinstance(row, dict) or "format" not in row:
         raise ForeignIndex(folder, f"its {NAME} was not written by selfroute; use another corpus name")
+    if row["format"] in range(FORMAT):
+        raise OutdatedIndex(folder)
     if row["format"] != FORMAT:
         raise ForeignIndex(folder, f"it has format {row['format']}, this selfroute reads {FORMAT}; update selfroute")
     if row.pop("sha256", None) != _checksum(row):

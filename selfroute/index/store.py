@@ -7,56 +7,50 @@ again. Chunk rows are never reused: FAISS segments know vectors by them. Knows n
 
 from __future__ import annotations
 
-import os
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
-from selfroute.errors import CorruptIndex, ForeignIndex, HomeNotWritable, UnreadableFile, UnusableIndex
-from selfroute.index.files import publish, staging
+from selfroute.errors import CorruptIndex, ForeignIndex, HomeNotWritable, UnreadableFile
+from selfroute.index import layout
+from selfroute.index.layout import NAME
 from selfroute.index.vectors import Ids
 from selfroute.types import Chunk, Document, Vectors
 
-NAME = "store.sqlite"
-APPLICATION = 0x53524458  # "SRDX": tells our files from other SQLite databases
-HEADER = 100
-"""Bytes at the start of every SQLite database. It takes a file of none or one for a new database."""
 LATEST = 2**62
 """A generation above all: sees what is committed, published or not."""
 
-SCHEMA = """
-CREATE TABLE about (store TEXT NOT NULL, embedder TEXT NOT NULL, dimension INTEGER NOT NULL);
-CREATE TABLE documents (
-    row INTEGER PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL, hash TEXT NOT NULL, text TEXT NOT NULL,
-    chunking TEXT NOT NULL, tokens INTEGER NOT NULL, added INTEGER NOT NULL, deleted INTEGER
-);
-CREATE INDEX documents_by_id ON documents (id);
-CREATE TABLE chunks (
-    row INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents, start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL, tokens INTEGER NOT NULL, vector BLOB NOT NULL
-);
-CREATE INDEX chunks_by_document ON chunks (document);
-"""
 LIVE = "d.added <= :g AND (d.deleted IS NULL OR d.deleted > :g)"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of a document without its text: `chunking` is the rule it was split by, `tokens` the sum over
-    its chunks."""
+    """What is known of a document without its text: `hash` is the hex SHA-256 of it, `chunking` the rule it was split
+    by, `tokens` the sum over its chunks, `embedder` what its vectors were made with."""
 
     id: str
     source: str
     hash: str
     chunking: str
     tokens: int
+    embedder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Damage in the store: to the document of this id, or to the file itself (`None`). `text`: even that is lost."""
+
+    document: str | None
+    reason: str
+    text: bool = False
 
 
 class Store:
@@ -68,37 +62,49 @@ class Store:
         self._lock = threading.Lock()
 
     @classmethod
-    def create(cls, folder: Path | None, embedder: str, dimension: int) -> Store:
-        """A new store in `folder`, or in memory. An existing one is opened."""
+    def create(cls, folder: Path | None) -> Store:
+        """A new store in `folder`, or in memory. An existing one is opened, and brought up to date if an earlier
+        selfroute made it."""
         if folder is None:
             connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-            _lay_out(connection, embedder, dimension)
+            layout.lay_out(connection)
             return cls(None, connection)
         if not (folder / NAME).exists():
-            _make(folder / NAME, embedder, dimension)
-        return cls.open(folder)
+            layout.make(folder / NAME)
+        store = cls.open(folder)
+        try:
+            store._bring_up_to_date()
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     @classmethod
     def open(cls, folder: Path) -> Store:
         """Raises `CorruptIndex` or `ForeignIndex` if the file is not a whole store of ours, `UnusableIndex` if it
         may not be read."""
         path = folder / NAME
-        if not path.exists() or path.stat().st_size < HEADER:
-            raise CorruptIndex(folder, f"{NAME} is {'cut short' if path.exists() else 'missing'}", _remedy(folder))
+        if not path.exists() or path.stat().st_size < layout.HEADER:
+            raise CorruptIndex(
+                folder, f"{NAME} is {'cut short' if path.exists() else 'missing'}", layout.remedy(folder)
+            )
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(
-                _address(path), uri=True, check_same_thread=False, isolation_level=None, timeout=30
+                layout.address(path), uri=True, check_same_thread=False, isolation_level=None, timeout=30
             )
             (application,) = connection.execute("PRAGMA application_id").fetchone()
-            if application != APPLICATION:
+            if application != layout.APPLICATION:
                 raise ForeignIndex(folder, f"its {NAME} was not written by selfroute; use another corpus name")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version > layout.VERSION:
+                raise ForeignIndex(folder, f"its {NAME} has version {version}, not {layout.VERSION}; update selfroute")
             connection.execute("PRAGMA synchronous = FULL")
         except BaseException as error:
             if connection is not None:
                 connection.close()
             if isinstance(error, sqlite3.DatabaseError):
-                raise _translated(error, folder) from error
+                raise layout.translated(error, folder) from error
             raise
         return cls(folder, connection)
 
@@ -108,20 +114,23 @@ class Store:
         with self._lock:
             self._connection.close()
 
-    def about(self) -> tuple[str, str, int]:
-        """(the store's own id, embedder, dimension)."""
-        [(store, embedder, dimension)] = self._all("SELECT store, embedder, dimension FROM about")
-        return store, embedder, dimension
+    def about(self) -> tuple[str, int]:
+        """(the store's own id, the generation that was last published)."""
+        [(store, published)] = self._all("SELECT store, published FROM about")
+        return store, published
 
     def last_stamp(self) -> int:
         """The highest generation that any row names; 0 for an empty store."""
-        [(stamp,)] = self._all("SELECT max(max(added), coalesce(max(deleted), 0)) FROM documents")
-        return stamp or 0
+        [(added, deleted)] = self._all(
+            "SELECT (SELECT max(added) FROM documents), (SELECT max(deleted) FROM documents)"
+        )
+        return max(added or 0, deleted or 0)
 
     def entries(self, generation: int) -> list[Entry]:
         """The live documents by id."""
         rows = self._all(
-            f"SELECT id, source, hash, chunking, tokens FROM documents d WHERE {LIVE} ORDER BY id", g=generation
+            f"SELECT id, source, hash, chunking, tokens, embedder FROM documents d WHERE {LIVE} ORDER BY id",
+            g=generation,
         )
         return [Entry(*row) for row in rows]
 
@@ -134,6 +143,33 @@ class Store:
             f"SELECT count(*) FROM chunks c JOIN documents d ON d.row = c.document WHERE {LIVE}", g=generation
         )
         return documents, chunks, tokens
+
+    def gained(self, after: int, generation: int) -> tuple[int, int, int]:
+        """(documents, chunks, tokens) that `generation` has more than the earlier `after`; a part may be negative.
+        Takes as long as they are many, however many there are beside them."""
+        [row] = self._all(
+            "SELECT coalesce(sum(sign), 0), coalesce(sum(sign * size), 0), coalesce(sum(sign * tokens), 0) FROM "
+            "(SELECT sign, tokens, (SELECT count(*) FROM chunks c WHERE c.document = n.row) AS size FROM ("
+            f"SELECT row, tokens, 1 AS sign FROM documents d WHERE d.added > :after AND {LIVE} UNION ALL "
+            "SELECT row, tokens, -1 FROM documents WHERE deleted > :after AND deleted <= :g AND added <= :after) n)",
+            after=after,
+            g=generation,
+        )
+        return row[0], row[1], row[2]
+
+    def embedders(self, generation: int) -> list[str]:
+        """What made the vectors of the live documents that have any."""
+        rows = self._all(f"SELECT DISTINCT embedder FROM documents d WHERE {LIVE} AND tokens > 0", g=generation)
+        return sorted(embedder for (embedder,) in rows)
+
+    def chunk_counts(self, generation: int) -> dict[str, int]:
+        """Live documents by id, each with the number of its chunks."""
+        return dict(
+            self._all(
+                f"SELECT d.id, (SELECT count(*) FROM chunks WHERE document = d.row) FROM documents d WHERE {LIVE}",
+                g=generation,
+            )
+        )
 
     def document(self, id: str, generation: int) -> Document | None:  # noqa: A002 (the field's own name)
         rows = self._all(f"SELECT id, text, source FROM documents d WHERE d.id = :id AND {LIVE}", g=generation, id=id)
@@ -165,18 +201,35 @@ class Store:
             ]
         return np.asarray(rows, dtype=np.int64)
 
-    def vectors(self, generation: int, after: int = 0) -> tuple[Ids, Vectors]:
-        """Rows and vectors of the live chunks whose documents were added after generation `after`."""
-        [(_, _, dimension)] = [self.about()]
-        rows = self._all(
+    def vectors(self, generation: int, dimension: int, after: int = 0) -> tuple[Ids, Vectors]:
+        """Rows and vectors of the live chunks whose rows are above `after`, ascending."""
+        ids: list[int] = []
+        blob = bytearray()
+        for row, vector in self._each(
             "SELECT c.row, c.vector FROM chunks c JOIN documents d ON d.row = c.document "
-            f"WHERE {LIVE} AND d.added > :after ORDER BY c.row",
+            f"WHERE c.row > :after AND {LIVE} ORDER BY c.row",
             g=generation,
             after=after,
+        ):
+            if len(vector) != 4 * dimension:
+                raise CorruptIndex(self._folder, f"chunk {row} has no vector of {dimension} dimensions")
+            ids.append(row)
+            blob += vector
+        return np.asarray(ids, dtype=np.int64), np.frombuffer(blob, dtype="<f4").reshape(len(ids), dimension)
+
+    def width(self) -> int | None:
+        """The dimension of any one vector, or `None` if there is none."""
+        rows = self._all("SELECT length(vector) / 4 FROM chunks LIMIT 1")
+        return int(rows[0][0]) if rows else None
+
+    def size(self, after: int, generation: int) -> int:
+        """How many live chunks have rows above `after`."""
+        [(chunks,)] = self._all(
+            f"SELECT count(*) FROM chunks c JOIN documents d ON d.row = c.document WHERE c.row > :after AND {LIVE}",
+            after=after,
+            g=generation,
         )
-        ids = np.asarray([row for row, _ in rows], dtype=np.int64)
-        blob = b"".join(vector for _, vector in rows)
-        return ids, np.frombuffer(blob, dtype="<f4").reshape(len(rows), dimension)
+        return int(chunks)
 
     def dead_rows(self, after: int, generation: int) -> list[int]:
         """Rows of chunks that were deleted after generation `after`, by `generation`."""
@@ -188,7 +241,13 @@ class Store:
         )
         return [row for (row,) in found]
 
-    def put(self, generation: int, items: Iterable[tuple[Document, Sequence[Chunk], Vectors]], chunking: str) -> None:
+    def put(
+        self,
+        generation: int,
+        items: Iterable[tuple[Document, Sequence[Chunk], Vectors]],
+        chunking: str,
+        embedder: str,
+    ) -> None:
         """In one transaction, adds documents with chunks and vectors, and deletes what they replace."""
         with self._transaction() as connection:
             for document, chunks, vectors in items:
@@ -197,11 +256,11 @@ class Store:
                 self._bury(connection, generation, document.id)
                 tokens = sum(chunk.tokens for chunk in chunks)
                 row = connection.execute(
-                    "INSERT INTO documents (id, source, hash, text, chunking, tokens, added) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO documents (id, source, hash, text, chunking, tokens, added, embedder) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         *(document.id, document.source, document.content_hash, document.text),
-                        *(chunking, tokens, generation),
+                        *(chunking, tokens, generation, embedder),
                     ),
                 ).lastrowid
                 connection.executemany(
@@ -211,18 +270,104 @@ class Store:
                         for chunk, vector in zip(chunks, vectors, strict=True)
                     ],
                 )
+                _seal(connection, row)
+
+    def delete(self, generation: int, ids: Iterable[str]) -> None:
+        """In one transaction, deletes documents."""
+        with self._transaction() as connection:
+            for id_ in ids:
+                self._bury(connection, generation, id_)
+
+    def drop_chunks(self, generation: int, id: str) -> None:  # noqa: A002
+        """Leaves a document its text alone, by no rule of splitting: whatever splits it next makes its chunks anew."""
+        document = self.document(id, LATEST)
+        if document is not None:
+            self.put(generation, [(document, [], np.zeros((0, 1), dtype=np.float32))], "", "")
 
     def moved(self, id: str, source: str) -> None:  # noqa: A002
         """The same text is now found elsewhere."""
         with self._transaction() as connection:
-            connection.execute("UPDATE documents SET source = ? WHERE id = ? AND deleted IS NULL", (source, id))
+            rows = connection.execute("SELECT row FROM documents WHERE id = ? AND deleted IS NULL", (id,)).fetchall()
+            for (row,) in rows:
+                connection.execute("UPDATE documents SET source = ? WHERE row = ?", (source, row))
+                _seal(connection, row)
 
-    def purge(self, generation: int) -> None:
-        """Removes rows that were already dead in `generation`."""
+    def forget(self, generation: int, embedder: str) -> None:
+        """Takes back what another embedder has made since `generation`: what an interrupted rebuild leaves, if the
+        settings are those from before it again."""
+        with self._transaction() as connection:
+            pending = connection.execute(
+                "SELECT row, id FROM documents WHERE added > ? AND embedder NOT IN (?, '')", (generation, embedder)
+            ).fetchall()
+            for row, id_ in pending:
+                connection.execute("DELETE FROM chunks WHERE document = ?", (row,))
+                connection.execute("DELETE FROM documents WHERE row = ?", (row,))
+                connection.execute(
+                    "UPDATE documents SET deleted = NULL WHERE id = ? AND deleted > ?", (id_, generation)
+                )
+
+    def purge(self, generation: int, published: int) -> None:
+        """Removes rows that were already dead in `generation`, and notes that `published` is."""
         with self._transaction() as connection:
             dead = "SELECT row FROM documents WHERE deleted <= ?"
             connection.execute(f"DELETE FROM chunks WHERE document IN ({dead})", (generation,))
             connection.execute("DELETE FROM documents WHERE deleted <= ?", (generation,))
+            connection.execute("UPDATE about SET published = ?", (published,))
+
+    def faults(self, generation: int) -> list[Fault]:
+        """All that is wrong with what is live, found by reading every byte of it. Reads on where it can."""
+        found: list[Fault] = []
+        try:
+            found += [Fault(None, f"{NAME}: {said}") for (said,) in self._all("PRAGMA integrity_check") if said != "ok"]
+            rows = self._all(f"SELECT row, id FROM documents d WHERE {LIVE} ORDER BY id", g=generation)
+        except CorruptIndex as error:
+            return [*found, Fault(None, str(error.__cause__ or error))]
+        schema = {name for (name,) in self._all("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")}
+        lost = layout.names() - schema
+        found += [Fault(None, f"{NAME} lacks {', '.join(sorted(lost))}")] if lost else []
+        for row, id_ in rows:
+            fault = self._fault(row, id_)
+            found += [fault] if fault else []
+        [(highest, sequence)] = self._all(
+            "SELECT coalesce((SELECT max(row) FROM chunks), 0), "
+            "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0)"
+        )
+        if sequence < highest:
+            found.append(
+                Fault(None, f"{NAME} counts {sequence} chunks ever made and holds one with the number {highest}")
+            )
+        return found
+
+    def mend(self) -> None:
+        """Makes SQLite's own indexes anew from the tables."""
+        with self._transaction() as connection:
+            for statement in layout.statements(layout.INDEXES):
+                name = statement.split()[2]
+                connection.execute(f"DROP INDEX IF EXISTS {name}")
+                connection.execute(statement)
+            connection.execute("REINDEX")
+
+    def _fault(self, row: int, id_: str) -> Fault | None:
+        try:
+            [(text, hash_, seal)] = self._all("SELECT text, hash, seal FROM documents WHERE row = :row", row=row)
+            if sha256(text.encode("utf-8", "surrogatepass")).hexdigest() != hash_:
+                return Fault(id_, "its text differs from its checksum", text=True)
+            with self._lock:
+                whole = _sealed(self._connection, row) == seal
+            return None if whole else Fault(id_, "its entry, its chunks or its vectors differ from their checksum")
+        except (CorruptIndex, sqlite3.DatabaseError, AttributeError, ValueError, OverflowError) as error:
+            return Fault(id_, f"it cannot be read ({error})", text=True)
+
+    def _bring_up_to_date(self) -> None:
+        (version,) = self._all("PRAGMA user_version")[0]
+        if version == layout.VERSION:
+            return
+        with self._transaction() as connection:
+            for statement in layout.statements(layout.EARLIER + layout.INDEXES):
+                connection.execute(statement)
+            for (row,) in connection.execute("SELECT row FROM documents").fetchall():
+                _seal(connection, row)
+            connection.execute(f"PRAGMA user_version = {layout.VERSION}")
 
     def _bury(self, connection: sqlite3.Connection, generation: int, id_: str) -> None:
         """Deletes the live row of a document; one that was never published goes at once."""
@@ -244,63 +389,39 @@ class Store:
             except sqlite3.OperationalError as error:
                 raise HomeNotWritable(self._folder, str(error)) from error
             except sqlite3.DatabaseError as error:
-                raise _translated(error, self._folder) from error
+                raise layout.translated(error, self._folder) from error
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+
+    def _each(self, statement: str, **values: object) -> Iterator[tuple[Any, ...]]:
+        """Row by row, for what would not fit in memory twice."""
+        with self._lock:
+            try:
+                yield from self._connection.execute(statement, values)
+            except sqlite3.DatabaseError as error:
+                raise layout.translated(error, self._folder) from error
 
     def _all(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._connection.execute(statement, values).fetchall()
             except sqlite3.DatabaseError as error:
-                raise _translated(error, self._folder) from error
+                raise layout.translated(error, self._folder) from error
 
 
-def _make(path: Path, embedder: str, dimension: int) -> None:
-    """Makes the file under a staging name: one that a killed process left half made would look like another
-    program's. A WAL that stood beside an older file of this name would be played into the new one."""
-    new = staging(path)
-    try:
-        for left in (*path.parent.glob(f"{new.name}*"), *path.parent.glob(f"{path.name}-*")):
-            left.unlink()
-        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
-            connection.execute("PRAGMA synchronous = FULL")
-            _lay_out(connection, embedder, dimension)
-            connection.execute("PRAGMA journal_mode = WAL")
-        publish(path)
-    except sqlite3.OperationalError as error:
-        raise HomeNotWritable(path.parent, str(error)) from error
-    except OSError as error:
-        raise HomeNotWritable(path.parent, (error.strerror or str(error)).lower()) from error
+def _seal(connection: sqlite3.Connection, row: int | None) -> None:
+    connection.execute("UPDATE documents SET seal = ? WHERE row = ?", (_sealed(connection, row), row))
 
 
-def _lay_out(connection: sqlite3.Connection, embedder: str, dimension: int) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    for statement in SCHEMA.split(";\n"):
-        connection.execute(statement)
-    connection.execute("INSERT INTO about VALUES (?, ?, ?)", (str(uuid4()), embedder, dimension))
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
-    connection.execute("COMMIT")
-
-
-def _translated(error: sqlite3.DatabaseError, folder: Path) -> UnusableIndex:
-    """A damaged file, or one that is whole but could not be read just now: only the first should be removed."""
-    if isinstance(error, sqlite3.ProgrammingError):
-        return UnusableIndex(f"the index in {folder} was closed while it was read: ask again")
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)  # none if the text in it is not UTF-8
-    if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
-        return UnusableIndex(f"{folder / NAME} cannot be opened ({error}): check its permissions and the disk")
-    return CorruptIndex(folder, f"{NAME} cannot be read ({error})", _remedy(folder))
-
-
-def _remedy(folder: Path) -> str:
-    return f"remove {folder} and run `selfroute index` on its files again"
-
-
-def _address(path: Path) -> str:
-    """The file as an SQLite URI. Beside a database in WAL mode SQLite must write, even to read; on a read-only
-    disk it can only be opened as unchanging, which leaves a WAL unread: so only if there is none."""
-    wal = path.with_name(path.name + "-wal")
-    unchanging = not os.access(path.parent, os.W_OK, effective_ids=True) and not (wal.exists() and wal.stat().st_size)
-    return path.resolve().as_uri() + ("?immutable=1" if unchanging else "?mode=rw")
+def _sealed(connection: sqlite3.Connection, row: int | None) -> str:
+    """SHA-256 over all that is known of a document but its text (of which `hash` is) and when it was deleted."""
+    columns = "id, source, hash, chunking, tokens, added, embedder"
+    [entry] = connection.execute(f"SELECT {columns} FROM documents WHERE row = ?", (row,)).fetchall()
+    made = sha256(json.dumps(entry).encode())
+    for start, end, tokens, vector in connection.execute(
+        'SELECT start, "end", tokens, vector FROM chunks WHERE document = ? ORDER BY row', (row,)
+    ):
+        made.update(json.dumps((start, end, tokens)).encode())
+        made.update(vector)
+    return made.hexdigest()

@@ -6,7 +6,7 @@ Filters (scope, tombstones) act inside the search, so that they never eat the to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,57 +23,91 @@ Ids = NDArray[np.int64]
 
 
 class Segments:
-    """The loaded segments of one generation."""
+    """The live vectors of one generation, in memory: one flat index, so that a search is one call of FAISS."""
 
-    def __init__(self, loaded: Sequence[Any], tombstones: Sequence[int] = ()) -> None:
-        self._loaded = tuple(loaded)
-        self._dead = np.asarray(tombstones, dtype=np.int64)
+    def __init__(self, ids: Ids, flat: Any) -> None:
+        """`ids` ascend; the vector of `ids[n]` is the nth in `flat`."""
+        self._ids = ids
+        self._flat = flat
 
     @classmethod
     def of(cls, ids: Ids, vectors: Vectors) -> Segments:
-        """One segment in memory."""
-        return cls([_built(ids, vectors)])
+        """From vectors in memory; `ids` ascend."""
+        flat = faiss.IndexFlatIP(vectors.shape[1])
+        if len(ids):
+            flat.add(vectors)
+        return cls(ids, flat)
 
     @classmethod
     def open(cls, folder: Path, segments: Sequence[Segment], tombstones: Sequence[int], dimension: int) -> Segments:
-        """Raises `CorruptIndex` if a file is missing, differs from its checksum or holds other than it should."""
-        return cls([_read(folder, segment, dimension) for segment in segments], tombstones)
+        """Leaves out the `tombstones`: they cost no search anything. Raises `CorruptIndex` if a file is missing,
+        differs from its checksum or holds other than it should."""
+        dead = np.asarray(tombstones, dtype=np.int64)
+        parts = [np.zeros(0, dtype=np.int64)]
+        whole: Any = None
+        for segment in segments:
+            ids, flat = _read(folder, segment, dimension)
+            gone = np.flatnonzero(np.isin(ids, dead)) if len(dead) else dead
+            if len(gone):
+                flat.remove_ids(faiss.IDSelectorBatch(gone))  # in place, and the others keep their order
+            parts.append(np.delete(ids, gone))
+            if whole is None:
+                whole = flat
+            else:
+                whole.add(flat.reconstruct_n(0, flat.ntotal))
+        ids = np.concatenate(parts)
+        left_out = sum(segment.vectors for segment in segments) - len(ids)
+        if left_out != len(dead):
+            raise CorruptIndex(folder, f"its segments hold {left_out} of {len(dead)} deleted vectors")
+        return cls(ids, whole or faiss.IndexFlatIP(dimension))
 
     def search(self, vector: Vectors, k: int, allowed: Ids | None) -> list[tuple[int, float]]:
         """The `k` best `(id, cosine)` for a vector `(dimension,)`, best first, ties by id; `allowed` limits them."""
-        dead = faiss.IDSelectorBatch(self._dead)
-        selector = faiss.IDSelectorNot(dead) if allowed is None else faiss.IDSelectorBatch(allowed)
-        found: list[tuple[int, float]] = []
-        for index in self._loaded:
-            if index.ntotal:
-                parameters = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-                scores, ids = index.search(vector[None, :], min(k, index.ntotal), params=parameters)
-                found += [(int(i), float(s)) for i, s in zip(ids[0], scores[0], strict=True) if i >= 0]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:k]
+        if not len(self._ids):
+            return []
+        limits = {}
+        if allowed is not None:
+            places = np.searchsorted(self._ids, allowed)
+            limits["params"] = faiss.SearchParameters(sel=faiss.IDSelectorBatch(places))  # type: ignore[call-arg]
+        scores, places = self._flat.search(vector[None, :], min(k, len(self._ids)), **limits)
+        found = [(int(self._ids[n]), float(s)) for n, s in zip(places[0], scores[0], strict=True) if n >= 0]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+
+    def vectors(self) -> tuple[Ids, Vectors]:
+        """Ids and vectors, for comparing with the store's."""
+        return self._ids, self._flat.reconstruct_n(0, self._flat.ntotal)
 
 
 def write(folder: Path, file: str, ids: Ids, vectors: Vectors) -> Segment:
-    """Writes a segment; durable and whole when it returns."""
-    content = faiss.serialize_index(_built(ids, vectors)).tobytes()
+    """Writes a segment of at least one vector, ids ascending; durable and whole when it returns."""
+    content: memoryview = faiss.serialize_index(_built(ids, vectors)).data
     write_whole(folder / file, content)
-    return Segment(file, len(ids), sha256(content).hexdigest())
+    return Segment(file, len(ids), int(ids[-1]), len(content), sha256(content).hexdigest())
 
 
 def _built(ids: Ids, vectors: Vectors) -> Any:
-    index = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.shape[1]))
+    index = faiss.IndexIDMap(faiss.IndexFlatIP(vectors.shape[1]))
     if len(ids):
         index.add_with_ids(vectors, ids)
     return index
 
 
-def _read(folder: Path, segment: Segment, dimension: int) -> Any:
+def _read(folder: Path, segment: Segment, dimension: int) -> tuple[Ids, Any]:
+    """(ids, flat index)."""
+    path = folder / segment.file
     try:
-        content = (folder / segment.file).read_bytes()
+        with path.open("rb") as file:
+            found = file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CorruptIndex(folder, f"segment {segment.file} cannot be read ({error.strerror})") from error
-    if sha256(content).hexdigest() != segment.sha256:
+    if found != segment.sha256:
         raise CorruptIndex(folder, f"segment {segment.file} differs from its checksum")
-    index = faiss.deserialize_index(np.frombuffer(content, dtype=np.uint8))
+    try:
+        index: Any = faiss.read_index(str(path))
+    except RuntimeError as error:  # gone since: its generation was overtaken
+        raise CorruptIndex(folder, f"segment {segment.file} cannot be read any more") from error
     if index.ntotal != segment.vectors or index.d != dimension:
         raise CorruptIndex(folder, f"segment {segment.file} holds {index.ntotal} vectors of {index.d} dimensions")
-    return index
+    flat: Any = faiss.downcast_index(index.index)
+    flat.referenced_objects = [index]  # which owns its memory
+    return faiss.vector_to_array(index.id_map), flat
