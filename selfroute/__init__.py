@@ -21,10 +21,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from selfroute.build import corpora as build_corpora
     from selfroute.build import engine as build_engine
     from selfroute.build import indexer as build_indexer
     from selfroute.engine import Engine
     from selfroute.errors import SelfrouteError
+    from selfroute.index.upkeep import Corpora, DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Failure, Indexer, Summary
     from selfroute.ingest.loaders import load_one as load_document
     from selfroute.ledger import By, Ledger, UsageRow
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from selfroute.types import (
         Answer,
         Call,
+        Chunk,
         Citation,
         Document,
         Outcome,
@@ -49,24 +52,33 @@ _WHERE = {
     "Answer": "types",
     "By": "ledger",
     "Call": "types",
+    "Chunk": "types",
     "Citation": "types",
+    "Corpora": "index.upkeep",
     "Document": "types",
+    "DocumentInfo": "index.upkeep",
     "Engine": "engine",
     "Failure": "indexer",
     "Indexer": "indexer",
     "Ledger": "ledger",
+    "Listed": "index.upkeep",
     "Outcome": "types",
+    "Problem": "index.upkeep",
     "Question": "types",
+    "Repaired": "index.upkeep",
     "Route": "types",
     "SelfrouteError": "errors",
     "Settings": "settings",
     "Shape": "types",
     "Stage": "types",
+    "Stats": "index.upkeep",
+    "StoredDocument": "index.upkeep",
     "Summary": "indexer",
     "Task": "types",
     "Totals": "types",
     "Usage": "types",
     "UsageRow": "ledger",
+    "build_corpora": "build:corpora",
     "build_engine": "build:engine",
     "build_indexer": "build:indexer",
     "load_document": "ingest.loaders:load_one",
@@ -77,24 +89,33 @@ __all__ = [
     "Answer",
     "By",
     "Call",
+    "Chunk",
     "Citation",
+    "Corpora",
     "Document",
+    "DocumentInfo",
     "Engine",
     "Failure",
     "Indexer",
     "Ledger",
+    "Listed",
     "Outcome",
+    "Problem",
     "Question",
+    "Repaired",
     "Route",
     "SelfrouteError",
     "Settings",
     "Shape",
     "Stage",
+    "Stats",
+    "StoredDocument",
     "Summary",
     "Task",
     "Totals",
     "Usage",
     "UsageRow",
+    "build_corpora",
     "build_engine",
     "build_indexer",
     "load_document",

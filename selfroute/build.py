@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfroute.embedders import Embedder
 from selfroute.engine import Engine
 from selfroute.errors import InvalidSettings
-from selfroute.index import Listed, listed
+from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
 from selfroute.ledger import NAME as LEDGER
 from selfroute.ledger import Ledger
@@ -23,15 +24,14 @@ if TYPE_CHECKING:
 
 def engine(settings: Settings) -> Engine:
     """Raises `InvalidSettings`, `MissingExtra`, `HomeNotWritable` or `CorruptLedger`."""
-    reader = READERS[settings.reader.kind](settings.reader)
-    embedder = _embedder(settings)
+    answering, embedding = reader(settings), embedder(settings)
     return Engine(
         home=settings.home,
-        embedder=embedder,
-        chunk_tokens=_chunk_tokens(settings, embedder),
+        embedder=embedding,
+        chunk_tokens=_chunk_tokens(settings, embedding),
         chunk_words=settings.chunking.words,
-        chunk_reader=reader,
-        document_reader=reader,
+        chunk_reader=answering,
+        document_reader=answering,
         account=ledger(settings),
         prices=_prices(settings),
         policies=_policies(),
@@ -41,8 +41,8 @@ def engine(settings: Settings) -> Engine:
 
 def indexer(settings: Settings) -> Indexer:
     """Raises `InvalidSettings` or `MissingExtra`."""
-    embedder = _embedder(settings)
-    return Indexer(settings.home, embedder, _chunk_tokens(settings, embedder), settings.chunking.words)
+    embedding = embedder(settings)
+    return Indexer(settings.home, embedding, _chunk_tokens(settings, embedding), settings.chunking.words)
 
 
 def evaluator(settings: Settings) -> Evaluator:
@@ -52,11 +52,11 @@ def evaluator(settings: Settings) -> Evaluator:
     from selfroute.evaluation.documents import NAME as CACHE
     from selfroute.evaluation.evaluator import Evaluator
 
-    embedder = _embedder(settings)
+    embedding = embedder(settings)
     return Evaluator(
-        reader=READERS[settings.reader.kind](settings.reader),
-        embedder=embedder,
-        chunk_tokens=_chunk_tokens(settings, embedder),
+        reader=reader(settings),
+        embedder=embedding,
+        chunk_tokens=_chunk_tokens(settings, embedding),
         chunk_words=settings.chunking.words,
         prices=_prices(settings),
         policies=_policies(),
@@ -70,11 +70,26 @@ def evaluator(settings: Settings) -> Evaluator:
 
 
 def ledger(settings: Settings) -> Ledger:
-    return Ledger(settings.ledger or settings.home / LEDGER)
+    return Ledger(ledger_path(settings))
 
 
-def corpora(settings: Settings) -> list[Listed]:
-    return listed(settings.home)
+def ledger_path(settings: Settings) -> Path:
+    return settings.ledger or settings.home / LEDGER
+
+
+def reader(settings: Settings) -> Reader:
+    """Raises `InvalidSettings` or `MissingExtra`."""
+    return READERS[settings.reader.kind](settings.reader)
+
+
+def embedder(settings: Settings) -> Embedder:
+    """Raises `InvalidSettings` or `MissingExtra`."""
+    return EMBEDDERS[settings.embedder.kind](settings.embedder)
+
+
+def corpora(settings: Settings) -> Corpora:
+    """Loads no model and opens no ledger."""
+    return Corpora(settings.home)
 
 
 def _prices(settings: Settings) -> Prices:
@@ -83,10 +98,6 @@ def _prices(settings: Settings) -> Prices:
 
 def _policies() -> dict[str, Policy]:
     return {name: make() for name, make in POLICIES.items()}
-
-
-def _embedder(settings: Settings) -> Embedder:
-    return EMBEDDERS[settings.embedder.kind](settings.embedder)
 
 
 def _chunk_tokens(settings: Settings, embedder: Embedder) -> int:

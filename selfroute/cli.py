@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfroute.errors import BadInput, SelfrouteError, UnreadableFile, UnusableIndex
+from selfroute import cli_upkeep as upkeep
+from selfroute.cli_parts import Config, Json, bar, run
+from selfroute.cli_parts import settings as _settings
+from selfroute.cli_parts import show as _show
+from selfroute.errors import BadInput, SelfrouteError, UnreadableFile
 
 if TYPE_CHECKING:
-    from types import FrameType
-
-    from rich.console import RenderableType
-
     from selfroute.evaluation.evaluator import Progress
-    from selfroute.indexer import Indexer, Summary
-    from selfroute.settings import Settings
-    from selfroute.types import Answer
 
 app = typer.Typer(
     help="Answers questions about long documents by reading as little as it needs.",
@@ -34,8 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-MOST_COLUMNS = 10_000
 
 
 class By(StrEnum):
@@ -46,10 +38,6 @@ class By(StrEnum):
     POLICY = "policy"
     MODEL = "model"
     ROUTE = "route"
-
-
-Config = Annotated[Path | None, typer.Option("--config", help="A YAML file laid over the default settings.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _version(wanted: bool) -> None:
@@ -67,7 +55,7 @@ def selfroute(
     pass
 
 
-@app.command()
+@upkeep.index.command("add")
 def index(
     paths: Annotated[list[Path], typer.Argument(help="Files (txt, md, jsonl) or folders of them.")],
     corpus: Annotated[str, typer.Option(help="The corpus to make or add to.")],
@@ -77,7 +65,9 @@ def index(
     """Index documents: add the new, update the changed, leave the rest alone."""
     from selfroute import build, terminal
 
-    summary = _indexed(build.indexer(_settings(config)), paths, corpus)
+    indexer = build.indexer(_settings(config))
+    with bar("indexing") as progress:
+        summary = indexer.index(paths, corpus, progress)
     _show(summary, terminal.summary(summary, corpus), as_json)
     if summary.failed:
         first, more = summary.failed[0], len(summary.failed) - 1
@@ -104,7 +94,7 @@ def ask(
         raise BadInput("name what to ask: either --corpus NAME or --file PATH")
     source = corpus if corpus is not None else load_one(file or Path())
     engine = build.engine(_settings(config))
-    answer = _run(engine.ask(Question(question, tuple(document or ())), policy, corpus=source, k=k))
+    answer = run(engine.ask(Question(question, tuple(document or ())), policy, corpus=source, k=k))
     _show(answer, terminal.answer(answer), as_json)
 
 
@@ -117,18 +107,6 @@ def usage(
 
     rows = build.ledger(_settings(config)).usage(ledger.By(by.value))
     _show(rows, terminal.usage(rows, by.value), as_json)
-
-
-@app.command()
-def corpora(config: Config = None, as_json: Json = False) -> None:
-    """List the corpora, and whether each one can be opened."""
-    from selfroute import build, terminal
-
-    found = build.corpora(_settings(config))
-    _show(found, terminal.corpora(found), as_json)
-    problems = [c.problem for c in found if c.problem]
-    if problems:
-        raise UnusableIndex(problems[0] + (f" (and {len(problems) - 1} more like it)" if problems[1:] else ""))
 
 
 @app.command("eval")
@@ -184,6 +162,12 @@ def compare(
     _show(differences, terminal.comparison(differences, left, right), as_json)
 
 
+app.add_typer(upkeep.index, name="index")
+app.add_typer(upkeep.documents, name="documents")
+app.add_typer(upkeep.corpora, name="corpora")
+app.command()(upkeep.doctor)
+
+
 def main() -> None:
     """Runs the command line; an error of ours is one line on standard error and exit code 1."""
     if isinstance(sys.stdout, TextIOWrapper):
@@ -195,58 +179,6 @@ def main() -> None:
 
         print(f"selfroute: {harmless(' '.join(str(error).splitlines()))}", file=sys.stderr)
         sys.exit(1)
-
-
-def _run(question: Coroutine[Any, Any, Answer]) -> Answer:
-    """Runs the question; an interruption cancels it. One that comes while the loop is being made is remembered:
-    `asyncio.run` would answer it with warnings that a task was never awaited."""
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        return asyncio.run(question)  # interruptions are ignored or somebody else's
-    came = False
-    task: asyncio.Task[Answer] | None = None
-
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        nonlocal came
-        came = True
-        if task is not None:
-            task.get_loop().call_soon_threadsafe(task.cancel)
-
-    async def begun() -> Answer:
-        nonlocal task
-        task = asyncio.current_task()
-        if came:
-            question.close()
-            raise asyncio.CancelledError
-        try:
-            return await question
-        finally:
-            task = None
-
-    signal.signal(signal.SIGINT, interrupted)
-    try:
-        return asyncio.run(begun())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _settings(config: Path | None) -> Settings:
-    from selfroute import settings
-
-    return settings.load(config)
-
-
-def _indexed(indexer: Indexer, paths: list[Path], corpus: str) -> Summary:
-    if not sys.stderr.isatty():  # there, errors alone are written
-        return indexer.index(paths, corpus)
-
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("indexing", total=None)
-        return indexer.index(paths, corpus, lambda done, total: bar.update(task, completed=done, total=total))
 
 
 def _listed(given: str | None) -> list[str]:
@@ -274,23 +206,10 @@ def _rising() -> Iterator[Callable[[Progress], None]]:
     from selfroute.terminal import running
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("preparing", total=None)
+    with Bar(*columns, console=Console(stderr=True), transient=True) as watched:
+        task = watched.add_task("preparing", total=None)
 
         def show(now: Progress) -> None:
-            bar.update(task, completed=now.done, total=now.total, description=running(now))
+            watched.update(task, completed=now.done, total=now.total, description=running(now))
 
         yield show
-
-
-def _show(value: object, shown: RenderableType, as_json: bool) -> None:
-    from rich.console import Console
-
-    from selfroute.wire import to_json
-
-    if as_json:
-        print(json.dumps(to_json(value), indent=2))  # in ASCII: no locale or control character can spoil it
-    else:
-        # A pipe has no width: a row is one line there, and not folded to the 80 columns that Rich assumes.
-        console = Console() if sys.stdout.isatty() else Console(width=MOST_COLUMNS, soft_wrap=True)
-        console.print(shown, highlight=False)

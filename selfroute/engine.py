@@ -16,8 +16,9 @@ from typing import Protocol
 from uuid import uuid4
 
 from selfroute.embedders import Embedder
-from selfroute.errors import BadInput, EmptyQuestion, SelfrouteError, UnknownDocument, UnknownPolicy
+from selfroute.errors import BadInput, EmptyCorpus, EmptyQuestion, SelfrouteError, UnknownDocument, UnknownPolicy
 from selfroute.index import Index, open_index
+from selfroute.index.upkeep import Corpora
 from selfroute.ingest.chunker import Chunker, rule
 from selfroute.policies import Policy
 from selfroute.prices import Prices
@@ -95,18 +96,26 @@ class Engine:
         """Answers from a corpus by name, or from one `Document` that is not indexed.
 
         `policy` is `self_route`, `always_rag` or `always_long`; `k` chunks are retrieved (else as in the settings).
-        Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `UnknownDocument`, `UnusableIndex` and what the
-        reader raises. A failed question stays in the ledger with its calls.
+        Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex` and
+        what the reader raises. A failed question stays in the ledger with its calls.
         """
         question = self._checked(question, policy, k)
         if isinstance(corpus, str):
             with closing(await asyncio.to_thread(self._open, corpus)) as index:
                 index.scope(question.scope)
+                if not index.entries:
+                    raise EmptyCorpus(corpus)
                 return await self._ask(question, policy, corpus, index, k)
         unknown = [id_ for id_ in question.scope if id_ != corpus.id]
         if unknown:
             raise UnknownDocument(unknown, corpus.source, [corpus.id])
         return await self._ask(question, policy, corpus.source, corpus, k)
+
+    @property
+    def corpora(self) -> Corpora:
+        """What there is to ask: its documents can be listed, shown and deleted, and the corpora renamed, verified and
+        mended. Its methods are blocking."""
+        return Corpora(self._home)
 
     def _checked(self, question: Question | str, policy: str, k: int | None) -> Question:
         question = Question(question) if isinstance(question, str) else question

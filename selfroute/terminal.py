@@ -17,10 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from selfroute.doctor import Check
     from selfroute.evaluation.comparison import Difference
     from selfroute.evaluation.evaluator import Progress, Result
     from selfroute.evaluation.summary import Cell
-    from selfroute.index import Listed
+    from selfroute.index.upkeep import DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Summary
     from selfroute.ledger import UsageRow
     from selfroute.types import Answer, Citation
@@ -85,6 +86,64 @@ def corpora(rows: Sequence[Listed]) -> RenderableType:
         numbers = _numbers(row.documents, row.chunks, row.tokens)
         table.add_row(_text(row.name), *numbers, _text(row.problem or "ready"))
     return table
+
+
+def documents(rows: Sequence[DocumentInfo]) -> RenderableType:
+    table = _table("document", "chunks", "tokens", "state")
+    for row in rows:
+        table.add_row(_text(row.id), *_numbers(row.chunks, row.tokens), _text(row.source))
+    table.columns[-1].header = "source"
+    return table
+
+
+def document(held: StoredDocument) -> RenderableType:
+    info = held.info
+    return Group(
+        _line("document", info.id),
+        _line("source", info.source),
+        _line(
+            "chunks", f"{info.chunks:,} of {info.chunking} tokens or fewer, {info.tokens:,} tokens ({info.embedder})"
+        ),
+        _line("text", f"{len(held.document.text):,} characters, SHA-256 {info.hash}"),
+        _text(held.document.text),
+    )
+
+
+def stats(held: Stats) -> RenderableType:
+    table = _table("corpus", "state")
+    table.columns[0].header, table.columns[1].header = "", held.name
+    for name in ("generation", "embedder", "dimension", "documents", "chunks", "tokens", "unpublished", "segments"):
+        value = getattr(held, name)
+        table.add_row(name, _text(value if isinstance(value, str) else f"{value:,}"))
+    table.add_row("tombstones", f"{held.tombstones:,}")
+    table.add_row("chunking", _text(", ".join(held.chunkings) or "-"))
+    table.add_row("on disk", f"{held.store_bytes:,} bytes of store, {held.segment_bytes:,} of segments")
+    return table
+
+
+def problems(found: Sequence[Problem], none: str) -> RenderableType:
+    """One line each, or `none`."""
+    return Group(*[_text(f"{p.where}: {p.reason}; {p.remedy}", "red") for p in found]) if found else _text(none)
+
+
+def repaired(made: Repaired, corpus: str) -> RenderableType:
+    if not made.mended and not made.lost:
+        return _text(f"{corpus}: whole, nothing to mend")
+    mended = [_text(f"mended: {p.where}: {p.reason}") for p in made.mended]
+    return Group(*mended, *[_text(f"lost: {p.where}: {p.reason}; {p.remedy}", "red") for p in made.lost])
+
+
+def checks(found: Sequence[Check]) -> RenderableType:
+    table = _table("check", "state", "policy")
+    table.columns[1].header, table.columns[2].header = "", "found"
+    for check in found:
+        state = Text("ok", "green") if check.ok else Text("wrong", "red")
+        table.add_row(check.name, state, _text(check.said))
+    return table
+
+
+def said(line: str) -> RenderableType:
+    return _text(line)
 
 
 def evaluation(result: Result) -> RenderableType:

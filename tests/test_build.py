@@ -119,9 +119,9 @@ def test_a_home_that_is_a_file_is_refused(settings: Settings, tmp_path: Path) ->
 def test_the_indexer_writes_where_the_engine_and_the_list_look(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "harbour.md"
     file.write_text(TEXT)
-    assert build.corpora(settings) == []
+    assert build.corpora(settings).listed() == []
     assert build.indexer(settings).index([file], "harbour").added == 1
-    [listed] = build.corpora(settings)
+    [listed] = build.corpora(settings).listed()
     assert (listed.name, listed.documents, listed.problem) == ("harbour", 1, None)
     answer = asyncio.run(build.engine(settings).ask("Who is the harbour master of Norrvik?", corpus="harbour"))
     assert answer.answer == "Olof Berg"

@@ -291,7 +291,7 @@ def test_the_version_is_that_of_the_package() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["ask", WHO, "--corpus", "airport"], "no corpus 'airport'; have: port"),
+        (["ask", WHO, "--corpus", "airport"], "no corpus 'airport'; did you mean 'port'? have: port"),
         (["ask", WHO, "--corpus", "../port"], "'../port' cannot name a corpus: use up to 64 letters"),
         (["ask", WHO, "--corpus", "port", "--policy", "best"], "no policy 'best'; have: self_route, always_rag"),
         (
@@ -363,10 +363,10 @@ def test_a_failed_file_leaves_json_as_json(run: Run, folder: Path) -> None:
     [
         (
             lambda port: next(port.glob("segment-*.faiss")).write_bytes(b"torn"),
-            "differs from its checksum; run `selfroute index`",
+            "differs from its checksum; run `selfroute index repair",
         ),
         (lambda port: next(port.glob("segment-*.faiss")).unlink(), "cannot be read (No such file or directory); run"),
-        (lambda port: (port / "manifest.json").unlink(), "manifest.json is missing; run `selfroute index`"),
+        (lambda port: (port / "manifest.json").unlink(), "manifest.json is missing; run `selfroute index repair"),
         (lambda port: (port / "manifest.json").write_text('{"format'), "manifest.json cannot be read"),
         (lambda port: (port / "store.sqlite").unlink(), "store.sqlite is missing; remove"),
         (lambda port: (port / "store.sqlite").write_bytes(b"no database" * 999), "store.sqlite cannot be read"),

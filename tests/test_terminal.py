@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from selfroute import terminal
-from selfroute.index import Listed
+from selfroute.index.upkeep import Listed
 from selfroute.indexer import Failure, Summary
 from selfroute.ledger import UsageRow
 from selfroute.types import Answer, Call, Citation, Outcome, Route, Stage, Totals, Usage

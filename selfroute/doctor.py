@@ -1,0 +1,150 @@
+"""What is installed, what loads, what is wrong and how to mend it: a list of small checks, each for itself.
+
+A check is a function of the settings that yields what it finds; one that fails says so and stops no other.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from pathlib import Path
+from re import match
+from tempfile import TemporaryFile
+
+from selfroute import build
+from selfroute.errors import SelfrouteError
+from selfroute.ledger import By
+from selfroute.settings import Settings
+
+LEAST_DISK = 1 << 30
+"""Bytes. Indexing needs about 3.5 kB a chunk, and SQLite room to rewrite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was looked at and found; if not `ok`, `said` ends with what to do."""
+
+    name: str
+    ok: bool
+    said: str
+
+
+def examined(load: Callable[[], Settings]) -> list[Check]:
+    """All checks in order; without settings, what can be told without them."""
+    found = [*_versions(), *_extras()]
+    try:
+        settings = load()
+    except SelfrouteError as error:
+        return [*found, Check("settings", False, str(error))]
+    found.append(Check("settings", True, f"home {settings.home}, embedder {settings.embedder.kind}"))
+    for check in CHECKS:
+        try:
+            found += check(settings)
+        except SelfrouteError as error:
+            found.append(Check(check.__name__.strip("_").replace("_", " "), False, str(error)))
+    return found
+
+
+def _versions() -> Iterator[Check]:
+    said = f"selfroute {version('selfroute')}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
+    yield Check("selfroute", True, f"{said}, {platform.system()} {platform.machine()}")
+    for name in _wanted(None):
+        have = _version(name)
+        yield Check(name, have is not None, have or "is not installed: run `pip install selfroute` again")
+
+
+def _extras() -> Iterator[Check]:
+    """An extra that is not installed is nothing wrong."""
+    for extra in _extra_names():
+        missing = [name for name in _wanted(extra) if _version(name) is None]
+        said = f"not installed: `pip install 'selfroute[{extra}]'` for {', '.join(missing)}" if missing else "installed"
+        yield Check(f"extra {extra}", True, said)
+
+
+def _embedder(settings: Settings) -> Iterator[Check]:
+    embedder = build.embedder(settings)
+    [vector] = embedder.embed(["Is anybody there?"]).vectors
+    yield Check("embedder", True, f"{embedder.name}, {len(vector)} dimensions, loads and embeds")
+
+
+def _reader(settings: Settings) -> Iterator[Check]:
+    yield Check("reader", True, f"{build.reader(settings).model} loads")
+
+
+def _disk(settings: Settings) -> Iterator[Check]:
+    place = next(path for path in (settings.home.absolute(), *settings.home.absolute().parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    said = f"{free / (1 << 30):,.1f} GiB free at {place}"
+    yield Check("disk", free >= LEAST_DISK, said + ("" if free >= LEAST_DISK else ": make room, or set SELFROUTE_HOME"))
+    yield _writable(place)
+
+
+def _writable(place: Path) -> Check:
+    try:
+        with TemporaryFile(dir=place):
+            return Check("home", True, f"{place} may be written")
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        return Check("home", False, f"cannot write to {place} ({why}): make it writable or set SELFROUTE_HOME")
+
+
+def _ledger(settings: Settings) -> Iterator[Check]:
+    """Looked at only where there is one: whoever only asks what is wrong makes nothing."""
+    path = build.ledger_path(settings)
+    if not path.exists():
+        yield Check("ledger", True, f"{path} is made by the first question")
+        return
+    build.ledger(settings).usage(By.DAY)
+    yield Check("ledger", True, f"{path} opens")
+
+
+def _corpora(settings: Settings) -> Iterator[Check]:
+    try:
+        ours = build.embedder(settings).name
+    except SelfrouteError:
+        ours = None  # said already
+    found = build.corpora(settings).listed()
+    if not found:
+        yield Check("corpora", True, "none yet")
+    for corpus in found:
+        if corpus.problem:
+            yield Check(f"corpus {corpus.name}", False, corpus.problem)
+        elif ours not in (None, corpus.embedder):
+            yield Check(
+                f"corpus {corpus.name}",
+                False,
+                f"was made with the embedder {corpus.embedder!r}, the settings name {ours!r}: "
+                f"run `selfroute index rebuild --corpus {corpus.name}`",
+            )
+        else:
+            yield Check(f"corpus {corpus.name}", True, f"{corpus.documents:,} documents, {corpus.chunks:,} chunks")
+
+
+CHECKS: tuple[Callable[[Settings], Iterator[Check]], ...] = (_embedder, _reader, _disk, _ledger, _corpora)
+
+
+def _wanted(extra: str | None) -> list[str]:
+    """Libraries that an extra asks for, or all installations do."""
+    names = []
+    for line in requires("selfroute") or []:
+        found = match(r"[\w.-]+", line)
+        _, _, condition = line.partition(";")
+        wanted = f'"{extra}"' in condition.replace("'", '"') if extra else "extra" not in condition
+        if found and wanted and found[0] != "selfroute":
+            names.append(found[0])
+    return names
+
+
+def _extra_names() -> list[str]:
+    return [name for name in metadata("selfroute").get_all("Provides-Extra") or [] if name != "dev"]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

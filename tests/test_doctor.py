@@ -1,0 +1,96 @@
+"""The doctor finds what is wrong, one check at a time, and says how to mend it; a check that fails stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+
+import pytest
+
+from selfroute import settings
+from selfroute.doctor import CHECKS, Check, examined
+from selfroute.embedders.hashing import HashingEmbedder
+from selfroute.errors import InvalidSettings
+from selfroute.indexer import Indexer
+from selfroute.settings import Settings
+
+
+def test_every_library_and_every_extra_is_told_with_its_version(home: Path) -> None:
+    found = checked(home)
+    assert found["faiss-cpu"].ok
+    assert found["numpy"].said[0].isdigit()
+    assert {name for name in found if name.startswith("extra ")} >= {"extra chinese", "extra train"}
+    assert "extra dev" not in found
+    assert found["selfroute"].said.startswith("selfroute 0.")
+
+
+def test_settings_that_cannot_be_read_are_wrong_and_the_rest_is_told(home: Path) -> None:
+    def load() -> Settings:
+        raise InvalidSettings("setting 'colour' is none")
+
+    found = {check.name: check for check in examined(load)}
+    assert (found["settings"].ok, found["settings"].said) == (False, "setting 'colour' is none")
+    assert found["numpy"].ok
+
+
+def test_an_embedder_that_does_not_load_is_wrong_and_stops_no_other_check(home: Path) -> None:
+    found = checked(home, embedder={"kind": "sentence", "model": None})
+    assert not found["embedder"].ok
+    assert "name its model under 'embedder.model'" in found["embedder"].said
+    assert found["reader"].ok
+    assert found["corpora"].ok
+
+
+def test_each_corpus_is_opened(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("One.")
+    for name, dimension in (("whole", 64), ("torn", 64), ("other", 8)):
+        Indexer(home, HashingEmbedder(dimension), 100).index([tmp_path / "a.txt"], name)
+    (home / "torn" / "manifest.json").unlink()
+    found = checked(home)
+    assert found["corpus whole"] == Check("corpus whole", True, "1 documents, 1 chunks")
+    assert not found["corpus torn"].ok
+    assert "run `selfroute index repair --corpus torn`" in found["corpus torn"].said
+    assert found["corpus other"].said == (
+        "was made with the embedder 'hashing-8', the settings name 'hashing-64': "
+        "run `selfroute index rebuild --corpus other`"
+    )
+
+
+def test_a_ledger_is_opened_only_where_there_is_one(home: Path) -> None:
+    assert checked(home)["ledger"].said.endswith("is made by the first question")
+    assert not home.exists()
+    home.mkdir()
+    (home / "ledger.sqlite").write_bytes(b"no database" * 999)
+    assert not checked(home)["ledger"].ok
+    assert "move it away" in checked(home)["ledger"].said
+
+
+def test_a_home_that_may_not_be_written_is_wrong(
+    open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None]
+) -> None:
+    open_home.chmod(0o555)
+    process = processes.Process(target=_may_not_write, args=(as_nobody, open_home))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def _may_not_write(as_nobody: Callable[[], None], home: Path) -> None:
+    loaded = settings.load(home=home)
+    [disk] = [check for check in CHECKS if check.__name__ == "_disk"]
+    as_nobody()
+    found = {check.name: check for check in disk(loaded)}
+    assert found["disk"].ok
+    assert not found["home"].ok
+    assert "permission denied" in found["home"].said
+
+
+def checked(home: Path, **over: object) -> dict[str, Check]:
+    given = {"embedder": {"kind": "hashing"}} | over
+    return {check.name: check for check in examined(lambda: settings.load(home=home, base=given))}
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
