@@ -57,17 +57,34 @@ def selfroute(
 
 @upkeep.index.command("add")
 def index(
-    paths: Annotated[list[Path], typer.Argument(help="Files (txt, md, jsonl) or folders of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Files (pdf, docx, html, epub, csv, md, txt, jsonl) or folders of them, searched to their depth."
+        ),
+    ],
     corpus: Annotated[str, typer.Option(help="The corpus to make or add to.")],
+    include: Annotated[
+        list[str] | None, typer.Option(help="Of folders, only files that match, as '*.pdf'; may be repeated.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Of folders, no files that match, as 'drafts/'; may be repeated.")
+    ] = None,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Delete documents whose files are gone from these paths.")
+    ] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Index documents: add the new, update the changed, leave the rest alone."""
+    """Index documents: add the new, update the changed, leave the rest alone.
+
+    In folders, what is hidden or ignored by a .gitignore is left out.
+    """
     from selfroute import build, terminal
 
     indexer = build.indexer(_settings(config))
     with bar("indexing") as progress:
-        summary = indexer.index(paths, corpus, progress)
+        summary = indexer.index(paths, corpus, progress, include=include or (), exclude=exclude or (), sync=sync)
     _show(summary, terminal.summary(summary, corpus), as_json)
     if summary.failed:
         first, more = summary.failed[0], len(summary.failed) - 1

@@ -1,6 +1,7 @@
 """The write side: load, split, embed, publish. What is committed survives any interruption and is not embedded again.
 
-Knows nothing of questions.
+Files are read and split in one thread, chunks are embedded in the caller's, documents are committed in a third; what
+waits between them is bounded. Knows nothing of questions.
 """
 
 from __future__ import annotations
@@ -9,18 +10,25 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from hashlib import file_digest
 from pathlib import Path
 
+import numpy as np
+
+from selfroute import pipeline
 from selfroute.embedders import Embedder
-from selfroute.index import Entry, Writer, writing
+from selfroute.index import Entry, Item, Kept, Writer, writing
 from selfroute.index.names import existing
-from selfroute.ingest import loaders
+from selfroute.ingest import finder, loaders
 from selfroute.ingest.chunker import Chunker, rule
-from selfroute.ingest.loaders import File, Loaded
-from selfroute.types import Chunk, Document
+from selfroute.ingest.finder import Choice, File
+from selfroute.ingest.loaders import Loaded
+from selfroute.types import Chunk, Document, Vectors
 
 BATCH_CHUNKS = 256
-"""Chunks that are embedded and committed together: an interruption costs no more than these."""
+"""Chunks that are embedded at once, at most, and about as many as are committed together. An interruption costs those
+of the documents under way and of the batch before, which may not be committed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +47,31 @@ class Summary:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    deleted: int = 0
     failed: list[Failure] = field(default_factory=list)
     chunks: int = 0
     tokens: int = 0
     seconds: float = 0.0
     total_documents: int = 0
     total_chunks: int = 0
+
+
+@dataclass(slots=True)
+class _Part:
+    """What reading hands on: a document to embed, if there is one; how many of the files' bytes are done with it; and
+    the file, if this is its end and all of it is or will be in the store."""
+
+    advance: int
+    document: Document | None = None
+    chunks: Sequence[Chunk] = ()
+    known: bool = False
+    kept: Kept | None = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    items: list[Item]
+    kept: list[Kept]
 
 
 class Indexer:
@@ -57,20 +84,38 @@ class Indexer:
         self._chunker = Chunker(embedder.count_tokens, chunk_tokens, chunk_words)
 
     def index(
-        self, paths: Sequence[Path], corpus: str, progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        paths: Sequence[Path],
+        corpus: str,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        sync: bool = False,
     ) -> Summary:
         """Adds or updates the documents of `paths`; blocking. `progress` hears of bytes done and in all.
 
-        A document whose text is unchanged is left alone. One that cannot be read is in `failed` and the rest goes
-        on. Raises `UnreadableFile` for a path that does not exist, and what `index.writing` raises.
+        Of folders, files are taken that match one of the globs `include` (all, if there are none) and none of
+        `exclude`, written as in `.gitignore`. A document whose file or text is unchanged is left alone. One that
+        cannot be read is in `failed` and the rest goes on. With `sync`, documents whose files below `paths` (or lines
+        of jsonl files) are gone are deleted. Raises `UnreadableFile` for a path that does not exist, `BadInput` for a
+        glob that is none, and what `index.writing` raises.
         """
         began = time.perf_counter()
-        files = loaders.find(paths)
+        files = finder.find(paths, Choice(tuple(include), tuple(exclude)), empty=sync)
         summary = Summary()
         with writing(self._home, corpus, self._embedder.name, self._embedder.dimension) as writer:
-            for batch in _batches(self._wanted(files, writer, summary, progress), self._chunker):
-                self._commit(batch, writer, summary)
-            if writer.entries():
+            reading = _Reading(files, writer, self._chunker, self._chunking, self._embedder.name, summary)
+            with (
+                pipeline.ahead(reading.parts(), _weight, BATCH_CHUNKS) as parts,
+                pipeline.behind(partial(self._put, writer), _always_one, 1) as put,
+            ):
+                self._embed(parts, put, summary, progress, reading.total)
+            if sync:
+                deleted = reading.gone(paths, writer.entries())
+                writer.delete(deleted)
+                summary.deleted = len(deleted)
+            if writer.used():
                 published = writer.publish()
                 summary.total_documents, summary.total_chunks = published.documents, published.chunks
         summary.seconds = time.perf_counter() - began
@@ -90,83 +135,230 @@ class Indexer:
             entries = writer.entries()
             wanted = [id_ for id_, entry in entries.items() if not self._is_as_now(entry, entry.hash)]
             progress(0, len(wanted))
-            for batch in _batches((writer.document(id_) for id_ in wanted), self._chunker):
-                self._commit(batch, writer, summary)
-                summary.updated += len(batch)
-                progress(summary.updated, len(wanted))
+            with (
+                pipeline.ahead(self._stored(writer, wanted), _weight, BATCH_CHUNKS) as parts,
+                pipeline.behind(partial(self._put, writer), _always_one, 1) as put,
+            ):
+                self._embed(parts, put, summary, progress, len(wanted))
             summary.unchanged = len(entries) - len(wanted)
             published = writer.publish()
             summary.total_documents, summary.total_chunks = published.documents, published.chunks
         summary.seconds = time.perf_counter() - began
         return summary
 
-    def _wanted(
-        self, files: Sequence[File], writer: Writer, summary: Summary, progress: Callable[[int, int], None]
-    ) -> Iterator[Document]:
-        """The documents that are new or changed; counts all others in `summary`."""
-        have = writer.entries()
-        seen: dict[str, Entry] = {}
-        sizes = {file: loaders.size(file.path) for file in files}
-        done, total = 0, sum(sizes.values())
-        for file in files:
-            inside = 0
-            for loaded in loaders.load(file):
-                document = loaded.document
-                reason = loaded.reason or _collision(loaded, seen, have)
-                if document is None or reason is not None:
-                    summary.failed.append(Failure(loaded.source, reason or "holds no document"))
-                elif document.id in seen or self._unchanged(document, have, writer):
-                    summary.unchanged += 1
-                else:
-                    yield document
-                    if document.id in have:
-                        summary.updated += 1
-                    else:
-                        summary.added += 1
-                if document is not None and reason is None:
-                    seen.setdefault(
-                        document.id, Entry(document.id, document.source, document.content_hash, self._chunking, 0)
-                    )
-                inside = min(inside + loaded.size, sizes[file])  # the file may have grown since
-                progress(done + inside, total)
-            done += sizes[file]
-            progress(done, total)
-
-    def _unchanged(self, document: Document, have: dict[str, Entry], writer: Writer) -> bool:
-        entry = have.get(document.id)
-        if entry is None or not self._is_as_now(entry, document.content_hash):
-            return False
-        if entry.source != document.source:
-            writer.moved(document.id, document.source)
-        return True
+    def _stored(self, writer: Writer, wanted: Sequence[str]) -> Iterator[_Part]:
+        for id_ in wanted:
+            document = writer.document(id_)
+            yield _Part(1, document, self._chunker.chunks(document), known=True)
 
     def _is_as_now(self, entry: Entry, hash_: str) -> bool:
         """Whether this indexer would make the same of a text of this hash."""
         return (entry.hash, entry.chunking, entry.embedder) == (hash_, self._chunking, self._embedder.name)
 
-    def _commit(self, batch: Sequence[tuple[Document, list[Chunk]]], writer: Writer, summary: Summary) -> None:
-        embedded = self._embedder.embed([chunk.text for _, chunks in batch for chunk in chunks])
-        items, at = [], 0
-        for document, chunks in batch:
-            items.append((document, chunks, embedded.vectors[at : at + len(chunks)]))
-            at += len(chunks)
-        writer.put(items, self._chunking)
-        summary.chunks += at
-        summary.tokens += embedded.tokens
+    def _embed(
+        self,
+        parts: Iterator[_Part],
+        put: Callable[[_Batch], None],
+        summary: Summary,
+        progress: Callable[[int, int], None],
+        total: int,
+    ) -> None:
+        done = 0
+        for batch in _batches(parts):
+            texts = [chunk.text for part in batch for chunk in part.chunks]
+            made: list[Vectors] = []
+            waiting, before, at = list(reversed(batch)), 0, 0
+            while waiting:
+                if at < len(texts):
+                    embedded = self._embedder.embed(texts[at : at + BATCH_CHUNKS])
+                    made.append(embedded.vectors)
+                    at += len(embedded.vectors)
+                    summary.chunks += len(embedded.vectors)
+                    summary.tokens += embedded.tokens
+                while waiting and before + len(waiting[-1].chunks) <= at:
+                    part = waiting.pop()
+                    before += len(part.chunks)
+                    done += part.advance
+                    progress(done, total)
+                if waiting:
+                    share = (at - before) / len(waiting[-1].chunks)
+                    progress(done + int(waiting[-1].advance * share), total)
+            put(_Batch(_items(batch, made), [part.kept for part in batch if part.kept is not None]))
+            summary.added += sum(part.document is not None and not part.known for part in batch)
+            summary.updated += sum(part.document is not None and part.known for part in batch)
+
+    def _put(self, writer: Writer, batch: _Batch) -> None:
+        if batch.items or batch.kept:
+            writer.put(batch.items, self._chunking, batch.kept)
 
 
-def _batches(documents: Iterator[Document], chunker: Chunker) -> Iterator[list[tuple[Document, list[Chunk]]]]:
-    batch: list[tuple[Document, list[Chunk]]] = []
+class _Reading:
+    """Reads files and splits what is new or changed; counts in `summary` what is neither. `total` are the bytes of
+    all files."""
+
+    def __init__(
+        self,
+        files: Sequence[File],
+        writer: Writer,
+        chunker: Chunker,
+        chunking: str,
+        embedder: str,
+        summary: Summary,
+    ) -> None:
+        self._files = files
+        self._writer = writer
+        self._chunker = chunker
+        self._chunking = chunking
+        self._embedder = embedder
+        self._summary = summary
+        self._have = writer.entries()
+        self._kept = writer.files()
+        self._of_file: dict[str, list[Entry]] = {}
+        for entry in self._have.values():
+            self._of_file.setdefault(_file(entry.source), []).append(entry)
+        self._seen: dict[str, Entry] = {}
+        self._whole: set[str] = set()
+        self._sizes = {file: finder.size(file.path) for file in files}
+        self.total = sum(self._sizes.values())
+
+    def parts(self) -> Iterator[_Part]:
+        for file in self._files:
+            path = finder.shown(os.path.realpath(file.path))
+            state, fingerprint = _state(file.path), _fingerprint(file.path)
+            if self._is_kept(path, file, fingerprint):
+                entries = self._of_file[path]
+                self._seen.update({entry.id: entry for entry in entries})
+                self._summary.unchanged += len(entries)
+                self._whole.add(path)
+                yield _Part(self._sizes[file])
+                continue
+            owned, left, failures = set(), self._sizes[file], len(self._summary.failed)
+            loaded_all = 0
+            for loaded in loaders.load(file):
+                advance = min(loaded.size, left)  # the file may have grown since
+                left -= advance
+                loaded_all += 1
+                part = self._part(loaded, advance)
+                document = loaded.document
+                if document is not None and self._seen.get(document.id, _NONE).source == document.source:
+                    owned.add(document.id)
+                yield part
+            kept = None
+            if len(self._summary.failed) == failures:
+                self._whole.add(path)
+                if fingerprint is not None and len(owned) == loaded_all and _state(file.path) == state:
+                    kept = Kept(path, file.id, fingerprint, loaded_all)
+            yield _Part(left, kept=kept)
+
+    def gone(self, paths: Sequence[Path], entries: dict[str, Entry]) -> list[str]:
+        """Ids of documents below `paths` whose files are not there any more, or whose lines are not in their files.
+        To be called after all parts were taken."""
+        roots = [finder.shown(os.path.realpath(path)).rstrip("/") for path in paths]
+        found = {finder.shown(os.path.realpath(file.path)) for file in self._files}
+        deleted = []
+        for entry in entries.values():
+            path = _file(entry.source)
+            if not any(path == root or path.startswith(root + "/") for root in roots):
+                continue
+            is_line = path != entry.source
+            if (path in self._whole and is_line and entry.id not in self._seen) or (
+                path not in found and finder.gone(path)
+            ):
+                deleted.append(entry.id)
+        return deleted
+
+    def _part(self, loaded: Loaded, advance: int) -> _Part:
+        document = loaded.document
+        reason = loaded.reason or _collision(loaded, self._seen, self._have)
+        if document is None or reason is not None:
+            self._summary.failed.append(Failure(loaded.source, reason or "holds no document"))
+            return _Part(advance)
+        new = Entry(document.id, document.source, document.content_hash, self._chunking, 0, self._embedder)
+        repeated = document.id in self._seen
+        self._seen.setdefault(document.id, new)
+        if repeated or self._unchanged(new):
+            self._summary.unchanged += 1
+            return _Part(advance)
+        return _Part(advance, document, self._chunker.chunks(document), document.id in self._have)
+
+    def _unchanged(self, new: Entry) -> bool:
+        entry = self._have.get(new.id)
+        if entry is None or (entry.hash, *_made(entry)) != (new.hash, *_made(new)):
+            return False
+        if entry.source != new.source:
+            self._writer.moved(new.id, new.source)
+        return True
+
+    def _is_kept(self, path: str, file: File, fingerprint: str | None) -> bool:
+        """Whether all that reading the file would give is known to be in the store already."""
+        entries = self._of_file.get(path, [])
+        return (
+            fingerprint is not None
+            and self._kept.get(path) == Kept(path, file.id, fingerprint, len(entries))
+            and all(
+                _made(entry) == (self._chunking, self._embedder) and entry.id not in self._seen for entry in entries
+            )
+        )
+
+
+def _made(entry: Entry) -> tuple[str, str]:
+    """By which rule and by which embedder its chunks were made."""
+    return entry.chunking, entry.embedder
+
+
+_NONE = Entry("", "", "", "", 0)
+
+
+def _batches(parts: Iterator[_Part]) -> Iterator[list[_Part]]:
+    batch: list[_Part] = []
     size = 0
-    for document in documents:
-        chunks = chunker.chunks(document)
-        batch.append((document, chunks))
-        size += len(chunks)
+    for part in parts:
+        batch.append(part)
+        size += _weight(part)
         if size >= BATCH_CHUNKS:
             yield batch
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _weight(part: _Part) -> int:
+    return max(len(part.chunks), 1)
+
+
+def _always_one(batch: _Batch) -> int:
+    return 1
+
+
+def _items(batch: Sequence[_Part], made: Sequence[Vectors]) -> list[Item]:
+    items: list[Item] = []
+    vectors = np.concatenate(made) if made else np.zeros((0, 0), dtype=np.float32)
+    at = 0
+    for part in batch:
+        if part.document is not None:
+            items.append((part.document, part.chunks, vectors[at : at + len(part.chunks)]))
+            at += len(part.chunks)
+    return items
+
+
+def _fingerprint(path: Path) -> str | None:
+    """A hash of the file's bytes and of how they are read; `None` for what is no file that can be read."""
+    try:
+        if not path.is_file():  # opening a pipe could wait for ever
+            return None
+        with path.open("rb") as file:
+            return f"{loaders.VERSION}:{file_digest(file, 'sha256').hexdigest()}"
+    except OSError:
+        return None
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written to."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size
 
 
 def _collision(loaded: Loaded, seen: dict[str, Entry], have: dict[str, Entry]) -> str | None:

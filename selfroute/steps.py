@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from selfroute.embedders import Embedder
 from selfroute.errors import NoQuery
@@ -18,6 +19,7 @@ from selfroute.readers import Reader
 from selfroute.types import (
     Call,
     Chunk,
+    Citation,
     Draft,
     Estimate,
     Hits,
@@ -110,9 +112,14 @@ class QuestionSteps:
 
     async def _drafted(self, reader: Reader, reading: Reading) -> Draft:
         draft = await reader.read(reading, self._record)
+        draft = replace(draft, citations=await asyncio.to_thread(self._paged, draft.citations))
         self.drafts.append(draft)
         self.warnings += [warning for warning in draft.warnings if warning not in self.warnings]
         return draft
+
+    def _paged(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
+        """Readers know passages and no pages: which page a citation stands on is told here, for all of them."""
+        return tuple(replace(one, page=self._index.page(one.document, one.start)) for one in citations)
 
     def _fitting(self, question: Question, hits: Hits) -> tuple[str, ...]:
         """Documents that own hits (all in scope, if there are none), while they fit; () if not even one does."""

@@ -54,7 +54,8 @@ def summary(made: Summary, corpus: str) -> RenderableType:
     parts: list[RenderableType] = [
         _text(
             f"{corpus}: {made.added} added, {made.updated} updated, {made.unchanged} unchanged, "
-            f"{len(made.failed)} failed"
+            + (f"{made.deleted} deleted, " if made.deleted else "")
+            + f"{len(made.failed)} failed"
         ),
         Text(
             f"embedded {made.chunks:,} chunks, {made.tokens:,} tokens in {made.seconds:.1f} s; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -50,16 +51,26 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text as ingested. Offsets everywhere are characters of `text`, half open."""
+    """A text as ingested. Offsets everywhere are characters of `text`, half open.
+
+    `pages` is the page map of a document that has pages: where in `text` each begins, the first at 0. A page
+    without text begins where the next one does.
+    """
 
     id: str
     text: str
     source: str
+    pages: tuple[int, ...] = ()
 
     @property
     def content_hash(self) -> str:
-        """Hex SHA-256 of the text as UTF-8."""
-        return sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+        """Hex SHA-256 of the text as UTF-8, followed by the page map if there is one."""
+        pages = f"\0{self.pages}" if self.pages else ""
+        return sha256((self.text + pages).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def page(self, at: int) -> int | None:
+        """The number, from 1, of the page that holds the character at `at`; `None` without a page map."""
+        return bisect_right(self.pages, at) or None
 
 
 @dataclass(frozen=True, slots=True)

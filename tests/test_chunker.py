@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.embedders.onnx import OnnxEmbedder
-from selfroute.ingest.chunker import STRETCH, Chunker
+from selfroute.ingest.chunker import SECTION, STRETCH, Chunker, sections
 from selfroute.types import Chunk, Document
 
 SPACES = [" ", "\n", "\n\n", "\r\n", "\r\n\r\n", "\t", "\u00a0", "\u2028", "\u2029", "\u0085", "\u001c", "\u3000", "\v"]
@@ -150,6 +150,36 @@ def test_sentences_are_found_across_the_stretches_that_are_looked_at_in_turn() -
 def test_a_sentence_longer_than_a_stretch_is_split_all_the_same() -> None:
     text = "word " * (STRETCH // 2) + "end."
     whole(text, chunked(text, 100), HashingEmbedder().count_tokens, 100)
+
+
+def test_a_long_document_is_split_a_section_at_a_time_and_covered_all_the_same() -> None:
+    text = "".join(f"Sentence {n} of a long document stands here.\n" for n in range(50_000))
+    parts = list(sections(text))
+    assert len(parts) > 2
+    assert max(end - start for start, end in parts) <= SECTION
+    assert [text[start:end] for start, end in parts if not text[:end].endswith("here.") and end < len(text)] == []
+    chunks = Chunker(lambda part: len(part.split()), 240).chunks(Document("a", text, "a.txt"))
+    assert "".join("".join(chunk.text.split()) for chunk in chunks) == "".join(text.split())
+    assert all(text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
+
+
+@pytest.mark.parametrize("text", ["x" * (2 * SECTION + 1), " " * (SECTION + 5), "", "\n\n" * SECTION])
+def test_sections_cover_a_text_without_gaps(text: str) -> None:
+    parts = list(sections(text))
+    assert "".join(text[start:end] for start, end in parts) == text
+    assert max(end - start for start, end in parts) <= SECTION
+
+
+def test_what_splitting_a_document_counts_does_not_grow_with_its_square() -> None:
+    counted: list[int] = []
+
+    def count(text: str) -> int:
+        counted.append(len(text))
+        return len(text.split())
+
+    text = "\n\n".join(" ".join(f"Sentence {n} {m} stands." for m in range(40)) for n in range(400))
+    Chunker(count, 100).chunks(Document("a", text, "a.txt"))
+    assert sum(counted) < 5 * len(text)
 
 
 def test_chunks_carry_the_id_of_their_document() -> None:

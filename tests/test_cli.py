@@ -51,6 +51,8 @@ WHO = "Who is the harbour master of Norrvik?"
 ABSENT = "How tall is Mount Everest?"
 HEAVY = ("torch", "transformers", "sentence_transformers", "llama_index", "llama_index.core", "sklearn")
 
+FORMATS = ("pypdfium2", "selectolax", "pathspec")
+
 CALL = ["stage", "model", "usage", "seconds", "estimated", "cost", "error"]
 USAGE = ["input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens"]
 ANSWER = [
@@ -232,6 +234,46 @@ def test_a_terminal_sees_how_far_indexing_is(folder: Path) -> None:
     assert "indexing" in seen
 
 
+def test_a_pdf_is_asked_and_its_page_cited_indexed_or_not(run: Run, folder: Path) -> None:
+    paged(folder / "port.pdf", "The herring festival is in August.", f"{HARBOUR.splitlines()[2]}")
+    assert run("index", "port.pdf", "--corpus", "pages").code == 0
+    for source in (["--corpus", "pages"], ["--file", "port.pdf"]):
+        done = run("ask", WHO, *source)
+        assert (done.code, done.err) == (0, "")
+        assert "citation port.pdf, page 2 [35:" in done.out
+        assert [one["page"] for one in run("ask", WHO, *source, "--json").json["citations"]] == [2]
+
+
+def test_globs_choose_and_syncing_deletes_what_is_gone(run: Run, folder: Path) -> None:
+    (folder / "docs").mkdir()
+    for name in ("a.md", "b.md", "c.txt"):
+        (folder / "docs" / name).write_text(FOREST)
+    words = ["index", "docs", "--corpus", "new", "--include", "*.md", "--exclude", "b.*", "--json"]
+    assert run(*words).json["total_documents"] == 1
+    assert run("index", "docs", "--corpus", "new", "--json").json["total_documents"] == 3
+    (folder / "docs" / "a.md").unlink()
+    kept = run("index", "docs", "--corpus", "new", "--json").json
+    assert (kept["deleted"], kept["total_documents"]) == (0, 3)
+    done = run("index", "docs", "--corpus", "new", "--sync")
+    assert (done.code, done.err) == (0, "")
+    assert "new: 0 added, 0 updated, 2 unchanged, 1 deleted, 0 failed\n" in done.out
+
+
+def test_a_corpus_whose_last_document_is_deleted_says_so(run: Run, folder: Path) -> None:
+    (folder / "docs").mkdir()
+    (folder / "docs" / "a.md").write_text(FOREST)
+    run("index", "docs", "--corpus", "new")
+    (folder / "docs" / "a.md").unlink()
+    assert run("index", "docs", "--corpus", "new", "--sync", "--json").json["total_documents"] == 0
+    assert "corpus 'new' holds no documents: index some first" in one_line(run("ask", WHO, "--corpus", "new"))
+
+
+def test_a_glob_that_is_none_is_refused(run: Run) -> None:
+    done = run("index", "harbour.md", "--corpus", "new", "--include", "!")
+    assert (done.code, done.out) == (1, "")
+    assert "'!' is no glob: write one as in .gitignore" in one_line(done)
+
+
 def test_corpora_are_listed(run: Run) -> None:
     done = run("corpora")
     assert (done.code, done.err) == (0, "")
@@ -306,13 +348,13 @@ def test_the_version_is_that_of_the_package() -> None:
         (["ask", WHO], "name what to ask: either --corpus NAME or --file PATH"),
         (["ask", WHO, "--corpus", "port", "--file", "harbour.md"], "name what to ask: either --corpus NAME or --file"),
         (["ask", WHO, "--file", "missing.md"], "missing.md: no such file"),
-        (["ask", WHO, "--file", "image.pdf"], "files .pdf are not supported; use .txt, .md, .jsonl"),
-        (["ask", WHO, "--file", "latin.txt"], "not UTF-8 (byte 3): convert it to UTF-8 first"),
+        (["ask", WHO, "--file", "image.pdf"], "is broken: it cannot be opened as a PDF"),
+        (["ask", WHO, "--file", "damaged.txt"], "is damaged UTF-8 (byte 5): convert it to UTF-8 first"),
         (["ask", WHO, "--file", "empty.txt"], "is empty"),
         (["ask", WHO, "--corpus", "port", "--config", "missing.yaml"], "cannot read missing.yaml: no such file"),
-        (["ask", WHO, "--corpus", "port", "--config", "latin.txt"], "latin.txt is not YAML"),
+        (["ask", WHO, "--corpus", "port", "--config", "damaged.txt"], "damaged.txt is not YAML"),
         (["index", "missing.md", "--corpus", "port"], "missing.md: there is no such file or folder"),
-        (["index", "bare", "--corpus", "port"], "bare: the folder holds no .txt, .md, .jsonl file"),
+        (["index", "bare", "--corpus", "port"], "bare: the folder holds no .txt, .md, .jsonl, .pdf"),
         (["index", "harbour.md", "--corpus", "a/b"], "'a/b' cannot name a corpus"),
         (["index", "harbour.md", "--corpus", "foreign"], "it holds other files and no index of selfroute"),
         (["ask", WHO, "--corpus", "foreign"], "it holds no index of selfroute; use another corpus name"),
@@ -331,11 +373,11 @@ def test_what_cannot_be_done_is_refused_in_one_line_and_the_index_still_answers(
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        (["image.pdf"], "image.pdf: files .pdf are not supported; use .txt, .md, .jsonl"),
-        (["latin.txt"], "latin.txt: not UTF-8 (byte 3): convert it to UTF-8 first"),
+        (["image.pdf"], "image.pdf: is broken: it cannot be opened as a PDF"),
+        (["damaged.txt"], "damaged.txt: is damaged UTF-8 (byte 5): convert it to UTF-8 first"),
         (["empty.txt", "harbour.md"], "empty.txt: is empty"),
         (["broken.jsonl"], "broken.jsonl:1: not a line of JSON"),
-        (["latin.txt", "image.pdf", "empty.txt"], "convert it to UTF-8 first (and 2 more that failed)"),
+        (["damaged.txt", "image.pdf", "empty.txt"], "convert it to UTF-8 first (and 2 more that failed)"),
     ],
 )
 def test_a_file_that_cannot_be_indexed_is_told_in_one_line_and_the_rest_stands(
@@ -472,7 +514,11 @@ def test_help_loads_nothing_that_takes_time(words: Sequence[str]) -> None:
 def test_asking_an_index_loads_neither_torch_nor_what_only_ingestion_needs(folder: Path) -> None:
     loaded = modules_after("ask", ABSENT, "--corpus", "port")
     assert {"onnxruntime", "faiss"} <= loaded
-    assert not set(HEAVY) & loaded
+    assert not {*HEAVY, *FORMATS} & loaded
+
+
+def test_a_text_that_is_indexed_loads_no_library_of_other_formats(folder: Path) -> None:
+    assert not {*FORMATS} & modules_after("index", "harbour.md", "--corpus", "new")
 
 
 def test_indexing_and_asking_a_file_load_no_torch(folder: Path) -> None:
@@ -558,12 +604,23 @@ def test_an_interruption_while_a_question_is_under_way_ends_it_with_130_too(fold
 def prepare(folder: Path) -> None:
     """Files that cannot be ingested, and a folder that is not ours."""
     (folder / "image.pdf").write_bytes(b"%PDF-1.7")
-    (folder / "latin.txt").write_bytes("Café".encode("latin-1"))
+    (folder / "damaged.txt").write_bytes("Café".encode() + b"\xff")
     (folder / "empty.txt").write_text(" \n")
     (folder / "broken.jsonl").write_text('{"text": "unfinished\n')
     (folder / "bare").mkdir()
     (folder / "indexes" / "foreign").mkdir()
     (folder / "indexes" / "foreign" / "notes.txt").write_text("mine")
+
+
+def paged(path: Path, *pages: str) -> None:
+    """A PDF with these pages."""
+    fpdf = pytest.importorskip("fpdf", reason="fpdf2 writes the PDF")
+    made = fpdf.FPDF()
+    made.set_font("helvetica", size=12)
+    for text in pages:
+        made.add_page()
+        made.cell(text=text)
+    made.output(str(path))
 
 
 def one_line(done: Done) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, field
 from functools import partial
+from hashlib import sha256
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -30,12 +31,13 @@ from selfroute.errors import (
     UnreadableFile,
     UnusableIndex,
 )
-from selfroute.index import Index, corpora, open_index
+from selfroute.index import Index, corpora, open_index, writing
 from selfroute.index.files import staging
 from selfroute.index.layout import NAME as STORE
 from selfroute.index.store import LATEST, Store
 from selfroute.index.upkeep import Corpora
 from selfroute.indexer import BATCH_CHUNKS, Failure, Indexer, Summary
+from selfroute.ingest.loaders import VERSION
 
 LIMIT = 4
 MANIFEST = "manifest.json"
@@ -158,6 +160,203 @@ def test_a_file_that_moved_and_changed_is_updated(home: Path, tmp_path: Path) ->
     assert texts_in(home) == {"a.txt": "Two."}
 
 
+# What is kept of files
+
+
+def test_a_file_that_is_the_same_is_hashed_and_not_read_again(home: Path, tmp_path: Path) -> None:
+    """Told by a text that reading would refuse: its bytes are declared to be those that are in the store."""
+    folder = write(tmp_path / "files", {"a.txt": "One.", "b.txt": "Two.", "rows.jsonl": '{"text": "Three."}\n' * 2})
+    indexed(home, folder)
+    with closing(sqlite3.connect(home / "harbour" / STORE)) as raw:
+        kept = dict(raw.execute("SELECT name, documents FROM files").fetchall())
+    assert kept == {"a.txt": 1, "b.txt": 1, "rows.jsonl": 2}
+    (folder / "a.txt").write_text(" ")
+    with closing(sqlite3.connect(home / "harbour" / STORE)) as raw, raw:
+        digest = f"{VERSION}:{sha256(b' ').hexdigest()}"
+        raw.execute("UPDATE files SET hash = ? WHERE name = 'a.txt'", (digest,))
+    summary, embedder = indexed(home, folder)
+    assert (summary.unchanged, summary.failed, embedder.texts) == (4, [], [])
+
+
+def test_a_file_is_read_again_where_not_all_of_it_is_in_the_corpus(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"rows.jsonl": '{"id": 1, "text": "One."}\n{"id": 2, "text": "Two."}\n'})
+    indexed(home, folder)
+    embedder = HashingEmbedder()
+    with writing(home, "harbour", embedder.name, embedder.dimension) as writer:
+        writer.delete(["2"])
+        writer.publish()
+    assert texts_in(home) == {"1": "One."}
+    summary, _ = indexed(home, folder)
+    assert (summary.added, summary.unchanged) == (1, 1)
+    assert texts_in(home) == {"1": "One.", "2": "Two."}
+
+
+def test_a_file_with_a_failure_in_it_is_read_again(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"rows.jsonl": '{"text": "One."}\nbad\n'})
+    for _ in range(2):
+        assert len(indexed(home, folder)[0].failed) == 1
+
+
+def test_a_file_that_has_another_id_now_is_another_document(home: Path, tmp_path: Path) -> None:
+    write(tmp_path / "files", {"sub/a.txt": "One."})
+    indexed(home, tmp_path / "files")
+    summary, _ = indexed(home, tmp_path / "files" / "sub")
+    assert (summary.added, summary.unchanged) == (1, 0)
+    assert texts_in(home) == {"sub/a.txt": "One.", "a.txt": "One."}
+
+
+def test_files_that_change_while_they_are_read_are_read_again_the_next_time(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"a.jsonl": '{"id": 1, "text": "One."}\n{"id": 2, "text": "Two."}\n'})
+
+    class Changing(CountingEmbedder):
+        def count_tokens(self, text: str) -> int:  # the splitter asks while the file is being read
+            write(folder, {"a.jsonl": '{"id": 1, "text": "One."}\n{"id": 2, "text": "Too."}\n'})
+            return super().count_tokens(text)
+
+    Indexer(home, Changing(), LIMIT).index([folder], "harbour")
+    indexed(home, folder)
+    assert texts_in(home) == {"1": "One.", "2": "Too."}
+
+
+# Syncing
+
+
+def test_syncing_deletes_what_is_gone_in_the_generation_that_adds_what_is_new(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"a.txt": "One.", "sub/b.txt": "Two.", "c.txt": "Three."})
+    indexed(home, folder)
+    (folder / "sub" / "b.txt").unlink()
+    write(folder, {"d.txt": "Four."})
+    summary, embedder = indexed(home, folder, sync=True)
+    assert (summary.added, summary.unchanged, summary.deleted) == (1, 2, 1)
+    assert (summary.total_documents, embedder.texts) == (3, ["Four."])
+    assert texts_in(home) == {"a.txt": "One.", "c.txt": "Three.", "d.txt": "Four."}
+    with opened(home) as index:
+        assert index.generation == 2
+    assert indexed(home, folder, sync=True)[0].deleted == 0
+
+
+def test_without_syncing_nothing_is_deleted(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"a.txt": "One.", "b.txt": "Two."})
+    indexed(home, folder)
+    (folder / "b.txt").unlink()
+    summary, _ = indexed(home, folder)
+    assert (summary.deleted, summary.total_documents) == (0, 2)
+
+
+def test_syncing_one_folder_leaves_what_came_from_elsewhere(home: Path, tmp_path: Path) -> None:
+    one = write(tmp_path / "files", {"a.txt": "One.", "b.txt": "Two."})
+    other = write(tmp_path / "files2", {"c.txt": "Three."})
+    indexed(home, one, other)
+    (one / "b.txt").unlink()
+    (other / "c.txt").unlink()
+    assert indexed(home, one, sync=True)[0].deleted == 1
+    assert texts_in(home) == {"a.txt": "One.", "c.txt": "Three."}
+
+
+def test_syncing_keeps_what_is_there_and_left_out_or_unreadable_now(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"a.txt": "One.", "b.txt": "Two.", "c.txt": "Three."})
+    indexed(home, folder)
+    write(folder, {".gitignore": "a.txt\n", "b.txt": " "})
+    summary, _ = indexed(home, folder, sync=True, exclude=["c.txt"])
+    assert (summary.deleted, summary.total_documents, len(summary.failed)) == (0, 3, 1)
+
+
+def test_lines_that_are_gone_from_a_file_are_deleted_unless_a_line_of_it_failed(home: Path, tmp_path: Path) -> None:
+    rows = [f'{{"id": {n}, "text": "Number {n}."}}\n' for n in range(4)]
+    folder = write(tmp_path / "files", {"rows.jsonl": "".join(rows)})
+    indexed(home, folder)
+    write(folder, {"rows.jsonl": rows[0] + "bad\n" + rows[3]})
+    assert indexed(home, folder, sync=True)[0].deleted == 0
+    write(folder, {"rows.jsonl": rows[0] + rows[3]})
+    assert indexed(home, folder, sync=True)[0].deleted == 2
+    assert indexed(home, folder, sync=True)[0].deleted == 0  # the file is the same and is not read
+    assert texts_in(home) == {"0": "Number 0.", "3": "Number 3."}
+
+
+def test_syncing_an_empty_folder_leaves_an_empty_corpus_that_takes_documents_again(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"a.txt": "One."})
+    indexed(home, folder)
+    (folder / "a.txt").unlink()
+    summary, _ = indexed(home, folder, sync=True)
+    assert (summary.deleted, summary.total_documents, summary.total_chunks) == (1, 0, 0)
+    assert answers(home) == {"texts": {}, "hits": []}
+    write(folder, {"b.txt": "Two."})
+    assert indexed(home, folder, sync=True)[0].total_documents == 1
+    assert texts_in(home) == {"b.txt": "Two."}
+
+
+def test_a_named_path_that_is_not_there_is_refused_and_not_taken_for_deleted(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"a.txt": "One."})
+    indexed(home, folder)
+    (folder / "a.txt").unlink()
+    folder.rmdir()
+    with pytest.raises(UnreadableFile, match="there is no such file or folder"):
+        indexed(home, folder, sync=True)
+    assert texts_in(home) == {"a.txt": "One."}
+
+
+# Large documents and many
+
+
+def test_a_large_document_is_embedded_in_parts_and_committed_whole(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"a.txt": sentences(0, 1000), "b.txt": "One."})
+    sizes: list[int] = []
+
+    class Sizes(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Embedded:
+            sizes.append(len(texts))
+            return super().embed(texts)
+
+    embedder = Sizes()
+    Indexer(home, embedder, LIMIT).index([folder], "harbour")
+    assert sizes == [256, 256, 256, 232, 1]
+    with opened(home) as index:
+        assert [chunk.text for chunk in index.chunks("a.txt")] == embedder.texts[:1000]
+        [hit] = index.search(embedder.inner.embed(["Document0 sentence999 stands."]).vectors[0], 1, ["a.txt"])
+        assert hit.score == pytest.approx(1)
+
+
+def test_reading_is_never_far_ahead_of_embedding(home: Path, tmp_path: Path, wait_until: Wait) -> None:
+    folder = write(tmp_path / "files", {f"{n:03}.txt": sentences(n, 50) for n in range(60)})
+    counted: list[str] = []
+    held = threading.Event()
+
+    class Holding(CountingEmbedder):
+        def count_tokens(self, text: str) -> int:
+            counted.append(text)
+            return super().count_tokens(text)
+
+        def embed(self, texts: Sequence[str]) -> Embedded:
+            if not held.is_set():
+                before = -1
+                while before != len(counted):  # until reading stands still
+                    before = len(counted)
+                    held.wait(0.3)
+                held.set()
+                read_ahead.append(len({text.split()[0] for text in counted}))
+            return super().embed(texts)
+
+    read_ahead: list[int] = []
+    Indexer(home, Holding(), LIMIT).index([folder], "harbour")
+    assert read_ahead[0] <= 14  # a batch of 6, as many that wait, one that is given and one that is split
+
+
+def test_the_pages_of_a_document_are_kept_with_it(home: Path, tmp_path: Path) -> None:
+    fpdf = pytest.importorskip("fpdf", reason="fpdf2 writes the PDF")
+    made = fpdf.FPDF()
+    made.set_font("helvetica", size=12)
+    for text in ("The harbour master.", "Night work."):
+        made.add_page()
+        made.cell(text=text)
+    (tmp_path / "files").mkdir()
+    made.output(str(tmp_path / "files" / "a.pdf"))
+    for unchanged in (0, 1):
+        assert indexed(home, tmp_path / "files")[0].unchanged == unchanged
+        with opened(home) as index:
+            text = index.document("a.pdf").text
+            assert [index.page("a.pdf", text.index(word)) for word in ("harbour", "Night")] == [1, 2]
+
+
 # What cannot be indexed
 
 
@@ -168,7 +367,7 @@ def test_a_bad_file_is_named_and_does_not_stop_the_others(home: Path, tmp_path: 
     summary, _ = indexed(home, folder)
     assert (summary.added, summary.total_documents) == (4, 4)
     assert [(Path(failure.source).name, failure.reason) for failure in summary.failed] == [
-        ("binary.txt", "not UTF-8 (byte 0): convert it to UTF-8 first"),
+        ("binary.txt", "is binary, not text"),
         ("empty.txt", "is empty"),
         ("rows.jsonl:2", "not a line of JSON: Expecting value: line 1 column 1 (char 0)"),
     ]
@@ -276,7 +475,7 @@ def test_what_is_committed_together_is_about_so_many_chunks(home: Path, tmp_path
             return super().embed(texts)
 
     Indexer(home, Sizes(), LIMIT).index([tmp_path / "files"], "harbour")
-    assert sizes == [300, 300]
+    assert sizes == [256, 44, 256, 44]
     assert BATCH_CHUNKS == 256
 
 
@@ -384,7 +583,7 @@ def test_a_segment_that_does_not_fit_on_the_disk_leaves_no_part_of_it(
 @pytest.mark.parametrize("batches", [0, 1, 2])
 @pytest.mark.parametrize("first", [True, False], ids=["first run", "update"])
 def test_a_run_killed_between_batches_goes_on_where_it_was(
-    home: Path, tmp_path: Path, processes: ForkServerContext, first: bool, batches: int
+    home: Path, tmp_path: Path, processes: ForkServerContext, wait_until: Wait, first: bool, batches: int
 ) -> None:
     if not first:
         indexed(home, version(tmp_path, 1, BATCH_CHUNKS))
@@ -395,6 +594,7 @@ def test_a_run_killed_between_batches_goes_on_where_it_was(
         assert pipe.recv() == "embedding"
         pipe.send("go on")
     assert pipe.recv() == "embedding"
+    wait_until(lambda: committed(home) == batches + (0 if first else 3))  # another thread is at it
     killed(process)
     if before is None:
         with pytest.raises(CorruptIndex, match="is missing; run `selfroute index repair"):
@@ -528,7 +728,8 @@ def test_a_rebuild_for_another_chunk_size_is_what_indexing_with_it_makes(home: P
     indexed(home, files)
     heard: list[tuple[int, int]] = []
     Indexer(home, CountingEmbedder(), 8).rebuild("harbour", partial(_note, heard))
-    assert heard == [(0, 3), (3, 3)]
+    assert (heard[0], heard[-1]) == ((0, 3), (3, 3))
+    assert heard == sorted(heard)
     after = answers(home)
     Indexer(tmp_path / "other", CountingEmbedder(), 8).index([files], "harbour")
     assert after == answers(tmp_path / "other")
@@ -595,9 +796,11 @@ def begins_to_rebuild(home: Path) -> CountingEmbedder:
 # What the tests above are told with
 
 
-def indexed(home: Path, *paths: Path, limit: int = LIMIT) -> tuple[Summary, CountingEmbedder]:
+def indexed(
+    home: Path, *paths: Path, limit: int = LIMIT, sync: bool = False, exclude: Sequence[str] = ()
+) -> tuple[Summary, CountingEmbedder]:
     embedder = CountingEmbedder()
-    return Indexer(home, embedder, limit).index(paths, "harbour"), embedder
+    return Indexer(home, embedder, limit).index(paths, "harbour", sync=sync, exclude=exclude), embedder
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> Path:

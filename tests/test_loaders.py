@@ -15,75 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.loaders import File, find, load, load_one
+from selfroute.ingest.finder import SUFFIXES, File, find
+from selfroute.ingest.loaders import load, load_one
 from selfroute.types import Document
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1).filter(str.strip)
-
-
-# Finding
-
-
-def test_a_folder_is_searched_to_its_depth_in_a_stable_order(tmp_path: Path) -> None:
-    for name in ("b.md", "a/z.txt", "a/deep/er.jsonl", "C.TXT", "picture.png", "Makefile"):
-        written(tmp_path / name)
-    assert [file.id for file in find([tmp_path])] == ["C.TXT", "a/deep/er.jsonl", "a/z.txt", "b.md"]
-
-
-def test_what_is_hidden_in_a_folder_is_left_out(tmp_path: Path) -> None:
-    for name in ("seen.txt", ".hidden.txt", ".git/config.txt", "a/.cache/b/page.md"):
-        written(tmp_path / name)
-    assert [file.id for file in find([tmp_path])] == ["seen.txt"]
-
-
-def test_a_hidden_file_that_is_named_is_found(tmp_path: Path) -> None:
-    assert [file.id for file in find([written(tmp_path / ".notes.txt")])] == [".notes.txt"]
-
-
-def test_a_folder_below_a_hidden_one_is_searched_if_it_is_named(tmp_path: Path) -> None:
-    written(tmp_path / ".home" / "a.txt")
-    assert [file.id for file in find([tmp_path / ".home"])] == ["a.txt"]
-
-
-def test_files_are_known_by_their_path_below_what_was_named(tmp_path: Path) -> None:
-    path = written(tmp_path / "a" / "b.md")
-    assert [file.id for named in (tmp_path, tmp_path / "a", path) for file in find([named])] == [
-        "a/b.md",
-        "b.md",
-        "b.md",
-    ]
-
-
-def test_a_file_that_is_named_twice_is_found_once(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.md")
-    (tmp_path / "b.md").symlink_to(path)
-    assert len(find([path, tmp_path, path])) == 1
-
-
-def test_a_path_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFile, match=r"gone\.txt: there is no such file or folder"):
-        find([written(tmp_path / "a.txt"), tmp_path / "gone.txt"])
-
-
-@pytest.mark.parametrize("name", ["a.txt/below", "a\0b.txt", "x" * 5_000], ids=["below a file", "NUL", "too long"])
-def test_a_path_that_cannot_exist_is_refused(tmp_path: Path, name: str) -> None:
-    written(tmp_path / "a.txt")
-    with pytest.raises(UnreadableFile):
-        find([tmp_path / name])
-
-
-def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").symlink_to(tmp_path / "gone.txt")
-    with pytest.raises(UnreadableFile, match="no such file"):
-        find([tmp_path / "a.txt"])
-
-
-@pytest.mark.parametrize("name", [None, "picture.png", ".hidden.txt"])
-def test_a_folder_without_a_file_to_index_is_refused(tmp_path: Path, name: str | None) -> None:
-    if name:
-        written(tmp_path / name)
-    with pytest.raises(UnreadableFile, match=r"the folder holds no \.txt, \.md, \.jsonl file"):
-        find([tmp_path])
 
 
 # Loading
@@ -121,13 +57,20 @@ REFUSED = {
     "empty": ("a.txt", b"", "is empty"),
     "white space": ("a.txt", " \r\n\u00a0\t".encode(), "is empty"),
     "a byte order mark": ("a.md", b"\xef\xbb\xbf", "is empty"),
-    "a picture": ("a.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not UTF-8 (byte 0): convert it to UTF-8 first"),
+    "a picture": ("a.txt", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is binary, not text"),
     "NUL": ("a.txt", b"text\0more", "holds NUL characters: it is not a text file"),
-    "Latin-1": ("a.txt", "Åland and Överby".encode("latin-1"), "not UTF-8 (byte 0): convert it to UTF-8 first"),
-    "UTF-16": ("a.txt", "Night".encode("utf-16"), "not UTF-8 (byte 0): convert it to UTF-8 first"),
-    "half a pair": ("a.txt", b"ab\xed\xa0\x80", "not UTF-8 (byte 2): convert it to UTF-8 first"),
-    "pdf": ("a.pdf", b"%PDF-1.7", "files .pdf are not supported; use .txt, .md, .jsonl"),
-    "no suffix": ("LICENSE", b"text", "files without a suffix are not supported; use .txt, .md, .jsonl"),
+    "half a pair": ("a.txt", b"ab\xed\xa0\x80", "is damaged UTF-8 (byte 2): convert it to UTF-8 first"),
+    "damaged UTF-8": (
+        "a.txt",
+        "Överfart på Åland".encode()[:-1] + b"\xff",
+        "is damaged UTF-8 (byte 19): convert it to UTF-8 first",
+    ),
+    "cut UTF-16": ("a.txt", "Night".encode("utf-16")[:-1], "is damaged UTF-16 (byte 10): convert it to UTF-8 first"),
+    "UTF-16 without a mark": ("a.txt", "Överby".encode("utf-16-le"), "is binary, not text"),
+    "control characters": ("a.txt", b"\x01\x02\x03\xff\xfe text", "is binary, not text"),
+    "a program": ("a.md", b"\x7fELF\x02\x01\x01\x80", "is binary, not text"),
+    "odt": ("a.odt", b"PK", f"files .odt are not supported; use {', '.join(SUFFIXES)}"),
+    "no suffix": ("LICENSE", b"text", f"files without a suffix are not supported; use {', '.join(SUFFIXES)}"),
     "no line": ("a.jsonl", b"", "is empty"),
     "blank lines": ("a.jsonl", b"\n  \r\n\n", "is empty"),
 }
@@ -212,6 +155,52 @@ def test_a_name_that_is_not_utf_8_can_be_stored_and_printed(tmp_path: Path) -> N
     assert loaded.document is not None
     assert loaded.document.id == "caf\ufffd.txt"
     assert loaded.source.encode().endswith("caf\ufffd.txt".encode())
+
+
+# Other formats
+
+
+def test_every_suffix_has_a_loader(tmp_path: Path) -> None:
+    for suffix in SUFFIXES:
+        path = written(tmp_path / f"a{suffix}", "\0")
+        assert not any("not supported" in (reason or "") for reason in reasons(File(path, path.name)))
+
+
+def test_a_page_and_a_table_are_documents_of_their_text(tmp_path: Path) -> None:
+    page = written(tmp_path / "a.HTML", "<nav>no</nav><h1>Harbour</h1><p>Night work.")
+    table = written(tmp_path / "b.csv", "name,post\nOlof,master\n")
+    assert document(page) == Document("a.HTML", "# Harbour\n\nNight work.", str(page.resolve()))
+    assert document(table) == Document("b.csv", "name: Olof; post: master", str(table.resolve()))
+
+
+def test_a_pdf_is_a_document_with_its_pages(tmp_path: Path) -> None:
+    fpdf = pytest.importorskip("fpdf", reason="fpdf2 writes the PDF")
+    made = fpdf.FPDF()
+    made.set_font("helvetica", size=12)
+    for text in ("One", "Two"):
+        made.add_page()
+        made.cell(text=text)
+    made.output(str(tmp_path / "a.pdf"))
+    path = tmp_path / "a.pdf"
+    assert load_one(path) == Document("a.pdf", "One\nTwo", str(path.resolve()), (0, 4))
+
+
+def test_what_a_loader_refuses_is_named_with_the_reason(tmp_path: Path) -> None:
+    refused = {
+        "binary.csv": (b"\x00\xff\xfe", "is binary, not text"),
+        "broken.docx": (b"PK\x03\x04", "is broken"),
+        "broken.epub": (b"words", "is broken"),
+        "broken.pdf": (b"%PDF-1.7", "is broken: it cannot be opened as a PDF"),
+        "empty.docx": (b"", "is empty"),
+        "empty.html": (b"<nav>no</nav>", "is empty"),
+        "empty.pdf": (b"", "is empty"),
+        "nested.html": (b"<div>" * 30_000, "nests more than 20,000"),
+    }
+    for name, (content, reason) in refused.items():
+        (tmp_path / name).write_bytes(content)
+        [loaded] = load(File(tmp_path / name, name))
+        assert loaded.document is None
+        assert (loaded.reason or "").startswith(reason), name
 
 
 # Lines of JSON
@@ -320,12 +309,12 @@ def test_one_bad_line_is_refused_with_its_number(tmp_path: Path) -> None:
     ("name", "reason"),
     [
         ("gone.txt", "no such file or directory"),
-        ("a.pdf", "files .pdf are not supported"),
+        ("a.odt", "files .odt are not supported"),
         (".", "is a folder, not a file"),
     ],
 )
 def test_what_is_no_document_is_refused_with_the_reason(tmp_path: Path, name: str, reason: str) -> None:
-    written(tmp_path / "a.pdf")
+    written(tmp_path / "a.odt")
     with pytest.raises(UnreadableFile, match=reason):
         load_one(tmp_path / name)
 

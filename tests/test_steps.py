@@ -21,7 +21,7 @@ from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
 from selfroute.readers.scripted import Line, ScriptedReader, answers, declines
 from selfroute.steps import QuestionSteps
-from selfroute.types import Call, Chunk, Document, Draft, Move, Question, Reading, Record, Route, Stage, Usage
+from selfroute.types import Call, Chunk, Citation, Document, Draft, Move, Question, Reading, Record, Route, Stage, Usage
 
 T = TypeVar("T")
 
@@ -51,9 +51,10 @@ def case(
     prices: Mapping[str, Price] | None = None,
     embedder: HashingEmbedder | None = None,
     reader: Reader | None = None,
+    index: Index | None = None,
 ) -> Case:
     embedder = embedder or HashingEmbedder()
-    index = index_of(texts, embedder)
+    index = index or index_of(texts, embedder)
     calls: list[Call] = []
 
     async def record(call: Call) -> None:
@@ -294,6 +295,18 @@ def test_a_readers_warning_is_told_once_however_often_it_is_given() -> None:
     assert made.steps.warnings == ["read with one eye"]
 
 
+def test_a_citation_carries_the_page_that_it_stands_on() -> None:
+    embedder = HashingEmbedder()
+    documents = [Document("paged", "One. Two.", "a.pdf", (0, 5)), Document("plain", "One. Two.", "a.md")]
+    items = [(d, [Chunk(d.id, 0, 9, d.text, 4)], embedder.embed([d.text]).vectors) for d in documents]
+    made = case(reader=CitingReader(), index=Index.in_memory("test", embedder.name, items, "240"))
+    for id_, pages in (("paged", [1, 2]), ("plain", [None, None])):
+        question = Question("Two?", scope=(id_,))
+        draft = run(made.steps.read_chunks(question, run(made.steps.retrieve(question))))
+        assert [citation.page for citation in draft.citations] == pages
+        assert made.steps.drafts[-1] == draft
+
+
 def test_a_document_outside_the_corpus_is_refused_by_name() -> None:
     made = case()
     with pytest.raises(UnknownDocument, match="'moon'"):
@@ -332,6 +345,14 @@ class WarningReader:
 
     async def read(self, reading: Reading, record: Record) -> Draft:
         return Draft(True, reading.route, warnings=("read with one eye",))
+
+
+class CitingReader(WarningReader):
+    """Cites both sentences of what it is shown."""
+
+    async def read(self, reading: Reading, record: Record) -> Draft:
+        cited = tuple(Citation(reading.passages[0].document, None, at, at + 4, "....", None) for at in (0, 5))
+        return Draft(False, reading.route, "One", cited)
 
 
 def scripted(*script: Line, window: int = 1000, k: int = 1) -> tuple[Case, ScriptedReader]:

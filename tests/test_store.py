@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
@@ -18,8 +19,8 @@ import pytest
 
 from selfroute.errors import CorruptIndex, ForeignIndex, HomeNotWritable, UnreadableFile, UnusableIndex
 from selfroute.index.files import staging
-from selfroute.index.layout import NAME
-from selfroute.index.store import LATEST, Entry, Store
+from selfroute.index.layout import NAME, VERSION
+from selfroute.index.store import LATEST, Entry, Kept, Store
 from selfroute.types import Chunk, Document, Vectors
 
 Item = tuple[Document, Sequence[Chunk], Vectors]
@@ -134,6 +135,51 @@ def test_a_document_that_moved_keeps_its_text_and_has_another_source(tmp_path: P
         store.moved("a", "elsewhere.txt")
         assert store.document("a", 1) == Document("a", "Night.", "elsewhere.txt")
         assert store.last_stamp() == 1
+
+
+def test_a_page_map_is_kept_with_its_document_and_goes_with_it(tmp_path: Path) -> None:
+    document, chunks, made_ = item("a", "Night work. Day work.")
+    paged = Document("a", document.text, "a.txt", (0, 0, 12))
+    with made(tmp_path) as store:
+        store.put(1, [(paged, chunks, made_), item("b", "Other.")], 240, "hashing-4")
+        assert store.document("a", 1) == paged
+        assert (store.pages("a", 1), store.pages("b", 1), store.pages("none", 1)) == ((0, 0, 12), (), ())
+        store.put(2, [item("a", "Other. Words.")], 240, "hashing-4")
+        assert (store.pages("a", 1), store.pages("a", 2)) == ((0, 0, 12), ())
+        store.purge(2, 2)
+        assert rows(tmp_path, "pages") == 0
+        store.put(3, [(paged, chunks, made_)], 240, "hashing-4")
+        store.put(3, [item("a", "Once more.")], 240, "hashing-4")
+        assert rows(tmp_path, "pages") == 0
+
+
+def test_a_file_is_known_with_the_last_of_its_documents_or_not_at_all(tmp_path: Path) -> None:
+    kept = Kept("/files/a.txt", "a.txt", "1:00", 1)
+    with made(tmp_path) as store:
+        with pytest.raises(UnreadableFile):
+            store.put(1, [item("a", "Night\0")], 240, "hashing-4", [kept])
+        assert store.files() == []
+        store.put(1, [item("a", "Night work.")], 240, "hashing-4", [kept])
+        store.put(1, [], 240, "hashing-4", [replace(kept, hash="1:11")])
+        assert store.files() == [replace(kept, hash="1:11")]
+
+
+def test_a_deleted_document_is_gone_from_the_generation_on(tmp_path: Path) -> None:
+    with made(tmp_path) as store:
+        store.put(1, [item("a", "One."), item("b", "Two.")], 240, "hashing-4")
+        store.delete(2, ["a", "none"])
+        assert [entry.id for entry in store.entries(1)] == ["a", "b"]
+        assert [entry.id for entry in store.entries(2)] == ["b"]
+        assert store.last_stamp() == 2
+
+
+def test_a_store_of_a_later_version_is_left_to_it(tmp_path: Path) -> None:
+    made(tmp_path).__enter__()
+    with closing(sqlite3.connect(tmp_path / NAME)) as raw:
+        raw.execute(f"PRAGMA user_version = {VERSION + 1}")
+    for open_ in (opened, made):
+        with pytest.raises(ForeignIndex, match="has version 2, not 1; update selfroute"):
+            open_(tmp_path)
 
 
 def test_a_put_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -332,6 +378,12 @@ def _may_not_read(as_nobody: Callable[[], None], folder: Path) -> None:
 def made(folder: Path) -> closing[Store]:
     folder.mkdir(exist_ok=True)
     return closing(Store.create(folder))
+
+
+def rows(folder: Path, table: str) -> int:
+    with closing(sqlite3.connect(folder / NAME)) as raw:
+        (found,) = raw.execute(f"SELECT count(*) FROM {table}").fetchone()
+        return int(found)
 
 
 def opened(folder: Path) -> closing[Store]:

@@ -35,6 +35,17 @@ def test_the_content_hash_is_that_of_the_text_as_utf_8() -> None:
     assert document.content_hash == sha256("Överenskommelse".encode()).hexdigest()
 
 
+def test_the_page_of_a_character_is_the_last_that_begins_before_it() -> None:
+    document = Document("a", "One two three", "a.pdf", (0, 4, 4, 8, 13))
+    assert [document.page(at) for at in (0, 3, 4, 7, 8, 12)] == [1, 1, 3, 3, 4, 4]
+    assert Document("a", "One", "a.txt").page(0) is None
+
+
+def test_another_page_map_is_another_content() -> None:
+    hashes = {Document("a", "text", "a", pages).content_hash for pages in ((), (0,), (0, 2))}
+    assert len(hashes) == 3
+
+
 def test_the_content_hash_depends_on_the_text_alone() -> None:
     assert Document("a", "text", "x").content_hash == Document("b", "text", "y").content_hash
     assert Document("a", "text", "x").content_hash != Document("a", "text ", "x").content_hash

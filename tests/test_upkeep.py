@@ -39,7 +39,8 @@ from selfroute.index.files import LOCK, only_writer
 from selfroute.index.layout import NAME as STORE
 from selfroute.index.store import Store
 from selfroute.index.upkeep import Corpora, DocumentInfo, Listed, Repaired
-from selfroute.indexer import Indexer, Summary, _batches
+from selfroute.indexer import Indexer
+from selfroute.ingest.chunker import Chunker, rule
 from selfroute.ingest.loaders import load_one
 
 LIMIT = 4
@@ -240,9 +241,11 @@ def test_a_reader_outlives_a_corpus_and_does_no_harm_to_another_of_its_name(
 def _writes_and_waits(home: Path, files: Path, pipe: Connection) -> None:
     """Commits to a store that nobody has closed since: what it holds is still in the write-ahead log."""
     with writing(home, "harbour", HashingEmbedder().name, 64) as writer:
-        indexer = Indexer(home, HashingEmbedder(), LIMIT)
-        for batch in _batches((load_one(path) for path in sorted(files.iterdir())), indexer._chunker):
-            indexer._commit(batch, writer, Summary())
+        embedder = HashingEmbedder()
+        chunker = Chunker(embedder.count_tokens, LIMIT)
+        for document in map(load_one, sorted(files.iterdir())):
+            chunks = chunker.chunks(document)
+            writer.put([(document, chunks, embedder.embed([chunk.text for chunk in chunks]).vectors)], rule(LIMIT))
         pipe.send("committed")
         pipe.recv()
 
@@ -395,6 +398,8 @@ def test_an_index_of_an_earlier_selfroute_is_brought_up_to_date_without_embeddin
     folder = home / "harbour"
     with closing(sqlite3.connect(folder / STORE)) as raw, raw:
         for statement in (
+            "DROP TABLE pages",
+            "DROP TABLE files",
             "DROP INDEX documents_known",
             "DROP INDEX documents_deleted",
             "ALTER TABLE documents DROP COLUMN seal",

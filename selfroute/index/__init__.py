@@ -18,12 +18,12 @@ from selfroute.errors import CorruptIndex, UnknownDocument, UnusableIndex
 from selfroute.index import manifest as manifests
 from selfroute.index.manifest import Manifest
 from selfroute.index.names import corpora, existing
-from selfroute.index.store import Entry, Store
+from selfroute.index.store import Entry, Kept, Store
 from selfroute.index.vectors import Ids, Segments
 from selfroute.index.writer import Item, Writer, other_embedder, writing
 from selfroute.types import Chunk, Document, Hit, Hits, Vectors
 
-__all__ = ["Entry", "Index", "Item", "Manifest", "Writer", "corpora", "open_index", "writing"]
+__all__ = ["Entry", "Index", "Item", "Kept", "Manifest", "Writer", "corpora", "open_index", "writing"]
 
 
 class Index:
@@ -73,6 +73,10 @@ class Index:
         if found is None:
             raise self._replaced()
         return found
+
+    def page(self, document: str, at: int) -> int | None:
+        """The page that holds the character at `at`; `None` without a page map."""
+        return Document(document, "", "", self._store.pages(document, self.generation)).page(at)
 
     def close(self) -> None:
         self._store.close()

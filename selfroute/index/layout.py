@@ -36,6 +36,13 @@ CREATE TABLE chunks (
 );
 CREATE INDEX chunks_by_document ON chunks (document);
 """
+FILES = """
+CREATE TABLE pages (document INTEGER PRIMARY KEY REFERENCES documents, starts TEXT NOT NULL);
+CREATE TABLE files (
+    path TEXT NOT NULL UNIQUE, name TEXT NOT NULL, hash TEXT NOT NULL, documents INTEGER NOT NULL, seal TEXT NOT NULL
+);
+"""
+"""Page maps, and the files of which all is in the store."""
 INDEXES = """
 CREATE INDEX documents_known ON documents (added, deleted, id, source, hash, chunking, tokens, embedder);
 CREATE INDEX documents_deleted ON documents (deleted) WHERE deleted IS NOT NULL;
@@ -74,7 +81,7 @@ def make(path: Path) -> None:
 
 def lay_out(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    for statement in statements(TABLES + INDEXES):
+    for statement in statements(TABLES + FILES + INDEXES):
         connection.execute(statement)
     connection.execute("INSERT INTO about VALUES (?, 0)", (str(uuid4()),))
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -88,7 +95,7 @@ def statements(script: str) -> list[str]:
 
 def names() -> set[str]:
     """The tables and indexes there must be."""
-    return {statement.split()[2] for statement in statements(TABLES + INDEXES)}
+    return {statement.split()[2] for statement in statements(TABLES + FILES + INDEXES)}
 
 
 def translated(error: sqlite3.DatabaseError, folder: Path) -> UnusableIndex:

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,17 @@ class Fault:
     document: str | None
     reason: str
     text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file of which all is in the store: its path, its name below the folder that was indexed, a hash of its bytes
+    and how many documents it held. One that is the same need not be read again."""
+
+    path: str
+    name: str
+    hash: str
+    documents: int
 
 
 class Store:
@@ -172,8 +183,25 @@ class Store:
         )
 
     def document(self, id: str, generation: int) -> Document | None:  # noqa: A002 (the field's own name)
-        rows = self._all(f"SELECT id, text, source FROM documents d WHERE d.id = :id AND {LIVE}", g=generation, id=id)
-        return Document(*rows[0]) if rows else None
+        rows = self._all(
+            f"SELECT row, id, text, source FROM documents d WHERE d.id = :id AND {LIVE}", g=generation, id=id
+        )
+        for row, id_, text, source in rows:
+            return Document(id_, text, source, self._pages(row))
+        return None
+
+    def pages(self, id: str, generation: int) -> tuple[int, ...]:  # noqa: A002
+        """The page map of a document; empty if it has none."""
+        rows = self._all(f"SELECT row FROM documents d WHERE d.id = :id AND {LIVE}", g=generation, id=id)
+        return self._pages(rows[0][0]) if rows else ()
+
+    def files(self) -> list[Kept]:
+        """The files that need not be read again while they are the same and their documents are there."""
+        return [Kept(*row) for row in self._all("SELECT path, name, hash, documents FROM files")]
+
+    def _pages(self, row: int) -> tuple[int, ...]:
+        found = self._all("SELECT starts FROM pages WHERE document = :row", row=row)
+        return tuple(json.loads(found[0][0])) if found else ()
 
     def chunks(self, rows: Sequence[int]) -> dict[int, Chunk]:
         """Chunks by row, with their text."""
@@ -247,8 +275,10 @@ class Store:
         items: Iterable[tuple[Document, Sequence[Chunk], Vectors]],
         chunking: str,
         embedder: str,
+        files: Iterable[Kept] = (),
     ) -> None:
-        """In one transaction, adds documents with chunks and vectors, and deletes what they replace."""
+        """In one transaction, adds documents with chunks and vectors, and deletes what they replace. `files` are those
+        of which all documents are in the store with this."""
         with self._transaction() as connection:
             for document, chunks, vectors in items:
                 if "\0" in document.text:  # SQLite would end every chunk behind it
@@ -270,7 +300,13 @@ class Store:
                         for chunk, vector in zip(chunks, vectors, strict=True)
                     ],
                 )
+                if document.pages:
+                    connection.execute("INSERT INTO pages VALUES (?, ?)", (row, json.dumps(document.pages)))
                 _seal(connection, row)
+            connection.executemany(
+                "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
+                [(*astuple(file), _sealed_file(file)) for file in files],
+            )
 
     def delete(self, generation: int, ids: Iterable[str]) -> None:
         """In one transaction, deletes documents."""
@@ -301,6 +337,7 @@ class Store:
             ).fetchall()
             for row, id_ in pending:
                 connection.execute("DELETE FROM chunks WHERE document = ?", (row,))
+                connection.execute("DELETE FROM pages WHERE document = ?", (row,))
                 connection.execute("DELETE FROM documents WHERE row = ?", (row,))
                 connection.execute(
                     "UPDATE documents SET deleted = NULL WHERE id = ? AND deleted > ?", (id_, generation)
@@ -311,6 +348,7 @@ class Store:
         with self._transaction() as connection:
             dead = "SELECT row FROM documents WHERE deleted <= ?"
             connection.execute(f"DELETE FROM chunks WHERE document IN ({dead})", (generation,))
+            connection.execute(f"DELETE FROM pages WHERE document IN ({dead})", (generation,))
             connection.execute("DELETE FROM documents WHERE deleted <= ?", (generation,))
             connection.execute("UPDATE about SET published = ?", (published,))
 
@@ -328,6 +366,12 @@ class Store:
         for row, id_ in rows:
             fault = self._fault(row, id_)
             found += [fault] if fault else []
+        try:
+            found += [
+                Fault(None, f"what {NAME} knows of a file differs from its checksum") for _ in self._damaged_files()
+            ]
+        except CorruptIndex as error:
+            found.append(Fault(None, str(error.__cause__ or error)))
         [(highest, sequence)] = self._all(
             "SELECT coalesce((SELECT max(row) FROM chunks), 0), "
             "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0)"
@@ -339,18 +383,25 @@ class Store:
         return found
 
     def mend(self) -> None:
-        """Makes SQLite's own indexes anew from the tables."""
+        """Makes SQLite's own indexes anew from the tables, and forgets files of which not all is known: they are read
+        again."""
+        damaged = self._damaged_files()
         with self._transaction() as connection:
+            connection.executemany("DELETE FROM files WHERE rowid = ?", [(row,) for row in damaged])
             for statement in layout.statements(layout.INDEXES):
                 name = statement.split()[2]
                 connection.execute(f"DROP INDEX IF EXISTS {name}")
                 connection.execute(statement)
             connection.execute("REINDEX")
 
+    def _damaged_files(self) -> list[int]:
+        rows = self._all("SELECT rowid, path, name, hash, documents, seal FROM files")
+        return [row for row, *known, seal in rows if _sealed_file(Kept(*known)) != seal]
+
     def _fault(self, row: int, id_: str) -> Fault | None:
         try:
             [(text, hash_, seal)] = self._all("SELECT text, hash, seal FROM documents WHERE row = :row", row=row)
-            if sha256(text.encode("utf-8", "surrogatepass")).hexdigest() != hash_:
+            if Document(id_, text, "", self._pages(row)).content_hash != hash_:
                 return Fault(id_, "its text differs from its checksum", text=True)
             with self._lock:
                 whole = _sealed(self._connection, row) == seal
@@ -363,7 +414,7 @@ class Store:
         if version == layout.VERSION:
             return
         with self._transaction() as connection:
-            for statement in layout.statements(layout.EARLIER + layout.INDEXES):
+            for statement in layout.statements(layout.EARLIER + layout.FILES + layout.INDEXES):
                 connection.execute(statement)
             for (row,) in connection.execute("SELECT row FROM documents").fetchall():
                 _seal(connection, row)
@@ -371,10 +422,11 @@ class Store:
 
     def _bury(self, connection: sqlite3.Connection, generation: int, id_: str) -> None:
         """Deletes the live row of a document; one that was never published goes at once."""
-        connection.execute(
-            "DELETE FROM chunks WHERE document IN (SELECT row FROM documents WHERE id = ? AND added = ?)",
-            (id_, generation),
-        )
+        for table in ("chunks", "pages"):
+            connection.execute(
+                f"DELETE FROM {table} WHERE document IN (SELECT row FROM documents WHERE id = ? AND added = ?)",
+                (id_, generation),
+            )
         connection.execute("DELETE FROM documents WHERE id = ? AND added = ?", (id_, generation))
         connection.execute("UPDATE documents SET deleted = ? WHERE id = ? AND deleted IS NULL", (generation, id_))
 
@@ -412,6 +464,10 @@ class Store:
 
 def _seal(connection: sqlite3.Connection, row: int | None) -> None:
     connection.execute("UPDATE documents SET seal = ? WHERE row = ?", (_sealed(connection, row), row))
+
+
+def _sealed_file(kept: Kept) -> str:
+    return sha256(json.dumps(astuple(kept)).encode()).hexdigest()
 
 
 def _sealed(connection: sqlite3.Connection, row: int | None) -> str:

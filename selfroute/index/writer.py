@@ -18,7 +18,7 @@ from selfroute.index.files import LOCK, is_ours, make_folder, only_writer
 from selfroute.index.layout import NAME as STORE
 from selfroute.index.manifest import Manifest
 from selfroute.index.names import KEPT, folder_of, inside
-from selfroute.index.store import LATEST, Entry, Fault, Store
+from selfroute.index.store import LATEST, Entry, Fault, Kept, Store
 from selfroute.types import Chunk, Document, Vectors
 
 GROWTH = 2
@@ -51,9 +51,14 @@ class Writer:
             raise UnknownDocument([id], self._folder.name, self.entries())
         return found
 
-    def put(self, items: Iterable[Item], chunking: str) -> None:
-        """Adds documents with their chunks and vectors; each replaces the one of its id."""
-        self._store.put(self._generation, items, chunking, self._embedder)
+    def files(self) -> dict[str, Kept]:
+        """The files, by path, of which all is committed."""
+        return {kept.path: kept for kept in self._store.files()}
+
+    def put(self, items: Iterable[Item], chunking: str, files: Iterable[Kept] = ()) -> None:
+        """Adds documents with their chunks and vectors; each replaces the one of its id. `files` are those of which
+        all is committed with them."""
+        self._store.put(self._generation, items, chunking, self._embedder, files)
 
     def delete(self, ids: Sequence[str]) -> None:
         """All of them or, where one is not there, none. Raises `UnknownDocument`.
@@ -73,6 +78,10 @@ class Writer:
 
     def moved(self, id: str, source: str) -> None:  # noqa: A002
         self._store.moved(id, source)
+
+    def used(self) -> bool:
+        """Whether anything was ever put, published or not."""
+        return self._store.last_stamp() > 0
 
     def mend(self) -> list[Fault]:
         """Makes the store's own indexes anew if need be; returns what else is wrong with it."""

@@ -18,6 +18,12 @@ from selfroute.types import Chunk, Document
 STRETCH = 20_000
 """Characters in which sentences are looked for at a time: NLTK gives up on a text after some seconds."""
 
+SECTION = 1_000_000
+"""Characters of a document that are split at a time: what splitting takes beside the text does not grow with it."""
+
+LONGEST_TOKEN = 100
+"""Characters of the longest token that is thought of: a text so many times as long as the limit is not counted."""
+
 
 def rule(limit: int, words: int | None = None) -> str:
     """The limits of a chunk as an index keeps them: documents are split again when they change."""
@@ -52,17 +58,21 @@ class Chunker:
         The splitter strips and drops white space but keeps every other character in its order, so counting
         visible characters finds each piece even where paragraphs repeat, which searching for its text does not.
         """
-        visible = [at for at, character in enumerate(document.text) if not character.isspace()]
         made: list[Chunk] = []
+        for start, end in sections(document.text):
+            made += self._section(document, start, document.text[start:end])
+        return made
+
+    def _section(self, document: Document, start: int, text: str) -> Iterator[Chunk]:
+        visible = [at for at, character in enumerate(text, start) if not character.isspace()]
         at = 0
-        for piece in self._pieces(document.text):
-            size = sum(not character.isspace() for character in piece)
+        for piece in self._pieces(text):
+            size = len("".join(piece.split()))
             if size:
-                made += self._fitting(document, visible[at], visible[at + size - 1] + 1)
+                yield from self._fitting(document, visible[at], visible[at + size - 1] + 1)
                 at += size
         if at != len(visible):
             raise AssertionError(f"the splitter lost {len(visible) - at} characters of {document.id!r}")
-        return made
 
     def _pieces(self, text: str) -> Iterator[str]:
         if text.strip():
@@ -71,6 +81,10 @@ class Chunker:
     def _countable(self, text: str) -> int:
         """What the splitter is told. A character cannot be split, and it refuses a document for one that exceeds the
         limit; parts of no tokens (a combining mark) it repeats in the next chunk, as overlap that costs nothing."""
+        if (
+            len(text) > LONGEST_TOKEN * self._limit // self._unit
+        ):  # a whole document: counting it would take as long as its parts
+            return self._limit + 1
         tokens = self._taken(text)
         if len(text) == 1:
             tokens = min(tokens, self._limit)
@@ -78,7 +92,10 @@ class Chunker:
 
     def _taken(self, text: str) -> int:
         """Tokens in units, or the share of the limit in words as so many, if that is more."""
-        tokens = self._count(text) * self._unit
+        return self._in_units(text, self._count(text))
+
+    def _in_units(self, text: str, counted: int) -> int:
+        tokens = counted * self._unit
         return tokens if self._words is None else max(tokens, ceil(len(text.split()) * self._limit / self._words))
 
     def _fitting(self, document: Document, start: int, end: int) -> Iterator[Chunk]:
@@ -88,13 +105,26 @@ class Chunker:
         that count the white space it dropped, the sum may be less than what the whole takes.
         """
         text = document.text[start:end]
-        if self._taken(text) <= self._limit or len(text) == 1:
-            yield Chunk(document.id, start, end, text, self._count(text))
+        tokens = self._count(text)
+        if self._in_units(text, tokens) <= self._limit or len(text) == 1:
+            yield Chunk(document.id, start, end, text, tokens)
             return
         middle = len(text) // 2
         cut = next((at for at in range(middle, 0, -1) if text[at].isspace()), middle)
         yield from self._fitting(document, start, start + len(text[:cut].rstrip()))
         yield from self._fitting(document, end - len(text[cut:].lstrip()), end)
+
+
+def sections(text: str) -> Iterator[tuple[int, int]]:
+    """Half-open stretches of at most `SECTION` characters that cover `text`, cut at the last paragraph's, line's or
+    word's end in their second half."""
+    start = 0
+    while len(text) - start > SECTION:
+        middle, end = start + SECTION // 2, start + SECTION
+        cut = next((at for mark in ("\n\n", "\n", " ") if (at := text.rfind(mark, middle, end)) > 0), end)
+        yield start, cut
+        start = cut
+    yield start, len(text)
 
 
 def _sentences(text: str) -> list[str]:

@@ -1,5 +1,5 @@
-"""Files into documents: txt, md and jsonl. A file that cannot be read is named with its reason, never skipped
-in silence. Text is kept as it stands (line ends too), so that offsets are those of the file.
+"""Files into documents: a loader a format. A file that cannot be read is named with its reason, never skipped in
+silence. The text of txt and md is kept as it stands (line ends too), so that offsets are those of the file.
 
 Knows nothing of chunks, indexes or models.
 """
@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from selfroute.errors import UnreadableFile
+from selfroute.ingest.finder import SUFFIXES, File, shown, why
+from selfroute.ingest.texts import Text, checked, content, decoded
 from selfroute.types import Document
 
-SUFFIXES = (".txt", ".md", ".jsonl")
+VERSION = 1
+"""Raised when loaders give another text for the same bytes: what was read by an older version is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,60 +33,32 @@ class Loaded:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file to load and the id of the document in it: its path below the folder that was named."""
-
-    path: Path
-    id: str
-
-
-def find(paths: Sequence[Path]) -> list[File]:
-    """The files that `paths` name, those of folders recursively, in a stable order.
-
-    What stands in a folder under a suffix of ours is found even if it cannot be read, and so is a folder that cannot
-    be listed: `load` says why. Raises `UnreadableFile` for a path that does not exist or a folder that holds nothing
-    to index.
-    """
-    found: list[File] = []
-    for path in paths:
-        try:
-            mode = path.stat().st_mode
-        except (FileNotFoundError, ValueError) as error:
-            raise UnreadableFile(shown(path), "there is no such file or folder") from error
-        except OSError as error:
-            raise UnreadableFile(shown(path), _why(error)) from error
-        if stat.S_ISDIR(mode):
-            inside = [File(p, shown(p.relative_to(path))) for p in sorted(_inside(path))]
-            if not inside:
-                raise UnreadableFile(shown(path), f"the folder holds no {', '.join(SUFFIXES)} file")
-            found += inside
-        else:
-            found.append(File(path, shown(path.name)))
-    return list({os.path.realpath(file.path): file for file in found}.values())
-
-
 def load(file: File) -> Iterator[Loaded]:
-    """The documents of one file: one for txt and md, one a line for jsonl."""
+    """The documents of one file: one, or for jsonl one a line."""
     source = shown(os.path.realpath(file.path))
+    suffix = file.path.suffix.lower()
     try:
         about = file.path.stat()
         if stat.S_ISDIR(about.st_mode):
             os.listdir(file.path)
             raise UnreadableFile(source, "is a folder, not a file")
-        if file.path.suffix.lower() not in SUFFIXES:
+        if suffix not in SUFFIXES:
             kind = file.path.suffix or "without a suffix"
             raise UnreadableFile(source, f"files {kind} are not supported; use {', '.join(SUFFIXES)}")
         if not stat.S_ISREG(about.st_mode):  # reading a pipe could wait for ever
             raise UnreadableFile(source, "is not a regular file")
-        if file.path.suffix.lower() == ".jsonl":
+        if suffix == ".jsonl":
             yield from _lines(file, source)
         else:
-            yield Loaded(source, about.st_size, Document(file.id, _text(file.path), source))
+            read = _READERS[suffix](file.path)
+            document = Document(file.id, checked(read.text, file.path), source, read.pages)
+            yield Loaded(source, about.st_size, document)
     except UnreadableFile as error:
         yield Loaded(source, 0, reason=error.reason)
     except OSError as error:
-        yield Loaded(source, 0, reason=_why(error))
+        yield Loaded(source, 0, reason=why(error))
+    except MemoryError:
+        yield Loaded(source, 0, reason="does not fit into memory: split it")
 
 
 def load_one(path: Path) -> Document:
@@ -96,49 +72,30 @@ def load_one(path: Path) -> Document:
     return loaded[0].document
 
 
-def size(path: Path) -> int:
-    """Bytes of the file; 0 for one that cannot be looked at."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _plain(path: Path) -> Text:
+    return Text(decoded(content(path), path))
 
 
-def shown(path: str | Path) -> str:
-    """The path as text that can be stored and printed: what is not UTF-8 in a name is replaced."""
-    return os.fsencode(path).decode("utf-8", "replace")
+def _by(module: str) -> Callable[[Path], Text]:
+    """A loader whose library is imported only when there is something to read with it."""
+
+    def read(path: Path) -> Text:
+        made: Text = import_module(f"selfroute.ingest.{module}").read(path)
+        return made
+
+    return read
 
 
-def _inside(folder: Path) -> Iterator[Path]:
-    """Files with a suffix of ours and folders that cannot be listed; hidden ones are left out."""
-    closed: list[OSError] = []
-    for parent, folders, files in os.walk(folder, onerror=closed.append):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (
-            Path(parent, name) for name in files if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
-        )
-    yield from (Path(error.filename) for error in closed)
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
-
-
-def _text(path: Path) -> str:
-    try:
-        return _checked(path.read_bytes().decode("utf-8-sig"), path)
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(path, f"not UTF-8 (byte {error.start}): convert it to UTF-8 first") from error
-
-
-def _checked(text: str, path: Path) -> str:
-    if not text.strip():
-        raise UnreadableFile(path, "is empty")
-    if "\0" in text:
-        raise UnreadableFile(path, "holds NUL characters: it is not a text file")
-    if _half(text):
-        raise UnreadableFile(path, "holds half of a surrogate pair: it is not valid Unicode text")
-    return text
+_READERS: Mapping[str, Callable[[Path], Text]] = {
+    ".txt": _plain,
+    ".md": _plain,
+    ".pdf": _by("pdf"),
+    ".docx": _by("docx"),
+    ".html": _by("html"),
+    ".htm": _by("html"),
+    ".epub": _by("epub"),
+    ".csv": _by("table"),
+}
 
 
 def _lines(file: File, source: str) -> Iterator[Loaded]:
@@ -171,10 +128,6 @@ def _record(raw: bytes, fallback: str, place: str) -> Document:
     name = row.get("id", row.get("doc_id", row.get("_id", fallback)))
     if not isinstance(name, (str, int)) or isinstance(name, bool) or not str(name):
         raise UnreadableFile(place, "its 'id' is neither a string nor a whole number")
-    if _half(str(name)):
+    if any("\ud800" <= character <= "\udfff" for character in str(name)):
         raise UnreadableFile(place, "its 'id' holds half of a surrogate pair: it is not valid Unicode text")
-    return Document(str(name), _checked(text, Path(place)), place)
-
-
-def _half(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    return Document(str(name), checked(text, Path(place)), place)
