@@ -11,6 +11,7 @@ SelfrouteError
 │   ├── NameTaken            a corpus cannot be renamed to what another is called
 │   ├── EmptyCorpus          its documents were all deleted
 │   ├── InvalidSettings
+│   │   └── MissingKey       an endpoint needs a key that is not set
 │   ├── UnreadableFile
 │   ├── UnsupportedTask      the reader cannot do this shape or language
 │   ├── NoQuery              a task without a query cannot be retrieved for
@@ -24,6 +25,17 @@ SelfrouteError
 ├── RunBusy                  another process is running an evaluation in this folder
 ├── CorruptLedger
 ├── HomeNotWritable
+├── DeadlineExceeded         a question took longer than it was allowed
+├── EndpointError            an endpoint did not complete a request; names it and its model
+│   ├── EndpointUnreachable  no connection
+│   ├── EndpointTimeout      connected, but no reply in time
+│   ├── EndpointBusy         too many requests, or no credit left
+│   ├── EndpointFailed       the server failed, or sent what is no reply
+│   ├── KeyRejected          the key is missing, wrong or may not do this
+│   ├── UnknownModel         the server knows no such model or address
+│   ├── RequestRejected      the server does not take the request as it is
+│   │   └── PromptTooLong    the prompt exceeds the model's window
+│   └── UnusableReply        a reply that holds neither an answer nor a decline
 └── MissingExtra             an optional library is not installed
 """
 
@@ -99,6 +111,11 @@ class EmptyCorpus(BadInput):
 
 class InvalidSettings(BadInput):
     """A configuration file or environment variable that cannot be used."""
+
+
+class MissingKey(InvalidSettings):
+    def __init__(self, endpoint: str, variable: str) -> None:
+        super().__init__(f"endpoint {endpoint!r} needs a key: set the environment variable {variable} to it")
 
 
 class UnreadableFile(BadInput):
@@ -181,6 +198,59 @@ class HomeNotWritable(SelfrouteError):
 
     def __init__(self, path: Path, reason: str, setting: str = "SELFROUTE_HOME to another folder") -> None:
         super().__init__(f"cannot write to {path} ({reason}): make it writable or set {setting}")
+
+
+class DeadlineExceeded(SelfrouteError):
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"the question was not answered within {seconds:g} seconds: ask about fewer documents, or raise the "
+            "setting 'deadline'"
+        )
+
+
+class EndpointError(SelfrouteError):
+    """`where` names the endpoint and its model, `reason` says what happened; neither holds a key."""
+
+    remedy = "see what the server's log says"
+
+    def __init__(self, where: str, reason: str, remedy: str | None = None) -> None:
+        super().__init__(f"{where}: {reason}: {remedy or self.remedy}")
+
+
+class EndpointUnreachable(EndpointError):
+    remedy = "check its base_url and that the server runs"
+
+
+class EndpointTimeout(EndpointError):
+    remedy = "raise its timeout, or show it less"
+
+
+class EndpointBusy(EndpointError):
+    remedy = "wait, ask with less concurrency, or raise its retries"
+
+
+class EndpointFailed(EndpointError):
+    """The server failed, or sent what is no reply."""
+
+
+class KeyRejected(EndpointError):
+    remedy = "check the key in the environment variable that its api_key_env names"
+
+
+class UnknownModel(EndpointError):
+    remedy = "check its model and base_url; `GET base_url/models` lists what it has"
+
+
+class RequestRejected(EndpointError):
+    remedy = "name what it does not know under omit, or turn json_schema, logprobs or stream off for it"
+
+
+class PromptTooLong(RequestRejected):
+    remedy = "lower its window in the settings to what the server has"
+
+
+class UnusableReply(EndpointError):
+    remedy = "raise its max_output_tokens, or turn json_schema off for it"
 
 
 class MissingExtra(SelfrouteError):

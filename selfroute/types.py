@@ -177,11 +177,13 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader is asked to do: answer `question` from `passages`, or decline."""
+    """What a reader is asked to do: answer `question` from `passages`, or decline; by `deadline`, a moment of the
+    event loop's clock, if there is one."""
 
     question: Question
     passages: tuple[Passage, ...]
     route: Route
+    deadline: float | None = None
 
     @property
     def stage(self) -> Stage:
@@ -206,7 +208,8 @@ class Draft:
     """What a reader made of one reading. `declined`: the text shown does not answer the question.
 
     `score` is the reader's raw evidence that the text answers (higher is more), comparable between the
-    readings of one reader; `guess` is the best answer it could give when it declined.
+    readings of one reader; `confidence` is the reader's own probability (0 to 1) that the text answers, where it
+    tells one; `guess` is the best answer it could give when it declined.
     """
 
     declined: bool
@@ -216,6 +219,7 @@ class Draft:
     score: float | None = None
     guess: str | None = None
     warnings: tuple[str, ...] = ()
+    confidence: float | None = None
 
 
 class Move(StrEnum):
@@ -239,6 +243,26 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a policy would read: no reader was asked. `moves` are its readings in order, each with its estimate.
+
+    If the first of them answers, it takes `least`, in tokens of reader input; if all decline, `most`. Costs are US
+    dollars of reader input, `None` when a price is unknown: what a reader writes comes on top.
+    """
+
+    question: str | None
+    policy: str
+    corpus: str
+    moves: tuple[tuple[Move, Estimate], ...]
+    least_tokens: int
+    least_cost: Decimal | None
+    most_tokens: int
+    most_cost: Decimal | None
+    long_context_tokens: int
+    long_context_cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Sums over the calls of one question. `embedding_tokens` is the part of `usage.input_tokens` that
     embedding took: token shares and `saved_tokens` leave it out. `seconds` is wall time."""
@@ -259,9 +283,9 @@ class Answer:
     """The answer to a question and the account of what it took. `answer` is null unless `answered`.
 
     `coverage` is the share (0 to 1) of the tokens in scope that was read; `long_context_tokens` is the
-    reader input that `always_long` would have read in the same scope and window, `saved_tokens` is that
-    less what was read (negative when an escalation paid twice); costs are US dollars, null when a price
-    is unknown.
+    reader input that `always_long` would have read in the same scope and window (as measured where the documents
+    were read, else estimated), `saved_tokens` is that less what was read (negative when an escalation paid twice);
+    costs are US dollars, null when a price is unknown. `confidence` is null unless the reader tells one.
     """
 
     id: str

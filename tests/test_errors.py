@@ -13,13 +13,16 @@ from selfroute.errors import (
     BadInput,
     CorruptIndex,
     CorruptLedger,
+    DeadlineExceeded,
     EmptyCorpus,
     EmptyQuestion,
+    EndpointError,
     ForeignIndex,
     HomeNotWritable,
     IndexBusy,
     InvalidName,
     MissingExtra,
+    MissingKey,
     NameTaken,
     NoQuery,
     OutdatedIndex,
@@ -65,6 +68,9 @@ MESSAGES = {
     CorruptLedger(HERE, "not a database"): "move it away and a new one is begun",
     HomeNotWritable(HERE, "permission denied"): "set SELFROUTE_HOME to another folder",
     HomeNotWritable(HERE, "permission denied", "SELFROUTE_LEDGER to a file"): "set SELFROUTE_LEDGER to a file",
+    MissingKey("small", "OPENAI_API_KEY"): "set the environment variable OPENAI_API_KEY to it",
+    DeadlineExceeded(30): "within 30 seconds: ask about fewer documents, or raise the setting 'deadline'",
+    EndpointError("endpoint 'a'", "it sent no choices"): "endpoint 'a': it sent no choices: see what the server's log",
     MissingExtra("sentence-transformers", "sentence-transformers"): "pip install 'selfroute[sentence-transformers]'",
 }
 
@@ -93,6 +99,14 @@ def test_a_long_list_of_documents_is_cut_and_counted() -> None:
 def test_a_long_list_of_datasets_is_cut_and_counted() -> None:
     message = str(UnknownDataset("x", [f"set{n:02}" for n in range(20)]))
     assert message.endswith("set06, set07 and 12 more")
+
+
+def test_every_error_of_an_endpoint_says_what_to_do() -> None:
+    kinds = [cls for cls in _classes().values() if issubclass(cls, EndpointError)]
+    assert len(kinds) == 10
+    for cls in kinds:
+        assert str(cls("endpoint 'a'", "it failed")) == f"endpoint 'a': it failed: {cls.remedy}"
+        assert str(cls("endpoint 'a'", "it failed", "do that")) == "endpoint 'a': it failed: do that"
 
 
 def test_a_caller_can_tell_bad_input_from_a_bad_index() -> None:

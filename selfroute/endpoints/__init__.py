@@ -1,0 +1,98 @@
+"""The seam for endpoints: what completes a prompt. Knows nothing of readings, documents or policies."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from selfroute.types import Record, Stage, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A prompt to be completed. `chat` is false where the model must go on with `prompt` as it stands (then there is
+    no `system`). `schema` is a JSON schema that the reply must follow, `logprobs` asks for its tokens with their
+    alternatives. `deadline` is a moment of the event loop's clock, beyond which nothing is waited for or tried again:
+    who asks ends what still runs then."""
+
+    stage: Stage
+    prompt: str
+    system: str | None = None
+    chat: bool = True
+    max_output_tokens: int | None = None
+    temperature: float = 0.0
+    stop: tuple[str, ...] = ()
+    schema: Mapping[str, object] | None = None
+    logprobs: bool = False
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token of a reply with what might have stood in its place: text and natural logarithm of its probability."""
+
+    text: str
+    alternatives: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A reply. `finish` is why it ended, as the server says (`stop`, `length`, `content_filter`); `refusal` is what
+    the model said instead of a reply; `model` is the one that the server says answered."""
+
+    text: str
+    usage: Usage
+    finish: str | None = None
+    refusal: str | None = None
+    tokens: tuple[Token, ...] = ()
+    model: str | None = None
+
+
+Shown = Callable[[str], Awaitable[None]]
+"""Receives a reply piece by piece as it is made. Once it was called, nothing is tried again."""
+
+
+class Endpoint(Protocol):
+    """Completes prompts. Every attempt, failed and abandoned ones too, goes to `record`."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def where(self) -> str:
+        """The endpoint and its model, for messages. Holds no key."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """Tokens of prompt and reply together."""
+        ...
+
+    @property
+    def max_output_tokens(self) -> int:
+        """The most that a reply may take where a request does not say."""
+        ...
+
+    @property
+    def schemas(self) -> bool:
+        """Whether it makes a reply follow a JSON schema."""
+        ...
+
+    @property
+    def logprobs(self) -> bool:
+        """Whether it tells the probabilities of a reply's tokens."""
+        ...
+
+    @property
+    def raw(self) -> bool:
+        """Whether it completes a prompt without a chat template."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, estimated. Makes no call."""
+        ...
+
+    async def complete(self, request: Request, record: Record, shown: Shown | None = None) -> Completion:
+        """Raises `EndpointError` and `MissingKey`."""
+        ...

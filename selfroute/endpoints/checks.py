@@ -1,0 +1,149 @@
+"""Whether an endpoint works as its settings say: a few questions to the server, each with what to do if it fails.
+
+For `selfroute doctor`. Costs one short reply. Knows nothing of settings files or of how findings are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from selfroute.endpoints import Completion, Request
+from selfroute.endpoints.openai import OpenAIEndpoint
+from selfroute.errors import EndpointError, KeyRejected, MissingKey, SelfrouteError, UnknownModel
+from selfroute.prompts import SCHEMA
+from selfroute.replies import Unreadable, read_reply
+from selfroute.types import Call, Record, Stage
+
+WINDOWS = ("max_model_len", "context_length", "context_window", "max_context_length")
+"""Where servers say in their list of models how long a prompt may be: vLLM, OpenRouter, Groq, LM Studio."""
+
+MOST_NAMES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `fine` is `None` where it could not be found out; `todo` is what to do about it,
+    null where nothing is."""
+
+    name: str
+    fine: bool | None
+    said: str
+    todo: str | None = None
+
+
+async def check_endpoint(endpoint: OpenAIEndpoint, record: Record | None = None) -> tuple[Finding, ...]:
+    """Looks at one endpoint: `reachable`, `key`, `model`, `window`, and by one short reply `reply`, `usage`, and
+    `json_schema` and `logprobs` where the settings claim them. Stops at what makes the rest pointless.
+
+    Raises nothing of an endpoint's; `record` is told of the calls.
+    """
+    listed: list[dict[str, Any]] | None = None
+    try:
+        listed = await endpoint.models()
+    except (KeyRejected, MissingKey) as error:
+        return (_key(error),)
+    except UnknownModel:
+        pass  # a server need not list its models
+    except EndpointError as error:
+        return (Finding("reachable", False, str(error), error.remedy),)
+    found = [Finding("reachable", True, f"{endpoint.options.base_url} answers")]
+    found += [_model(endpoint, listed), _window(endpoint, listed)]
+    return (*found, *await _tried(endpoint, record or _unrecorded))
+
+
+async def _tried(endpoint: OpenAIEndpoint, record: Record) -> list[Finding]:
+    calls: list[Call] = []
+
+    async def noted(call: Call) -> None:
+        calls.append(call)
+        await record(call)
+
+    request = Request(
+        Stage.READ_CHUNKS,
+        'Reply with this JSON object and nothing else: {"answerable": true, "answer": "yes", "quotes": []}',
+        max_output_tokens=100,
+        schema=SCHEMA if endpoint.schemas else None,
+        logprobs=endpoint.logprobs,
+    )
+    try:
+        completion = await endpoint.without_retries().complete(request, noted)
+    except (KeyRejected, MissingKey) as error:
+        return [_key(error)]
+    except EndpointError as error:
+        return [_accepted(endpoint), Finding("reply", False, str(error), error.remedy)]
+    said = f"{endpoint.model!r} replied in {calls[-1].seconds:.1f} s"
+    if completion.model not in (None, endpoint.model):
+        said += f" (the server calls it {completion.model!r})"
+    found = [_accepted(endpoint), Finding("reply", True, said), _usage(calls[-1])]
+    if endpoint.schemas:
+        found.append(_schema(completion))
+    if endpoint.logprobs:
+        found.append(
+            Finding("logprobs", True, "are told")
+            if completion.tokens
+            else Finding("logprobs", False, "were asked for and are not told", "set logprobs: false for it")
+        )
+    return found
+
+
+def _key(error: SelfrouteError) -> Finding:
+    return Finding("key", False, str(error), KeyRejected.remedy if isinstance(error, KeyRejected) else "set it")
+
+
+def _accepted(endpoint: OpenAIEndpoint) -> Finding:
+    variable = endpoint.options.key_variable
+    return Finding("key", True, f"the one in {variable} is accepted" if variable else "none is wanted")
+
+
+def _model(endpoint: OpenAIEndpoint, listed: list[dict[str, Any]] | None) -> Finding:
+    if listed is None:
+        return Finding("model", None, "the server does not list its models")
+    names = [str(model.get("id")) for model in listed]
+    if _named(endpoint, listed) is not None:
+        return Finding("model", True, f"{endpoint.model!r} is listed")
+    shown = ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if names[MOST_NAMES:] else "")
+    return Finding("model", False, f"{endpoint.model!r} is not listed; have: {shown or 'none'}", "name one of these")
+
+
+def _window(endpoint: OpenAIEndpoint, listed: list[dict[str, Any]] | None) -> Finding:
+    told = _named(endpoint, listed or []) or {}
+    sizes = [told[name] for name in WINDOWS if isinstance(told.get(name), int) and told[name] > 0]
+    if not sizes:
+        return Finding("window", None, f"set to {endpoint.window:,} tokens; the server does not say what it has")
+    if endpoint.window > sizes[0]:
+        said = f"set to {endpoint.window:,} tokens, and the server has {sizes[0]:,}"
+        return Finding("window", False, said, f"set window: {sizes[0]} for it")
+    return Finding("window", True, f"{endpoint.window:,} of the server's {sizes[0]:,} tokens")
+
+
+def _named(endpoint: OpenAIEndpoint, listed: list[dict[str, Any]]) -> Mapping[str, Any] | None:
+    # Ollama lists llama3.2 as llama3.2:latest.
+    names = (endpoint.model, f"{endpoint.model}:latest")
+    return next((model for model in listed if model.get("id") in names), None)
+
+
+def _usage(call: Call) -> Finding:
+    if call.estimated:
+        return Finding(
+            "usage",
+            False,
+            "the server reports no tokens: they are estimated",
+            "turn usage on at the server, or take its counts and costs as estimates",
+        )
+    return Finding("usage", True, f"reported: {call.usage.input_tokens} tokens in, {call.usage.output_tokens} out")
+
+
+def _schema(completion: Completion) -> Finding:
+    try:
+        follows = completion.text.lstrip().startswith("{") and not read_reply(completion.text, structured=True).declined
+    except Unreadable:
+        follows = False
+    if follows:
+        return Finding("json_schema", True, "is followed")
+    return Finding("json_schema", False, "was asked for and is not followed", "set json_schema: false for it")
+
+
+async def _unrecorded(call: Call) -> None:
+    """A check is no question."""

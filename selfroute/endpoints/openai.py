@@ -1,0 +1,356 @@
+"""Any server that speaks OpenAI's wire: OpenAI, vLLM, Ollama, a gateway. The only module that imports `openai`, and
+only when the first request is made.
+
+Each attempt is one call in the account: with the usage that the server reports, or an estimate where it reports none.
+Failures become our errors, freed of anything like a key; theirs are not even kept as a cause, since a server may
+repeat the key in its message and a log would print that. Knows nothing of readings or documents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from selfroute.endpoints import Completion, Request, Shown, Token
+from selfroute.endpoints.failures import may_succeed, translated, wait_of, was_sent
+from selfroute.endpoints.usage import reported
+from selfroute.errors import (
+    EndpointTimeout,
+    MissingKey,
+    SelfrouteError,
+)
+from selfroute.tokens import Tokenizer
+from selfroute.types import Call, Record, Usage
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+LONGEST_WAIT = 60.0
+"""Seconds. A server that asks for a longer wait is not waited for."""
+
+FRAME_TOKENS = 3
+"""What a chat message, and the reply's beginning, take beside their words in OpenAI's chat format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to speak to one server. Times in seconds; `backoff` is the first of the growing waits between attempts.
+
+    `reasoning_tokens` is room for thought beyond what a request allows its reply. `omit` are parameters that the
+    server does not take, `parameters` are sent with each request as they stand.
+    """
+
+    name: str
+    base_url: str
+    model: str
+    window: int
+    key_variable: str | None = None
+    max_output_tokens: int = 1024
+    reasoning_tokens: int = 0
+    limit_field: str = "max_completion_tokens"
+    stream: bool = False
+    schemas: bool = True
+    logprobs: bool = False
+    raw: bool = False
+    timeout: float = 120.0
+    retries: int = 4
+    backoff: float = 0.5
+    omit: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Got:
+    """What has arrived of a reply."""
+
+    parts: list[str] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
+    usage: Usage | None = None
+    finish: str | None = None
+    refusal: str | None = None
+    model: str | None = None
+    shown: bool = False
+    ours: Exception | None = None
+    """What `shown` raised: no fault of the server's."""
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the reply's end was seen, so that what is lost behind it is at most its usage."""
+        return self.finish is not None
+
+
+class _Again(Exception):
+    """An attempt failed with `error`, and another may not; not before `after` seconds, if the server says so."""
+
+    def __init__(self, error: SelfrouteError, after: float | None) -> None:
+        super().__init__()
+        self.error = error
+        self.after = after
+
+
+class _Broken(Exception):
+    """The server sent what is no reply."""
+
+
+class OpenAIEndpoint:
+    """`key` goes into requests and nowhere else."""
+
+    def __init__(self, options: Options, tokenizer: Tokenizer, key: str | None = None) -> None:
+        self.options = options
+        self._tokenizer = tokenizer
+        self._key = key
+        self._opened: dict[asyncio.AbstractEventLoop, tuple[AsyncOpenAI, AsyncGenerator[AsyncOpenAI]]] = {}
+
+    def __repr__(self) -> str:
+        return f"OpenAIEndpoint({self.where})"
+
+    @property
+    def where(self) -> str:
+        return f"endpoint {self.options.name!r} ({self.options.base_url}, model {self.options.model!r})"
+
+    @property
+    def model(self) -> str:
+        return self.options.model
+
+    @property
+    def window(self) -> int:
+        return self.options.window
+
+    @property
+    def max_output_tokens(self) -> int:
+        return self.options.max_output_tokens + self.options.reasoning_tokens
+
+    @property
+    def schemas(self) -> bool:
+        return self.options.schemas
+
+    @property
+    def logprobs(self) -> bool:
+        return self.options.logprobs
+
+    @property
+    def raw(self) -> bool:
+        return self.options.raw
+
+    @property
+    def counted_by(self) -> str:
+        """The tokenizer's name, for people."""
+        return self._tokenizer.name
+
+    def count_tokens(self, text: str) -> int:
+        return self._tokenizer.count(text)
+
+    async def complete(self, request: Request, record: Record, shown: Shown | None = None) -> Completion:
+        """As `Endpoint.complete`. What may succeed at another try is tried again, with growing random waits and not
+        before the server wants it, until the deadline or until `shown` was called."""
+        from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+        from tenacity.wait import wait_random_exponential
+
+        loop = asyncio.get_running_loop()
+        growing = wait_random_exponential(multiplier=self.options.backoff, max=20)
+
+        def again(state: RetryCallState) -> _Again:
+            error = state.outcome.exception() if state.outcome else None
+            assert isinstance(error, _Again)
+            return error
+
+        def wait(state: RetryCallState) -> float:
+            # On top of what the server asks for, so that those it sent away do not all come back at once.
+            return (again(state).after or 0.0) + growing(state)
+
+        def stop(state: RetryCallState) -> bool:
+            until = loop.time() + state.upcoming_sleep
+            late = request.deadline is not None and until >= request.deadline
+            return late or state.attempt_number > self.options.retries or (again(state).after or 0) > LONGEST_WAIT
+
+        try:
+            async for attempt in AsyncRetrying(
+                stop=stop, wait=wait, retry=retry_if_exception_type(_Again), reraise=True
+            ):
+                with attempt:
+                    return await self._attempt(request, record, shown)
+        except _Again as last:
+            error = last.error
+        raise error  # outside of the handler: the library's own error is no part of it
+
+    def without_retries(self) -> OpenAIEndpoint:
+        """The same, for a check: it is to see what happens, not to get over it."""
+        return OpenAIEndpoint(replace(self.options, retries=0), self._tokenizer, self._key)
+
+    async def models(self) -> list[dict[str, Any]]:
+        """What the server says of its models, as it says it. Raises `EndpointError` and `MissingKey`."""
+        failed: SelfrouteError
+        try:
+            async with asyncio.timeout(self.options.timeout):
+                listed = await (await self._client()).models.list()
+                return [model.model_dump() for model in listed.data]
+        except TimeoutError:
+            failed = self._timed_out()
+        except (SelfrouteError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            failed = translated(error, self.where, self._key)
+        raise failed
+
+    async def _attempt(self, request: Request, record: Record, shown: Shown | None) -> Completion:
+        client = await self._client()
+        began, got = time.perf_counter(), _Got()
+        failed: SelfrouteError | None = None
+        sent, once_more, after = True, False, None
+        try:
+            async with asyncio.timeout(self.options.timeout):
+                await (self._streamed if self.options.stream or shown else self._plain)(client, request, got, shown)
+        except TimeoutError:
+            failed = self._timed_out()
+        except (asyncio.CancelledError, SelfrouteError):
+            await record(self._call(request, got, began, "abandoned"))
+            raise
+        except Exception as error:  # translated where it enters, whatever a server made the library raise
+            if error is got.ours:
+                await record(self._call(request, got, began, "abandoned"))
+                raise
+            failed, sent = translated(error, self.where, self._key), was_sent(error)
+            once_more, after = may_succeed(error), wait_of(error)
+        if failed is not None and not got.complete:
+            await record(self._call(request, got, began, str(failed), sent=sent))
+            if once_more and not got.shown:
+                raise _Again(failed, after)
+            raise failed
+        call = self._call(request, got, began)
+        await record(call)
+        return Completion(got.text, call.usage, got.finish, got.refusal, tuple(got.tokens), got.model)
+
+    async def _plain(self, client: AsyncOpenAI, request: Request, got: _Got, shown: Shown | None) -> None:
+        from openai.types import Completion as Raw
+        from openai.types.chat import ChatCompletion
+
+        create: Any = client.chat.completions.create if request.chat else client.completions.create
+        reply = await create(**self._body(request))
+        if not isinstance(reply, ChatCompletion | Raw):
+            raise _Broken("it sent no JSON object")
+        _note(reply, got)
+        if not isinstance(reply.choices, list) or not reply.choices:
+            raise _Broken("it sent no choices")
+        _take(reply.choices[0], got)
+        got.finish = got.finish or "stop"
+
+    async def _streamed(self, client: AsyncOpenAI, request: Request, got: _Got, shown: Shown | None) -> None:
+        from openai import APIConnectionError
+
+        create: Any = client.chat.completions.create if request.chat else client.completions.create
+        stream = await create(**self._body(request), stream=True, stream_options={"include_usage": True})
+        if not hasattr(stream, "response"):
+            raise _Broken("it sent no stream")
+        async with stream:
+            async for chunk in stream:
+                if not isinstance(getattr(chunk, "choices", None), list):
+                    raise _Broken("it sent an event that is no part of a reply")
+                _note(chunk, got)
+                for choice in chunk.choices[:1]:
+                    piece = _take(choice, got)
+                    if piece and shown is not None:
+                        got.shown = True
+                        try:
+                            await shown(piece)
+                        except Exception as error:
+                            got.ours = error
+                            raise
+        if not got.complete:
+            if got.usage is None or not got.parts:
+                raise APIConnectionError(message="the stream broke off", request=stream.response.request)
+            got.finish = "stop"  # a server that never says why it ended, but counted to the end
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        options = self.options
+        limit = min(request.max_output_tokens or options.max_output_tokens, options.max_output_tokens)
+        limit += options.reasoning_tokens
+        body: dict[str, Any] = {"model": options.model, "temperature": request.temperature}
+        if request.chat:
+            system = [{"role": "system", "content": request.system}] if request.system else []
+            body |= {"messages": [*system, {"role": "user", "content": request.prompt}], options.limit_field: limit}
+            if request.logprobs:
+                body |= {"logprobs": True, "top_logprobs": 5}
+            if request.schema is not None:
+                named = {"name": "reply", "strict": True, "schema": dict(request.schema)}
+                body["response_format"] = {"type": "json_schema", "json_schema": named}
+        else:
+            body |= {"prompt": request.prompt, "max_tokens": limit}
+        if request.stop:
+            body["stop"] = list(request.stop)
+        body = {name: value for name, value in body.items() if name not in options.omit}
+        return body | ({"extra_body": dict(options.parameters)} if options.parameters else {})
+
+    def _call(self, request: Request, got: _Got, began: float, error: str | None = None, sent: bool = True) -> Call:
+        """A request that was answered with an error is not charged; of one that was cut off it is not known."""
+        usage = got.usage or (self._estimate(request, got) if sent else Usage())
+        estimated = sent and got.usage is None
+        return Call(request.stage, self.model, usage, time.perf_counter() - began, estimated, error=error)
+
+    def _estimate(self, request: Request, got: _Got) -> Usage:
+        if not request.chat:
+            return Usage(self.count_tokens(request.prompt), output_tokens=self.count_tokens(got.text))
+        messages = [("user", request.prompt), *([("system", request.system)] if request.system else [])]
+        read = FRAME_TOKENS + sum(FRAME_TOKENS + self.count_tokens(r) + self.count_tokens(t) for r, t in messages)
+        return Usage(read, output_tokens=self.count_tokens(got.text))
+
+    async def _client(self) -> AsyncOpenAI:
+        """A client with its connections, one for each event loop: a loop's connections end with it."""
+        if self.options.key_variable and not self._key:
+            raise MissingKey(self.options.name, self.options.key_variable)
+        loop = asyncio.get_running_loop()
+        if loop not in self._opened:
+            self._opened = {one: opened for one, opened in self._opened.items() if not one.is_closed()}
+            lent = self._lent()
+            self._opened[loop] = (await anext(lent), lent)
+        return self._opened[loop][0]
+
+    async def _lent(self) -> AsyncGenerator[AsyncOpenAI]:
+        """A generator, because `asyncio.run` closes those that are open before it closes its loop."""
+        from openai import AsyncOpenAI
+
+        # Every retry is ours, so that every attempt is recorded; every limit of time too, since theirs are per read.
+        # Without a key of ours the library would look for one meant for OpenAI, and send it to this server.
+        client = AsyncOpenAI(
+            api_key=self._key or "none", base_url=self.options.base_url, max_retries=0, timeout=None, default_headers={}
+        )
+        client.organization = client.project = None  # as the key: found in the environment, meant for another
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    def _timed_out(self) -> EndpointTimeout:
+        return EndpointTimeout(self.where, f"no reply within {self.options.timeout:g} seconds")
+
+
+def _note(reply: Any, got: _Got) -> None:
+    """The usage of a reply or of a part of one. The last that is told counts: they are cumulative."""
+    usage: Any = getattr(reply, "usage", None)
+    got.usage = reported(usage.model_dump() if hasattr(usage, "model_dump") else usage) or got.usage
+    model = getattr(reply, "model", None)
+    got.model = model if isinstance(model, str) and model else got.model
+
+
+def _take(choice: Any, got: _Got) -> str:
+    """Notes what a choice adds to the reply; returns the text of it."""
+    message = getattr(choice, "delta", None) or getattr(choice, "message", None)
+    text = getattr(message, "content", None) if message is not None else getattr(choice, "text", None)
+    text = text if isinstance(text, str) else ""
+    if text:
+        got.parts.append(text)
+    refusal = getattr(message, "refusal", None)
+    if isinstance(refusal, str) and refusal:
+        got.refusal = (got.refusal or "") + refusal
+    got.finish = getattr(choice, "finish_reason", None) or got.finish
+    odds = getattr(choice, "logprobs", None)
+    for token in getattr(odds, "content", None) or ():
+        top = tuple((other.token, other.logprob) for other in getattr(token, "top_logprobs", None) or ())
+        got.tokens.append(Token(token.token, top or ((token.token, token.logprob),)))
+    return text

@@ -1,0 +1,179 @@
+"""A chat model as a reader: a prompt over an endpoint, its reply read as an answer with quotes or as a decline.
+
+A quote becomes a citation where it stands letter by letter in the text that was shown; one that does not is dropped
+and told. Knows nothing of retrieval, policies or wires.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from selfroute.endpoints import Completion, Endpoint, Request, Token
+from selfroute.errors import UnusableReply
+from selfroute.prompts import SCHEMA, ordered, overhead, prompt, structured_for
+from selfroute.replies import Reply, Unreadable, read_reply
+from selfroute.types import Citation, Draft, Passage, Reading, Record
+
+FORM_TOKENS = 400
+"""Room for quotes and braces, beyond what a task allows its answer."""
+
+MARGIN = 64
+"""Tokens of a window that are left free, since counts before a call are estimates."""
+
+FRAME_TOKENS = 11
+"""What the two messages of a chat take beside their words, in OpenAI's format."""
+
+_ANSWERABLE = re.compile(r'"answerable"\s*:\s*')
+
+
+@dataclass(frozen=True, slots=True)
+class ChatReader:
+    """`limit` is a bound of the user's on `window`; `by_position` shows chunks in the order of their document."""
+
+    endpoint: Endpoint
+    limit: int | None = None
+    by_position: bool = False
+
+    @property
+    def model(self) -> str:
+        return self.endpoint.model
+
+    @property
+    def window(self) -> int:
+        """What the endpoint's window leaves beside a reply."""
+        room = max(self.endpoint.window - self.endpoint.max_output_tokens - MARGIN, 0)
+        return room if self.limit is None else min(room, self.limit)
+
+    def count_tokens(self, reading: Reading) -> int:
+        """Estimated: the words of the prompt, and each passage with its frame."""
+        asked = prompt(reading, (), structured=self._structured(reading))
+        count = self.endpoint.count_tokens
+        words = FRAME_TOKENS + count(asked.text) + (count(asked.system) if asked.system else 0)
+        return words + sum(count(overhead(p, reading.route)) + count(p.text) for p in reading.passages)
+
+    async def read(self, reading: Reading, record: Record) -> Draft:
+        """Raises `UnsupportedTask` and what the endpoint raises, `UnusableReply` among it. Without passages it
+        declines and asks nobody."""
+        structured = self._structured(reading)
+        passages = ordered(reading.passages, reading.route, self.by_position)
+        asked = prompt(reading, passages, structured=structured)
+        if not passages:
+            return Draft(True, reading.route)
+        task, warnings = reading.question.task, []
+        chat = task.chat_template or not self.endpoint.raw
+        if chat and not task.chat_template:
+            warnings.append(
+                f"this task goes without a chat template, and {self.endpoint.where} is not said to complete raw "
+                "prompts (raw: true): it was put as a chat"
+            )
+        limit = task.max_output_tokens
+        request = Request(
+            stage=reading.stage,
+            prompt=asked.text,
+            system=asked.system if chat else None,
+            chat=chat,
+            max_output_tokens=limit + FORM_TOKENS if limit and structured else limit,
+            temperature=task.temperature,
+            stop=() if structured else task.stop,
+            schema=SCHEMA if structured else None,
+            logprobs=structured and self.endpoint.logprobs,
+            deadline=reading.deadline,
+        )
+        completion = await self.endpoint.complete(request, record)
+        reply = self._read(completion, structured, may_decline=reading.question.text is not None)
+        if completion.finish == "length":
+            warnings.append(f"the reply of {self.endpoint.where} was cut off at its limit")
+        return _draft(reading, passages, reply, odds(completion.tokens) if structured else None, warnings)
+
+    def _structured(self, reading: Reading) -> bool:
+        return self.endpoint.schemas and structured_for(reading)
+
+    def _read(self, completion: Completion, structured: bool, may_decline: bool) -> Reply:
+        if completion.refusal or completion.finish == "content_filter":
+            reason = " ".join((completion.refusal or "its content filter stepped in").split())[:200]
+            raise UnusableReply(self.endpoint.where, f"the model refused: {reason}", "ask otherwise, or another model")
+        if not completion.text.strip() and completion.finish == "length":
+            raise UnusableReply(
+                self.endpoint.where,
+                f"all {completion.usage.output_tokens} output tokens went before a reply began",
+                "raise its max_output_tokens, or reasoning_tokens if it thinks",
+            )
+        problem = "is empty"
+        try:
+            if may_decline:
+                return read_reply(completion.text, structured=structured)
+            if completion.text.strip():
+                return Reply(False, completion.text.strip())
+        except Unreadable as error:
+            problem = str(error)
+        raise UnusableReply(self.endpoint.where, f"the reply {problem}")
+
+
+def odds(tokens: Sequence[Token]) -> tuple[float, float] | None:
+    """The probability (0 to 1) that a structured reply gave to `answerable`, true against false, and its log odds.
+
+    A side that is not among the alternatives has at most what they leave; `None` without logprobs.
+    """
+    text = "".join(token.text for token in tokens)
+    found = _ANSWERABLE.search(text)
+    if found is None:
+        return None
+    at = 0
+    for token in tokens:
+        at += len(token.text)
+        if at > found.end():
+            break
+    else:
+        return None
+    mass = {True: 0.0, False: 0.0}
+    for alternative, logprob in token.alternatives:
+        said = alternative.lower().lstrip(' \t\r\n":')
+        if said and ("true".startswith(said) or said.startswith("true")):
+            mass[True] += math.exp(logprob)
+        elif said and ("false".startswith(said) or said.startswith("false")):
+            mass[False] += math.exp(logprob)
+    if not sum(mass.values()):
+        return None
+    left = max(1.0 - sum(math.exp(logprob) for _, logprob in token.alternatives), 1e-9)
+    true, false = (mass[side] or left for side in (True, False))
+    return true / (true + false), math.log(true) - math.log(false)
+
+
+def _draft(
+    reading: Reading,
+    passages: Sequence[Passage],
+    reply: Reply,
+    sure: tuple[float, float] | None,
+    warnings: Sequence[str],
+) -> Draft:
+    confidence, score = sure or (None, None)
+    if reply.declined:
+        return Draft(
+            True, reading.route, score=score, guess=reply.answer, warnings=tuple(warnings), confidence=confidence
+        )
+    cited = [_located(quote, passages) for quote in reply.quotes]
+    lost = cited.count(None)
+    told = [f"{lost} of the answer's {len(cited)} quotes stand nowhere in the text: left out"] if lost else []
+    citations = tuple(dict.fromkeys(citation for citation in cited if citation is not None))
+    return Draft(
+        False,
+        reading.route,
+        reply.answer,
+        citations,
+        score,
+        reply.answer,
+        (*warnings, *told),
+        confidence,
+    )
+
+
+def _located(quote: str, passages: Sequence[Passage]) -> Citation | None:
+    for passage in passages:
+        at = passage.text.find(quote)
+        if at >= 0:
+            start = passage.start + at
+            return Citation(passage.document, None, start, start + len(quote), quote, None)
+    return None

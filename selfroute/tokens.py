@@ -1,0 +1,97 @@
+"""Counts text in a model's tokens, offline. Knows nothing of prompts, windows or prices.
+
+Counts before a call are estimates: what the provider reports afterwards is the truth.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import blake2b
+from importlib.util import find_spec
+from pathlib import Path
+
+from selfroute.errors import InvalidSettings
+
+KEPT = 65_536
+"""Counts that are kept: a document is counted several times on its way to a reader."""
+
+STRETCH = 100_000
+"""Characters that are split at once; the tokenizer slows down and may fail on very long stretches."""
+
+DEFAULT = "o200k_base"
+ENCODINGS = ("o200k_base", "cl100k_base")
+"""Those whose tables travel with llama-index-core, so that nothing is downloaded."""
+
+
+class Tokenizer:
+    """Counts tokens. `name` says by what, for people."""
+
+    def __init__(self, name: str, load: Callable[[], Callable[[str], int]]) -> None:
+        self.name = name
+        self._load = load
+        self._split: Callable[[str], int] | None = None
+        self._known: dict[bytes, int] = {}
+
+    def count(self, text: str) -> int:
+        """The tokens of `text`; loads the tokenizer at the first need."""
+        self._split = self._split or self._load()
+        key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self._known.get(key)
+        if known is None:
+            known = sum(self._split(text[at : at + STRETCH]) for at in range(0, len(text), STRETCH))
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            self._known[key] = known
+        return known
+
+
+def tokenizer(model: str, named: str | None = None) -> Tokenizer:
+    """The tokenizer that is `named` (an encoding of OpenAI's, or the path of a `tokenizer.json`), else that of an
+    OpenAI model by its name, else `o200k_base` as an approximation.
+
+    Raises `InvalidSettings` for a file that is no tokenizer, when it is first used.
+    """
+    if named in ENCODINGS:
+        return Tokenizer(f"tiktoken {named}", lambda: _tiktoken(str(named)))
+    if named is not None:
+        return Tokenizer(named, lambda: _from_file(Path(named)))
+    if encoding := _encoding_of(model):
+        return Tokenizer(f"tiktoken {encoding}", lambda: _tiktoken(encoding))
+    return Tokenizer(f"tiktoken {DEFAULT}, an approximation", lambda: _tiktoken(DEFAULT))
+
+
+def _encoding_of(model: str) -> str | None:
+    from tiktoken.model import encoding_name_for_model
+
+    try:
+        encoding = encoding_name_for_model(model)
+    except KeyError:
+        return None
+    return encoding if encoding in ENCODINGS else DEFAULT if encoding == "o200k_harmony" else None
+
+
+def _tiktoken(encoding: str) -> Callable[[str], int]:
+    from tiktoken import get_encoding
+
+    found = find_spec("llama_index.core")
+    if found is not None and found.origin is not None:
+        # tiktoken knows no other way to be told where its tables are; a user's own folder stands.
+        os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(Path(found.origin).parent / "_static" / "tiktoken_cache"))
+    split = get_encoding(encoding)
+    # Ordinary: a document that holds <|endoftext|> is text like any other.
+    return lambda text: len(split.encode_ordinary(text))
+
+
+def _from_file(path: Path) -> Callable[[str], int]:
+    from tokenizers import Tokenizer as Fast
+
+    try:
+        split = Fast.from_file(str(path))
+    except Exception as error:  # the library raises nothing more particular
+        raise InvalidSettings(
+            f"{path} is no tokenizer ({error}): name a tokenizer.json, or one of {', '.join(ENCODINGS)}"
+        ) from error
+    split.no_padding()  # a model's file may ask for either
+    split.no_truncation()
+    return lambda text: len(split.encode(text, add_special_tokens=False).ids)
