@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfroute.embedders import Embedder
 from selfroute.engine import Engine
-from selfroute.errors import InvalidSettings
+from selfroute.errors import InvalidSettings, MissingKey
 from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
 from selfroute.ledger import NAME as LEDGER
@@ -16,26 +16,36 @@ from selfroute.ledger import Ledger
 from selfroute.policies import POLICIES, Policy
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
-from selfroute.settings import EmbedderSettings, ReaderSettings, Settings
+from selfroute.settings import BUNDLED, EmbedderSettings, EndpointSettings, Settings, key_of, published_prices
 
 if TYPE_CHECKING:
+    from selfroute.endpoints.openai import OpenAIEndpoint
     from selfroute.evaluation.evaluator import Evaluator
 
 
-def engine(settings: Settings) -> Engine:
-    """Raises `InvalidSettings`, `MissingExtra`, `HomeNotWritable` or `CorruptLedger`."""
-    answering, embedding = reader(settings), embedder(settings)
+LEAST_WINDOW = 256
+"""Tokens of prompt below which nothing can be read."""
+
+
+def engine(settings: Settings, *, keys: bool = True) -> Engine:
+    """Without `keys` it can forecast and not ask: endpoints need not have theirs yet.
+
+    Raises `InvalidSettings`, `MissingExtra`, `HomeNotWritable` or `CorruptLedger`.
+    """
+    chunk_reader, document_reader = readers(settings, keys)
+    embedding = embedder(settings)
     return Engine(
         home=settings.home,
         embedder=embedding,
         chunk_tokens=_chunk_tokens(settings, embedding),
         chunk_words=settings.chunking.words,
-        chunk_reader=answering,
-        document_reader=answering,
+        chunk_reader=chunk_reader,
+        document_reader=document_reader,
         account=ledger(settings),
-        prices=_prices(settings),
+        prices=prices(settings),
         policies=_policies(),
         k=settings.retrieval.k,
+        deadline=settings.deadline,
     )
 
 
@@ -53,18 +63,23 @@ def evaluator(settings: Settings) -> Evaluator:
     from selfroute.evaluation.evaluator import Evaluator
 
     embedding = embedder(settings)
+    reader, document_reader = readers(settings)
+    used = {reader.model, document_reader.model}
     return Evaluator(
-        reader=reader(settings),
+        reader=reader,
+        document_reader=None if document_reader is reader else document_reader,
         embedder=embedding,
         chunk_tokens=_chunk_tokens(settings, embedding),
         chunk_words=settings.chunking.words,
-        prices=_prices(settings),
+        prices=prices(settings),
         policies=_policies(),
         k=settings.retrieval.k,
+        deadline=settings.deadline,
         cache=settings.home / CACHE,
         identity={
             "settings": settings.model_dump(mode="json", exclude={"home", "ledger"}),
             "weights": weights.hashes(),
+            **_of_chat(settings, used),
         },
     )
 
@@ -77,11 +92,6 @@ def ledger_path(settings: Settings) -> Path:
     return settings.ledger or settings.home / LEDGER
 
 
-def reader(settings: Settings) -> Reader:
-    """Raises `InvalidSettings` or `MissingExtra`."""
-    return READERS[settings.reader.kind](settings.reader)
-
-
 def embedder(settings: Settings) -> Embedder:
     """Raises `InvalidSettings` or `MissingExtra`."""
     return EMBEDDERS[settings.embedder.kind](settings.embedder)
@@ -92,8 +102,32 @@ def corpora(settings: Settings) -> Corpora:
     return Corpora(settings.home)
 
 
-def _prices(settings: Settings) -> Prices:
-    return Prices({model: Price(**dict(price)) for model, price in settings.prices.items()})
+def endpoints(settings: Settings, *, keys: bool = True) -> dict[str, OpenAIEndpoint]:
+    """Every endpoint of the settings by its name. With `keys` each must have the key it names, else `MissingKey`."""
+    return {name: ENDPOINTS[one.kind](name, one, keys) for name, one in settings.endpoints.items()}
+
+
+def prices(settings: Settings) -> Prices:
+    """The published prices, and the settings' own above them."""
+    table = {**published_prices().prices, **settings.prices}
+    return Prices({model: Price(**dict(price)) for model, price in table.items()})
+
+
+def _of_chat(settings: Settings, used: Set[str]) -> dict[str, object]:
+    """What else a chat model's rows depend on: the prompts, and what a price table of ours says of the model."""
+    if settings.reader.kind != "chat":
+        return {}
+    from selfroute.prompts import fingerprint
+
+    table = published_prices().prices
+    told = {model: table[model].model_dump(mode="json") for model in sorted(used & table.keys())}
+    return {"prompts": fingerprint(), "published_prices": told}
+
+
+def readers(settings: Settings, keys: bool = True) -> tuple[Reader, Reader]:
+    """What reads chunks and what reads documents: one reader, or two. Raises `InvalidSettings`, and `MissingKey` where
+    `keys` are wanted."""
+    return READERS[settings.reader.kind](settings, keys)
 
 
 def _policies() -> dict[str, Policy]:
@@ -129,10 +163,70 @@ def _hashing(settings: EmbedderSettings) -> Embedder:
     return HashingEmbedder()
 
 
-def _extractive(settings: ReaderSettings) -> Reader:
+def _extractive(settings: Settings, keys: bool) -> tuple[Reader, Reader]:
+    reader = _bundled(settings)
+    return reader, reader
+
+
+def _bundled(settings: Settings) -> Reader:
     from selfroute.readers.extractive import ExtractiveReader
 
-    return ExtractiveReader(settings.window)
+    return ExtractiveReader(settings.reader.window)
+
+
+def _chat(settings: Settings, keys: bool) -> tuple[Reader, Reader]:
+    chosen = settings.reader
+    assert chosen.chunks is not None  # settings see to it
+    named = (chosen.chunks, chosen.documents or chosen.chunks)
+    made = {name: _reader_of(name, settings, keys) for name in dict.fromkeys(named)}
+    return made[named[0]], made[named[1]]
+
+
+def _reader_of(name: str, settings: Settings, keys: bool) -> Reader:
+    if name == BUNDLED:
+        return _bundled(settings)
+    from selfroute.readers.chat import ChatReader
+
+    one = settings.endpoints[name]
+    reader = ChatReader(
+        ENDPOINTS[one.kind](name, one, keys), settings.reader.window, by_position=settings.reader.order == "position"
+    )
+    if reader.window < LEAST_WINDOW:
+        raise InvalidSettings(
+            f"endpoint {name!r} has a window of {one.window} tokens, of which its replies may take all but "
+            f"{reader.window}: lower its max_output_tokens or reasoning_tokens"
+        )
+    return reader
+
+
+def _openai(name: str, settings: EndpointSettings, keys: bool) -> OpenAIEndpoint:
+    from selfroute.endpoints.openai import OpenAIEndpoint, Options
+    from selfroute.tokens import tokenizer
+
+    key = key_of(settings)
+    if keys and settings.api_key_env and key is None:
+        raise MissingKey(name, settings.api_key_env)
+    options = Options(
+        name=name,
+        base_url=settings.base_url,
+        model=settings.model,
+        window=settings.window,
+        key_variable=settings.api_key_env,
+        max_output_tokens=settings.max_output_tokens,
+        reasoning_tokens=settings.reasoning_tokens,
+        limit_field=settings.limit_field,
+        stream=settings.stream,
+        schemas=settings.json_schema,
+        logprobs=settings.logprobs,
+        raw=settings.raw,
+        timeout=settings.timeout,
+        retries=settings.retries,
+        omit=settings.omit,
+        parameters=settings.parameters,
+    )
+    return OpenAIEndpoint(
+        options, tokenizer(settings.model, settings.tokenizer), key.get_secret_value() if key is not None else None
+    )
 
 
 EMBEDDERS: Mapping[str, Callable[[EmbedderSettings], Embedder]] = {
@@ -140,4 +234,5 @@ EMBEDDERS: Mapping[str, Callable[[EmbedderSettings], Embedder]] = {
     "sentence": _sentence,
     "hashing": _hashing,
 }
-READERS: Mapping[str, Callable[[ReaderSettings], Reader]] = {"extractive": _extractive}
+READERS: Mapping[str, Callable[[Settings, bool], tuple[Reader, Reader]]] = {"extractive": _extractive, "chat": _chat}
+ENDPOINTS: Mapping[str, Callable[[str, EndpointSettings, bool], OpenAIEndpoint]] = {"openai": _openai}

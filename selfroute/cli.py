@@ -99,6 +99,7 @@ def ask(
     policy: Annotated[str, typer.Option(help="self_route, always_rag or always_long.")] = "self_route",
     document: Annotated[list[str] | None, typer.Option(help="Ask only this document; may be repeated.")] = None,
     k: Annotated[int | None, typer.Option(min=1, help="Chunks to retrieve.  [default: 5]")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read and cost; ask nobody.")] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -110,8 +111,13 @@ def ask(
     if (corpus is None) == (file is None):
         raise BadInput("name what to ask: either --corpus NAME or --file PATH")
     source = corpus if corpus is not None else load_one(file or Path())
-    engine = build.engine(_settings(config))
-    answer = run(engine.ask(Question(question, tuple(document or ())), policy, corpus=source, k=k))
+    engine = build.engine(_settings(config), keys=not dry_run)
+    asked = Question(question, tuple(document or ()))
+    if dry_run:
+        forecast = run(engine.forecast(asked, policy, corpus=source, k=k))
+        _show(forecast, terminal.forecast(forecast), as_json)
+        return
+    answer = run(engine.ask(asked, policy, corpus=source, k=k))
     _show(answer, terminal.answer(answer), as_json)
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from selfroute.settings import Settings
-    from selfroute.types import Answer
+
+T = TypeVar("T")
 
 MOST_COLUMNS = 10_000
 
@@ -57,13 +58,13 @@ def bar(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def run(question: Coroutine[Any, Any, Answer]) -> Answer:
+def run(question: Coroutine[Any, Any, T]) -> T:
     """Runs a question; an interruption cancels it. One that comes while the loop is being made is remembered:
     `asyncio.run` would answer it with warnings that a task was never awaited."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return asyncio.run(question)  # interruptions are ignored or somebody else's
     came = False
-    task: asyncio.Task[Answer] | None = None
+    task: asyncio.Task[T] | None = None
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         nonlocal came
@@ -71,7 +72,7 @@ def run(question: Coroutine[Any, Any, Answer]) -> Answer:
         if task is not None:
             task.get_loop().call_soon_threadsafe(task.cancel)
 
-    async def begun() -> Answer:
+    async def begun() -> T:
         nonlocal task
         task = asyncio.current_task()
         if came:

@@ -5,6 +5,7 @@ A check is a function of the settings that yields what it finds; one that fails 
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import shutil
 import sqlite3
@@ -72,7 +73,20 @@ def _embedder(settings: Settings) -> Iterator[Check]:
 
 
 def _reader(settings: Settings) -> Iterator[Check]:
-    yield Check("reader", True, f"{build.reader(settings).model} loads")
+    models = dict.fromkeys(reader.model for reader in build.readers(settings, keys=False))
+    what = "loads" if settings.reader.kind == "extractive" else "is set"
+    yield Check("reader", True, f"{' and '.join(models)} {what}")
+
+
+def _endpoints(settings: Settings) -> Iterator[Check]:
+    """Costs a short reply each."""
+    for name, endpoint in build.endpoints(settings, keys=False).items():
+        # Imported here: who has no endpoint need not wait for what speaks to them.
+        from selfroute.endpoints.checks import check_endpoint
+
+        for found in asyncio.run(check_endpoint(endpoint)):
+            todo = f": {found.todo}" if found.fine is False and found.todo else ""
+            yield Check(f"endpoint {name}, {found.name}", found.fine is not False, found.said + todo)
 
 
 def _disk(settings: Settings) -> Iterator[Check]:
@@ -124,7 +138,14 @@ def _corpora(settings: Settings) -> Iterator[Check]:
             yield Check(f"corpus {corpus.name}", True, f"{corpus.documents:,} documents, {corpus.chunks:,} chunks")
 
 
-CHECKS: tuple[Callable[[Settings], Iterator[Check]], ...] = (_embedder, _reader, _disk, _ledger, _corpora)
+CHECKS: tuple[Callable[[Settings], Iterator[Check]], ...] = (
+    _embedder,
+    _reader,
+    _endpoints,
+    _disk,
+    _ledger,
+    _corpora,
+)
 
 
 def _wanted(extra: str | None) -> list[str]:

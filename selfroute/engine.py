@@ -8,19 +8,27 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
 from selfroute.embedders import Embedder
-from selfroute.errors import BadInput, EmptyCorpus, EmptyQuestion, SelfrouteError, UnknownDocument, UnknownPolicy
+from selfroute.errors import (
+    BadInput,
+    DeadlineExceeded,
+    EmptyCorpus,
+    EmptyQuestion,
+    SelfrouteError,
+    UnknownDocument,
+    UnknownPolicy,
+)
 from selfroute.index import Index, open_index
 from selfroute.index.upkeep import Corpora
 from selfroute.ingest.chunker import Chunker, rule
-from selfroute.policies import Policy
+from selfroute.policies import Policy, forecast
 from selfroute.prices import Prices
 from selfroute.readers import Reader
 from selfroute.steps import QuestionSteps
@@ -30,7 +38,7 @@ from selfroute.types import (
     Document,
     Draft,
     Estimate,
-    Move,
+    Forecast,
     Outcome,
     Question,
     Record,
@@ -73,6 +81,7 @@ class Engine:
         prices: Prices,
         policies: Mapping[str, Policy],
         k: int = 5,
+        deadline: float | None = None,
     ) -> None:
         self._home = home
         self._embedder = embedder
@@ -83,6 +92,7 @@ class Engine:
         self._prices = prices
         self._policies = policies
         self._k = k
+        self._deadline = deadline
         self._account = account
 
     async def ask(
@@ -96,8 +106,8 @@ class Engine:
         """Answers from a corpus by name, or from one `Document` that is not indexed.
 
         `policy` is `self_route`, `always_rag` or `always_long`; `k` chunks are retrieved (else as in the settings).
-        Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex` and
-        what the reader raises. A failed question stays in the ledger with its calls.
+        Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex`,
+        `DeadlineExceeded` and what the reader raises. A failed question stays in the ledger with its calls.
         """
         question = self._checked(question, policy, k)
         if isinstance(corpus, str):
@@ -106,9 +116,7 @@ class Engine:
                 if not index.entries:
                     raise EmptyCorpus(corpus)
                 return await self._ask(question, policy, corpus, index, k)
-        unknown = [id_ for id_ in question.scope if id_ != corpus.id]
-        if unknown:
-            raise UnknownDocument(unknown, corpus.source, [corpus.id])
+        _require_alone(corpus, question)
         return await self._ask(question, policy, corpus.source, corpus, k)
 
     @property
@@ -116,6 +124,33 @@ class Engine:
         """What there is to ask: its documents can be listed, shown and deleted, and the corpora renamed, verified and
         mended. Its methods are blocking."""
         return Corpora(self._home)
+
+    async def forecast(
+        self,
+        question: Question | str,
+        policy: str = "self_route",
+        *,
+        corpus: str | Document,
+        k: int | None = None,
+    ) -> Forecast:
+        """What `ask` would read and what that would cost: retrieves, asks no reader, writes nothing down.
+
+        Raises what `ask` raises before it reads.
+        """
+        question = self._checked(question, policy, k)
+        if isinstance(corpus, str):
+            with closing(await asyncio.to_thread(self._open, corpus)) as index:
+                index.scope(question.scope)
+                if not index.entries:
+                    raise EmptyCorpus(corpus)
+                return await self._forecast(question, policy, corpus, index, k)
+        _require_alone(corpus, question)
+        index = await self._transient(corpus, _unrecorded)
+        return await self._forecast(question, policy, corpus.source, index, k)
+
+    async def _forecast(self, question: Question, policy: str, name: str, index: Index, k: int | None) -> Forecast:
+        steps = self._steps(index, _unrecorded, k)
+        return await forecast(self._policies[policy], question, steps, policy, name)
 
     def _checked(self, question: Question | str, policy: str, k: int | None) -> Question:
         question = Question(question) if isinstance(question, str) else question
@@ -137,16 +172,15 @@ class Engine:
 
         async def record(call: Call) -> None:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
-            await asyncio.to_thread(self._account.record, id_, priced)
             calls.append(priced)
+            await _to_its_end(asyncio.to_thread(self._account.record, id_, priced))
 
         try:
-            index = source if isinstance(source, Index) else await self._transient(source, record)
-            steps = QuestionSteps(
-                index, self._embedder, self._chunk_reader, self._document_reader, self._prices, record, k or self._k
-            )
-            draft = await self._policies[policy](question, steps)
-            full = await asyncio.to_thread(steps.estimate, question, steps.hits, Move.READ_DOCUMENTS)
+            async with _until(self._deadline) as deadline:
+                index = source if isinstance(source, Index) else await self._transient(source, record)
+                steps = self._steps(index, record, k, deadline)
+                draft = await self._policies[policy](question, steps)
+            full = await asyncio.to_thread(steps.long_context, question)
             answer = _answer(id_, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
             await asyncio.to_thread(self._account.finish, answer)
             return answer
@@ -156,6 +190,18 @@ class Engine:
             with suppress(SelfrouteError):
                 self._account.fail(id_, f"{type(error).__name__}: {error}")
             raise
+
+    def _steps(self, index: Index, record: Record, k: int | None, deadline: float | None = None) -> QuestionSteps:
+        return QuestionSteps(
+            index,
+            self._embedder,
+            self._chunk_reader,
+            self._document_reader,
+            self._prices,
+            record,
+            k or self._k,
+            deadline,
+        )
 
     def _open(self, corpus: str) -> Index:
         return open_index(self._home, corpus, self._embedder.name)
@@ -221,7 +267,7 @@ def _answer(
         policy=policy,
         path=tuple(steps.path),
         corpus=corpus,
-        confidence=None,
+        confidence=draft.confidence,
         coverage=coverage,
         citations=citations,
         unsupported=answered and question.task.shape in (Shape.SPAN, Shape.TEXT) and not citations,
@@ -237,11 +283,61 @@ def _answer(
                 for h in steps.hits
             ],
             "drafts": [
-                {"route": d.route.value, "declined": d.declined, "score": d.score, "guess": d.guess}
+                {
+                    "route": d.route.value,
+                    "declined": d.declined,
+                    "score": d.score,
+                    "confidence": d.confidence,
+                    "guess": d.guess,
+                }
                 for d in steps.drafts
             ],
         },
     )
+
+
+@asynccontextmanager
+async def _until(seconds: float | None) -> AsyncIterator[float | None]:
+    """Ends what runs inside after so many seconds; gives the moment, by the loop's clock. Raises `DeadlineExceeded`."""
+    if seconds is None:
+        yield None
+        return
+    moment = asyncio.get_running_loop().time() + seconds
+    try:
+        async with asyncio.timeout_at(moment) as limit:
+            yield moment
+    except TimeoutError:
+        if limit.expired():
+            raise DeadlineExceeded(seconds) from None
+        raise
+
+
+async def _to_its_end(writing: Awaitable[None]) -> None:
+    """Awaits what must not be left half done: a cancellation meanwhile, even a second one, waits for its end."""
+    task = asyncio.ensure_future(writing)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except Exception:  # told below, once it is known whether the question was cancelled
+            break
+    if cancelled is not None:
+        with suppress(SelfrouteError):
+            task.result()
+        raise cancelled
+    task.result()
+
+
+async def _unrecorded(call: Call) -> None:
+    """A forecast is no question: what embedding it takes stands in no account."""
+
+
+def _require_alone(document: Document, question: Question) -> None:
+    unknown = [id_ for id_ in question.scope if id_ != document.id]
+    if unknown:
+        raise UnknownDocument(unknown, document.source, [document.id])
 
 
 def _totals(calls: list[Call], seconds: float) -> Totals:

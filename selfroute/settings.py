@@ -6,19 +6,25 @@ The only module that reads the environment. Settings stop at `build.py`: objects
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, get_origin
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from selfroute.errors import InvalidSettings
 
 PREFIX = "SELFROUTE_"
 CONFIG = "SELFROUTE_CONFIG"
+BUNDLED = "extractive"
+"""What names the bundled reader where an endpoint can be named."""
 
 
 class _Part(BaseModel):
@@ -41,8 +47,57 @@ class RetrievalSettings(_Part):
 
 
 class ReaderSettings(_Part):
-    kind: Literal["extractive"]
+    kind: Literal["extractive", "chat"]
     window: int = Field(ge=512)
+    chunks: str | None = None
+    documents: str | None = None
+    order: Literal["score", "position"] = "score"
+
+
+class EndpointSettings(_Part):
+    """A server that speaks OpenAI's wire. Holds the name of its key's variable, never the key."""
+
+    kind: Literal["openai"] = "openai"
+    base_url: str
+    model: str = Field(min_length=1)
+    window: int = Field(ge=512)
+    api_key_env: str | None = None
+    max_output_tokens: int = Field(default=1024, ge=1)
+    reasoning_tokens: int = Field(default=0, ge=0)
+    limit_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    json_schema: bool = True
+    logprobs: bool = False
+    stream: bool = False
+    raw: bool = False
+    timeout: float = Field(default=120.0, gt=0)
+    retries: int = Field(default=4, ge=0)
+    omit: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = Field(default={})
+    tokenizer: str | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_key_in_the_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be an address such as http://localhost:8000/v1")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("must hold no key, user or query: name the key's environment variable under api_key_env")
+        return value.rstrip("/")
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _no_key_in_place_of_its_name(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch("[A-Z_][A-Z0-9_]*", value):
+            raise ValueError("must be the name of an environment variable in capitals, not the key itself")
+        return value
+
+    @field_validator("parameters")
+    @classmethod
+    def _no_key_among_the_parameters(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        if any("key" in name.lower() or "authorization" in name.lower() for name in value):
+            raise ValueError("must hold no key: name the key's environment variable under api_key_env")
+        return value
 
 
 class PriceSettings(_Part):
@@ -67,7 +122,21 @@ class Settings(BaseSettings):
     chunking: ChunkingSettings
     retrieval: RetrievalSettings
     reader: ReaderSettings
+    deadline: float | None = Field(gt=0)
+    endpoints: Mapping[str, EndpointSettings]
     prices: Mapping[str, PriceSettings]
+
+    @model_validator(mode="after")
+    def _readers_are_there(self) -> Self:
+        if self.reader.kind != "chat":
+            return self
+        have = ", ".join(sorted(self.endpoints)) or "none"
+        if self.reader.chunks is None:
+            raise ValueError(f"reader.kind is 'chat': name the endpoint that reads under 'reader.chunks'; have: {have}")
+        for name in (self.reader.chunks, self.reader.documents):
+            if name not in (None, BUNDLED, *self.endpoints):
+                raise ValueError(f"the reader names endpoint {name!r}, which is not under 'endpoints'; have: {have}")
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -104,23 +173,78 @@ def load(config: Path | None = None, home: Path | None = None, base: Mapping[str
         first = error.errors()[0]
         path = [str(part) for part in first["loc"]]
         where = _set_by(path) or " or ".join([str(config or default_config()), *["the suite"] * bool(base)])
-        raise InvalidSettings(f"setting {'.'.join(path)!r} (in {where}): {first['msg'].lower()}") from error
+        setting = f"setting {'.'.join(path)!r} (in {where})" if path else where
+        # Not the input: who writes a key where it does not belong must not find it in a log.
+        raise InvalidSettings(f"{setting}: {_worded(first['msg'])}") from None
     except SettingsError as error:
         raise InvalidSettings(f"the environment: {error}; write SELFROUTE_RETRIEVAL__K=5 or JSON") from error
     return settings.model_copy(update={"home": home}) if home is not None else settings
 
 
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """Prices by model as their providers published them, as noted at a date."""
+
+    noted: date
+    prices: Mapping[str, PriceSettings]
+
+
+class _PriceFile(_Part):
+    noted: date
+    prices: Mapping[str, PriceSettings]
+
+
+def published_prices() -> PriceTable:
+    """What `configs/prices.yaml` holds. Raises `InvalidSettings`."""
+    path = shipped("prices.yaml")
+    try:
+        read = _PriceFile.model_validate(_loaded(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InvalidSettings(f"{path}, {'.'.join(map(str, first['loc']))}: {first['msg'].lower()}") from error
+    return PriceTable(read.noted, read.prices)
+
+
+def key_of(endpoint: EndpointSettings) -> SecretStr | None:
+    """The endpoint's key, from the environment variable that it names; `None` if it names none or it is not set.
+
+    Raises `InvalidSettings` for a key that cannot be sent; without showing it.
+    """
+    key = os.environ.get(endpoint.api_key_env or "", "").strip()
+    if not all("!" <= c <= "~" for c in key):
+        raise InvalidSettings(
+            f"the key in {endpoint.api_key_env} holds characters that no key has: set it again, without quotes"
+        )
+    return SecretStr(key) if key else None
+
+
 def default_config() -> Path:
-    """`configs/default.yaml`: inside the package when installed from a wheel, beside it in a checkout."""
+    """`configs/default.yaml`, which describes every setting."""
+    return shipped("default.yaml")
+
+
+def shipped(name: str) -> Path:
+    """A file of `configs/`: inside the package when installed from a wheel, beside it in a checkout."""
     package = Path(__file__).parent
-    inside = package / "configs" / "default.yaml"
-    return inside if inside.exists() else package.parent / "configs" / "default.yaml"
+    inside = package / "configs" / name
+    return inside if inside.exists() else package.parent / "configs" / name
+
+
+def _worded(message: str) -> str:
+    """pydantic's words in our case; ours as they are."""
+    own = message.removeprefix("Value error, ")
+    return own if own != message else message.lower()
 
 
 def _names_setting(variable: str) -> bool:
     """Whether there is such a setting, or such a group if the name goes on below it."""
     name, *below = variable.removeprefix(PREFIX).lower().split("__")
-    return name in Settings.model_fields and (not below or name not in ("home", "ledger"))
+    field = Settings.model_fields.get(name)
+    return field is not None and (not below or _is_group(field.annotation))
+
+
+def _is_group(annotation: object) -> bool:
+    return get_origin(annotation) is Mapping or (isinstance(annotation, type) and issubclass(annotation, BaseModel))
 
 
 def _set_by(path: Sequence[str]) -> str | None:
@@ -132,13 +256,17 @@ def _set_by(path: Sequence[str]) -> str | None:
     return None
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def _loaded(path: Path) -> Any:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidSettings(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidSettings(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    values = _loaded(path)
     if values is None:
         return {}
     if not isinstance(values, dict):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -46,6 +47,7 @@ class QuestionSteps:
         prices: Prices,
         record: Record,
         k: int,
+        deadline: float | None = None,
     ) -> None:
         self._index = index
         self._embedder = embedder
@@ -54,6 +56,9 @@ class QuestionSteps:
         self._prices = prices
         self._record = record
         self._k = k
+        self._deadline = deadline
+        self._last: Call | None = None
+        self._measured: Estimate | None = None
         self._read: dict[str, dict[int, int]] = {}  # document -> start of a chunk -> its tokens
         self._whole: set[str] = set()
         self.path: list[str] = []
@@ -101,7 +106,16 @@ class QuestionSteps:
             self._whole.update(documents)
         else:
             self._note_part(self._first(question, hits), reading)
-        return await self._drafted(self._document_reader, reading)
+        draft = await self._drafted(self._document_reader, reading)
+        if (last := self._last) is not None and last.error is None and not last.estimated:
+            complete = set(documents) == set(self._index.scope(question.scope))
+            cost = self._prices.cost(last.model, last.usage)
+            self._measured = Estimate(last.usage.input_tokens, cost, documents, complete)
+        return draft
+
+    def long_context(self, question: Question) -> Estimate:
+        """What reading the documents takes: as it was measured if they were read, else estimated."""
+        return self._measured or self.estimate(question, self.hits, Move.READ_DOCUMENTS)
 
     def coverage(self, question: Question) -> float:
         """The share of the tokens in scope that was read, 0 to 1, by the embedder's tokens of the chunks."""
@@ -111,7 +125,13 @@ class QuestionSteps:
         return read / total if total else 0.0
 
     async def _drafted(self, reader: Reader, reading: Reading) -> Draft:
-        draft = await reader.read(reading, self._record)
+        self._last = None
+
+        async def noted(call: Call) -> None:
+            self._last = call
+            await self._record(call)
+
+        draft = await reader.read(replace(reading, deadline=self._deadline), noted)
         draft = replace(draft, citations=await asyncio.to_thread(self._paged, draft.citations))
         self.drafts.append(draft)
         self.warnings += [warning for warning in draft.warnings if warning not in self.warnings]
@@ -124,11 +144,10 @@ class QuestionSteps:
     def _fitting(self, question: Question, hits: Hits) -> tuple[str, ...]:
         """Documents that own hits (all in scope, if there are none), while they fit; () if not even one does."""
         owners = dict.fromkeys(hit.chunk.document for hit in hits)
-        left = self._document_reader.window
         chosen: list[str] = []
         for id_ in owners or self._index.scope(question.scope):
-            left -= self._document_reader.count_tokens(self._whole_documents(question, [id_]))
-            if left < 0:
+            tokens = self._document_reader.count_tokens(self._whole_documents(question, [*chosen, id_]))
+            if tokens > self._document_reader.window:
                 break
             chosen.append(id_)
         return tuple(chosen)
@@ -149,14 +168,13 @@ class QuestionSteps:
         """As many chunks of one document as the window allows: hits first, then from its start, in its order."""
         best = [hit.chunk for hit in hits if hit.chunk.document == document]
         rest = [chunk for chunk in self._index.chunks(document) if chunk not in best]
-        chosen: list[Chunk] = []
-        left = self._document_reader.window
-        for chunk in [*best, *rest]:
-            left -= self._document_reader.count_tokens(_part(question, [chunk]))
-            if left < 0:
-                break
-            chosen.append(chunk)
-        return _part(question, sorted(chosen, key=lambda chunk: chunk.start))
+        wanted = [*best, *rest]
+
+        def tokens(number: int) -> int:
+            return self._document_reader.count_tokens(_part(question, wanted[:number]))
+
+        fitting = bisect_right(range(1, len(wanted) + 1), self._document_reader.window, key=tokens)
+        return _part(question, sorted(wanted[:fitting], key=lambda chunk: chunk.start))
 
     def _note(self, chunks: Sequence[Chunk]) -> None:
         for chunk in chunks:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from selfroute.index.upkeep import DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Summary
     from selfroute.ledger import UsageRow
-    from selfroute.types import Answer, Citation
+    from selfroute.types import Answer, Citation, Forecast
 
 MOST_FAILURES = 20
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -43,6 +43,32 @@ def answer(given: Answer) -> RenderableType:
     parts += [_line("warning", warning, "yellow") for warning in given.warnings]
     parts += [_calls(given), _account(given)]
     return Group(*parts)
+
+
+def forecast(given: Forecast) -> RenderableType:
+    """What would be read, reading by reading, and what that would cost."""
+    table = _table("reading", "of", "input tokens", "cost $")
+    for number, (move, estimate) in enumerate(given.moves):
+        name = move.value + (" (if the first declines)" if number == 1 else " (if that declines)" if number else "")
+        documents = ", ".join(estimate.documents) if move.value == "read_documents" else ""
+        if move.value == "read_documents" and not estimate.documents:
+            documents = "a part of one"
+        table.add_row(name, _text(documents), *_numbers(estimate.tokens), _cost(estimate.cost))
+    least, most = (f"{n:,} tokens ($ {_cost(c)})" for n, c in _ends(given))
+    span = f"would read {least}" + (f", at most {most}" if given.most_tokens != given.least_tokens else "")
+    return Group(
+        _line("question", given.question or "(none)"),
+        _line("policy", given.policy),
+        table,
+        Text(
+            f"{span}; reading everything would take {given.long_context_tokens:,} tokens "
+            f"($ {_cost(given.long_context_cost)}). Nothing was asked; what a reader writes comes on top."
+        ),
+    )
+
+
+def _ends(given: Forecast) -> list[tuple[int, Decimal | None]]:
+    return [(given.least_tokens, given.least_cost), (given.most_tokens, given.most_cost)]
 
 
 def harmless(text: str) -> str:
@@ -284,7 +310,9 @@ def _table(first: str, *rest: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(first, overflow="fold")
     for name in rest:
-        table.add_column(name, justify="left" if name in ("model", "policy", "state") else "right", overflow="fold")
+        table.add_column(
+            name, justify="left" if name in ("model", "policy", "state", "of") else "right", overflow="fold"
+        )
     return table
 
 

@@ -16,10 +16,10 @@ import pytest
 
 from selfroute import build
 from selfroute.engine import Engine
-from selfroute.errors import HomeNotWritable, InvalidSettings, UnknownPolicy
+from selfroute.errors import HomeNotWritable, InvalidSettings, MissingKey, UnknownPolicy
 from selfroute.policies import POLICIES
-from selfroute.settings import EmbedderSettings, ReaderSettings, Settings, load
-from selfroute.types import Document, Outcome, Question
+from selfroute.settings import EmbedderSettings, EndpointSettings, ReaderSettings, Settings, load
+from selfroute.types import Document, Outcome, Question, Usage
 
 TEXT = (
     "The harbour master of Norrvik is Olof Berg, who has held the post since 1998. "
@@ -57,6 +57,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_every_kind_that_settings_allow_can_be_built() -> None:
     assert set(build.EMBEDDERS) == set(get_args(EmbedderSettings.model_fields["kind"].annotation))
+    assert set(build.ENDPOINTS) == set(get_args(EndpointSettings.model_fields["kind"].annotation))
     assert set(build.READERS) == set(get_args(ReaderSettings.model_fields["kind"].annotation))
 
 
@@ -99,6 +100,28 @@ def test_prices_are_those_of_the_settings_and_unknown_else(settings: Settings) -
     answer = asked(build.engine(changed(settings, prices=paid)), "always_long")
     assert answer.long_context_cost == Decimal("0.5") * answer.long_context_tokens / 1_000_000
     assert answer.totals.cost is None  # nobody named a price for the embedder for tests
+
+
+def test_every_endpoint_of_the_settings_is_built_and_a_missing_key_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = {"base_url": "http://localhost:1/v1", "model": "m", "window": 9000}
+    two = changed(settings, endpoints={"free": made, "paid": {**made, "api_key_env": "MY_KEY"}})
+    monkeypatch.delenv("MY_KEY", raising=False)
+    with pytest.raises(MissingKey, match="'paid' needs a key: set the environment variable MY_KEY"):
+        build.endpoints(two)
+    assert [e.where for e in build.endpoints(two, keys=False).values()] == [
+        f"endpoint {name!r} (http://localhost:1/v1, model 'm')" for name in ("free", "paid")
+    ]
+    monkeypatch.setenv("MY_KEY", "sk-1234567890")
+    assert "1234567890" not in repr(build.endpoints(two))
+
+
+def test_published_prices_stand_below_those_of_the_settings(settings: Settings) -> None:
+    usage = Usage(1_000_000)
+    assert build.prices(settings).cost("gpt-4.1-mini", usage) == Decimal("0.4")
+    own = changed(settings, prices={"gpt-4.1-mini": {"input": 3, "output": 3}})
+    assert build.prices(own).cost("gpt-4.1-mini", usage) == 3
 
 
 def test_the_ledger_lives_at_home_unless_it_is_elsewhere(settings: Settings, tmp_path: Path) -> None:

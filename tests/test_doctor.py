@@ -7,6 +7,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
+from stub_openai import Plan, StubOpenAI
 
 from selfroute import settings
 from selfroute.doctor import CHECKS, Check, examined
@@ -84,6 +85,33 @@ def _may_not_write(as_nobody: Callable[[], None], home: Path) -> None:
     assert found["disk"].ok
     assert not found["home"].ok
     assert "permission denied" in found["home"].said
+
+
+def test_an_endpoint_is_asked_and_each_finding_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-mine-0123456789")
+    with StubOpenAI(lambda asked: Plan('{"answerable": true, "answer": "yes", "quotes": []}')) as stub:
+        stub.keys = {"sk-mine-0123456789"}
+        stub.models = [{"id": "small", "object": "model", "created": 0, "owned_by": "x", "max_model_len": 4096}]
+        found = checked(home, **behind(stub.url))
+    assert found["reader"].said == "small is set"
+    told = {name: check.ok for name, check in found.items() if name.startswith("endpoint ")}
+    names = ("reachable", "model", "window", "key", "reply", "usage", "json_schema")
+    assert told == {f"endpoint mine, {name}": name != "window" for name in names}
+    assert "set window: 4096 for it" in found["endpoint mine, window"].said
+    assert "sk-mine" not in repr(found)
+
+
+def test_an_endpoint_that_is_not_there_or_has_no_key_is_wrong_with_what_to_do(home: Path) -> None:
+    found = checked(home, **behind("http://127.0.0.1:9/v1"))
+    [wrong] = [check for name, check in found.items() if name.startswith("endpoint ")]
+    assert not wrong.ok
+    assert "MY_KEY" in wrong.said or "check its base_url" in wrong.said
+    assert found["disk"].ok
+
+
+def behind(url: str) -> dict[str, object]:
+    endpoint = {"base_url": url, "model": "small", "window": 8000, "api_key_env": "MY_KEY"}
+    return {"reader": {"kind": "chat", "chunks": "mine", "documents": "mine"}, "endpoints": {"mine": endpoint}}
 
 
 def checked(home: Path, **over: object) -> dict[str, Check]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +18,7 @@ from selfroute.engine import Engine
 from selfroute.errors import (
     BadInput,
     CorruptLedger,
+    DeadlineExceeded,
     EmptyQuestion,
     InvalidName,
     NoQuery,
@@ -72,6 +74,7 @@ class House:
         window: int = 1000,
         k: int = 1,
         prices: Mapping[str, Price] | None = None,
+        deadline: float | None = None,
     ) -> Engine:
         reader = reader or ScriptedReader(script, window=window)
         return Engine(
@@ -84,6 +87,7 @@ class House:
             prices=Prices(FREE if prices is None else prices),
             policies={name: make() for name, make in POLICIES.items()},
             k=k,
+            deadline=deadline,
         )
 
     def ask(
@@ -378,6 +382,56 @@ def test_a_question_that_is_cancelled_leaves_its_calls_and_the_reason_in_the_led
     assert [call.stage for call in house.ledger.calls(str(id_))] == [Stage.EMBED, Stage.READ_CHUNKS]
 
 
+def test_a_question_that_is_cancelled_while_a_call_is_written_down_has_it_written_down(house: House) -> None:
+    ledger = SlowLedger(house.home / "ledger.sqlite")
+    house.ledger = ledger
+
+    async def meanwhile() -> None:
+        task = asyncio.create_task(house.engine(declines()).ask(WHO, "always_rag", corpus="port"))
+        assert await asyncio.to_thread(ledger.asked.wait, 30)
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()  # twice, as a server does whose client has gone
+        await asyncio.wait({task}, timeout=0.2)
+        assert not task.done()
+        ledger.let.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert house.in_ledger("SELECT stage FROM calls") == [("embed",)]
+
+    asyncio.run(meanwhile())
+    assert house.in_ledger("SELECT error FROM questions") == [("CancelledError: ",)]
+
+
+def test_a_deadline_ends_a_question_and_says_what_to_do(house: House) -> None:
+    engine = house.engine(reader=WaitingReader(), deadline=0.2)
+    with pytest.raises(DeadlineExceeded, match=r"within 0.2 seconds: .*'deadline'"):
+        asyncio.run(engine.ask(WHO, "self_route", corpus="port"))
+    [(error,)] = house.in_ledger("SELECT error FROM questions")
+    assert str(error).startswith("DeadlineExceeded: ")
+    assert len(house.in_ledger("SELECT id FROM calls")) == 2
+
+
+def test_a_reader_knows_the_deadline_and_an_answer_its_confidence(house: House) -> None:
+    reader = SureReader()
+    answer = asyncio.run(house.engine(reader=reader, deadline=30).ask(WHO, "always_rag", corpus="port"))
+    assert answer.confidence == 0.25
+    assert explained(answer, "drafts")[0]["confidence"] == 0.25
+    assert reader.deadline is not None
+
+
+def test_a_forecast_is_what_asking_takes_and_leaves_no_account(house: House) -> None:
+    forecast = asyncio.run(house.engine().forecast(WHO_HERE, "self_route", corpus="port"))
+    assert house.in_ledger("SELECT count(*) FROM questions") == [(0,)]
+    answer = house.ask(WHO_HERE, "self_route", declines(), declines())
+    assert forecast.most_tokens == answer.totals.reader_input_tokens
+    assert forecast.long_context_tokens == answer.long_context_tokens
+    with pytest.raises(UnknownPolicy):
+        asyncio.run(house.engine().forecast(WHO, "best", corpus="port"))
+    with pytest.raises(UnknownDocument):
+        asyncio.run(house.engine().forecast(Question(WHO, ("moon",)), corpus=Document("a", HARBOUR, "a.md")))
+
+
 def test_a_cancellation_stays_one_even_if_the_ledger_fails(house: House) -> None:
     house.in_ledger("CREATE TRIGGER full BEFORE UPDATE ON questions BEGIN SELECT RAISE(ABORT, 'disk full'); END")
     asyncio.run(cancelled(house))
@@ -445,6 +499,27 @@ class WaitingReader:
         self.waits.set()
         await asyncio.Event().wait()
         raise AssertionError("it waits for ever")
+
+
+class SureReader(WaitingReader):
+    """Declines, and tells how sure it is that the text answers."""
+
+    async def read(self, reading: Reading, record: Record) -> Draft:
+        self.deadline = reading.deadline
+        return Draft(True, reading.route, confidence=0.25)
+
+
+class SlowLedger(Ledger):
+    """Writes a call down only when it is let."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.asked, self.let = threading.Event(), threading.Event()
+
+    def record(self, question: str, call: Call) -> None:
+        self.asked.set()
+        assert self.let.wait(30)
+        super().record(question, call)
 
 
 async def cancelled(house: House) -> None:

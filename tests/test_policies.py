@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import pytest
 
-from selfroute.policies import POLICIES, Policy, Steps, always_long, always_rag, self_route
+from selfroute.policies import POLICIES, Policy, Steps, always_long, always_rag, forecast, self_route
 from selfroute.types import Chunk, Draft, Estimate, Hit, Hits, Move, Question, Route
 
 QUESTION = Question("Who approves night work?")
 HITS = (Hit(Chunk("harbour", 0, 4, "text", 1), 0.5),)
+
+
+ESTIMATES = {
+    Move.READ_CHUNKS: Estimate(10, Decimal("0.1"), (), False),
+    Move.READ_DOCUMENTS: Estimate(100, Decimal(1), ("harbour",), True),
+}
 
 
 @dataclass
@@ -27,7 +34,7 @@ class FakeSteps:
         return HITS
 
     def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
-        raise AssertionError("no policy of today estimates")
+        return ESTIMATES[move]
 
     async def read_chunks(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
         return self._read("read_chunks", hits, final)
@@ -128,3 +135,33 @@ def test_a_policy_of_ones_own_is_one_function_over_the_steps() -> None:
     draft, steps = followed(twice, DECLINED, ANSWERED)
     assert steps.names == ["retrieve", "read_chunks", "read_chunks"]
     assert draft is ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("policy", "moves", "least", "most"),
+    [
+        (self_route, [Move.READ_CHUNKS, Move.READ_DOCUMENTS], (10, Decimal("0.1")), (110, Decimal("1.1"))),
+        (always_rag, [Move.READ_CHUNKS], (10, Decimal("0.1")), (10, Decimal("0.1"))),
+        (always_long, [Move.READ_DOCUMENTS], (100, Decimal(1)), (100, Decimal(1))),
+    ],
+)
+def test_a_forecast_is_what_the_policy_would_read_at_least_and_at_most(
+    policy: Policy, moves: list[Move], least: tuple[int, Decimal], most: tuple[int, Decimal]
+) -> None:
+    steps = FakeSteps([])
+    made = asyncio.run(forecast(policy, QUESTION, steps, "it", "port"))
+    assert [move for move, _ in made.moves] == moves
+    assert (made.least_tokens, made.least_cost) == least
+    assert (made.most_tokens, made.most_cost) == most
+    assert (made.long_context_tokens, made.long_context_cost) == (100, Decimal(1))
+    assert set(steps.names) == {"retrieve"}  # nothing was read
+
+
+def test_a_forecast_holds_for_a_policy_that_nobody_has_thought_of_yet() -> None:
+    async def twice(question: Question, steps: Steps) -> Draft:
+        hits = await steps.retrieve(question)
+        first = await steps.read_chunks(question, hits)
+        return await steps.read_chunks(question, hits) if first.declined else first
+
+    made = asyncio.run(forecast(twice, QUESTION, FakeSteps([]), "twice", "port"))
+    assert (made.least_tokens, made.most_tokens) == (10, 20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,19 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from selfroute.errors import InvalidSettings
-from selfroute.settings import Settings, default_config, load
+from selfroute.settings import (
+    EndpointSettings,
+    Settings,
+    default_config,
+    key_of,
+    load,
+    published_prices,
+    shipped,
+)
+
+KEY = "sk-secret-0123456789abcdef"
+README = Path(__file__).parent.parent / "README.md"
+A = "endpoints: {a: {base_url: 'http://x/v1', model: m, "
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +58,7 @@ def test_the_defaults_are_those_of_the_bundled_models() -> None:
 
 def test_every_setting_stands_in_the_default_file_and_nothing_else() -> None:
     defaults = yaml.safe_load(default_config().read_text(encoding="utf-8"))
-    assert _names(defaults, below=("prices",)) == set(_fields(Settings))
+    assert _names(defaults, below=("prices", "endpoints")) == set(_fields(Settings))
 
 
 def test_every_setting_is_described_where_it_stands() -> None:
@@ -111,6 +124,8 @@ def test_a_file_that_is_passed_in_stands_instead_of_the_environments(
         ("SELFROUTE_RETRIEVAL__K", "9", "retrieval.k", 9),
         ("SELFROUTE_RETRIEVAL", '{"k": 9}', "retrieval.k", 9),
         ("SELFROUTE_READER__WINDOW", "5000", "reader.window", 5000),
+        ("SELFROUTE_READER__ORDER", "position", "reader.order", "position"),
+        ("SELFROUTE_DEADLINE", "2.5", "deadline", 2.5),
     ],
 )
 def test_every_single_setting_can_come_from_the_environment(
@@ -168,7 +183,15 @@ def test_an_empty_file_changes_nothing(file: Path, content: str) -> None:
         ("retrieval:\n", "setting 'retrieval' (in {file})"),
         ("chunking: {tokens: 15}\n", "setting 'chunking.tokens' (in {file}): input should be greater"),
         ("reader: {window: 511}\n", "setting 'reader.window' (in {file}): input should be greater"),
-        ("reader: {kind: oracle}\n", "setting 'reader.kind' (in {file}): input should be 'extractive'"),
+        ("reader: {kind: oracle}\n", "setting 'reader.kind' (in {file}): input should be 'extractive' or 'chat'"),
+        ("reader: {kind: chat}\n", "{file}: reader.kind is 'chat': name the endpoint that reads under 'reader.chunks'"),
+        ("reader: {kind: chat, chunks: small}\n", "the reader names endpoint 'small', which is not under 'endpoints'"),
+        ("reader: {order: length}\n", "setting 'reader.order' (in {file}): input should be 'score' or 'position'"),
+        ("deadline: 0\n", "setting 'deadline' (in {file}): input should be greater than 0"),
+        ("endpoints: {a: {model: m, window: 900}}\n", "setting 'endpoints.a.base_url' (in {file}): field required"),
+        (A + "window: 100}}\n", "setting 'endpoints.a.window' (in {file}): input should be greater"),
+        (A + "window: 900, base_url: 'localhost:8000'}}\n", "must be an address such as http://localhost:8000/v1"),
+        (A + "window: 900, colour: red}}\n", "setting 'endpoints.a.colour' (in {file}): extra inputs"),
         ("embedder: {kind: word2vec}\n", "setting 'embedder.kind' (in {file}): input should be 'onnx'"),
         ("home:\n", "setting 'home' (in {file})"),
         ("- home\n", "must hold settings by name"),
@@ -203,6 +226,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest
         ("SELFROUTE_HOMES", "x", "the environment sets SELFROUTE_HOMES, which is no setting; have: SELFROUTE_CONFIG, "),
         ("SELFROUTE_K", "3", "the environment sets SELFROUTE_K, which is no setting"),
         ("SELFROUTE_HOME__X", "3", "the environment sets SELFROUTE_HOME__X, which is no setting"),
+        ("SELFROUTE_DEADLINE__X", "3", "the environment sets SELFROUTE_DEADLINE__X, which is no setting"),
         ("SELFROUTE_LEDGER__PATH", "3", "the environment sets SELFROUTE_LEDGER__PATH, which is no setting"),
         ("SELFROUTE_RETRIEVAL__MANY", "3", "setting 'retrieval.many' (in SELFROUTE_RETRIEVAL__MANY): extra inputs"),
         ("SELFROUTE_RETRIEVAL__K__X", "3", "setting 'retrieval.k' (in SELFROUTE_RETRIEVAL__K__X): input should be a"),
@@ -224,6 +248,98 @@ def test_other_programs_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SELFROUTES", "a film")
     monkeypatch.setenv("HOME", "/elsewhere")
     assert load().home == Path("indexes")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        A + f"window: 900, api_key: {KEY}}}}}\n",
+        A + f"window: 900, api_key_env: {KEY}}}}}\n",
+        A + f"window: 900, api_key_env: {KEY.replace('-', '_')}}}}}\n",
+        A + f"window: 900, parameters: {{api_key: {KEY}}}}}}}\n",
+        A + f"window: 900, base_url: 'https://user:{KEY}@host/v1'}}}}\n",
+        A + f"window: 900, base_url: 'https://host/v1?key={KEY}'}}}}\n",
+        f"api_key: {KEY}\n",
+    ],
+)
+def test_a_key_in_a_file_is_refused_and_not_shown(file: Path, content: str) -> None:
+    file.write_text(content)
+    with pytest.raises(InvalidSettings) as refused:
+        load(file)
+    shown = "".join(traceback.format_exception(refused.value))
+    assert KEY not in shown
+    assert KEY.replace("-", "_") not in shown
+
+
+def test_a_key_is_read_from_the_variable_that_is_named_and_stays_out_of_the_settings(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(A + "window: 900, api_key_env: MY_KEY}}\n")
+    monkeypatch.setenv("MY_KEY", f" {KEY}\n")
+    settings = load(file)
+    key = key_of(settings.endpoints["a"])
+    assert key is not None
+    assert key.get_secret_value() == KEY
+    assert KEY not in f"{key!r} {key} {settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_a_key_that_is_not_set_or_not_named_is_none(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text(A + "window: 900, api_key_env: MY_KEY}, b: {base_url: 'http://x/v1', model: m, window: 900}}\n")
+    for value in (None, "", " "):
+        monkeypatch.delenv("MY_KEY", raising=False) if value is None else monkeypatch.setenv("MY_KEY", value)
+        assert [key_of(endpoint) for endpoint in load(file).endpoints.values()] == [None, None]
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n{KEY}", f"{KEY} {KEY}", f"{KEY}é", f"{KEY}\x7f"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(
+    file: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    file.write_text(A + "window: 900, api_key_env: MY_KEY}}\n")
+    monkeypatch.setenv("MY_KEY", key)
+    with pytest.raises(InvalidSettings, match="the key in MY_KEY holds characters that no key has") as refused:
+        key_of(load(file).endpoints["a"])
+    assert KEY not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize("name", ["openai.yaml", "ollama.yaml"])
+def test_a_shipped_configuration_names_its_readers(name: str) -> None:
+    settings = load(shipped(name))
+    assert settings.reader.kind == "chat"
+    assert settings.reader.chunks in settings.endpoints
+
+
+def test_every_setting_of_an_endpoint_is_described_in_openai_yaml() -> None:
+    lines = (
+        shipped("openai.yaml").read_text(encoding="utf-8").split("  small:\n")[1].split("  large:\n")[0].splitlines()
+    )
+    described = {found[1] for line in lines if (found := re.match(r" {4}(\w+):.* #", line))}
+    assert described == set(EndpointSettings.model_fields)
+    small = yaml.safe_load(shipped("openai.yaml").read_text(encoding="utf-8"))["endpoints"]["small"]
+    assert EndpointSettings(**small).model_dump().keys() == small.keys()
+
+
+@pytest.mark.skipif(not README.exists(), reason="there is no README here")
+def test_the_configuration_in_the_readme_can_be_used_as_it_stands(file: Path) -> None:
+    [block] = re.findall(r"```yaml\n(# mine.yaml.*?)```", README.read_text(encoding="utf-8"), re.S)
+    file.write_text(block)
+    settings = load(file)
+    assert (settings.reader.chunks, settings.reader.documents) == ("small", "large")
+    assert {endpoint.model for endpoint in settings.endpoints.values()} <= published_prices().prices.keys()
+
+
+def test_one_setting_of_an_endpoint_can_come_from_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text(A + "window: 900}}\n")
+    monkeypatch.setenv("SELFROUTE_ENDPOINTS__A__BASE_URL", "http://elsewhere:8000/v1/")
+    endpoint = load(file).endpoints["a"]
+    assert (endpoint.base_url, endpoint.window) == ("http://elsewhere:8000/v1", 900)
+
+
+def test_published_prices_have_a_date_and_cover_the_models_of_openai_yaml() -> None:
+    table = published_prices()
+    assert table.noted.year >= 2025
+    assert {endpoint.model for endpoint in load(shipped("openai.yaml")).endpoints.values()} <= table.prices.keys()
+    for name, price in table.prices.items():
+        assert 0 < (price.cached_input or price.input) <= price.input < price.output, name
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -72,7 +72,8 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class Evaluator:
     """Runs suites with one set of models. `identity` is what makes two runs comparable row by row (settings,
-    weights): a folder does not take rows of another. `cache` is the file that keeps embedded documents."""
+    weights): a folder does not take rows of another. `cache` is the file that keeps embedded documents.
+    `document_reader` reads whole documents if it is another than `reader`; `deadline` is in seconds a question."""
 
     reader: Reader
     embedder: Embedder
@@ -83,6 +84,8 @@ class Evaluator:
     k: int
     cache: Path
     identity: Mapping[str, object]
+    document_reader: Reader | None = None
+    deadline: float | None = None
 
     def run(
         self,
@@ -152,8 +155,12 @@ class Evaluator:
             closing(DocumentCache(self.cache, self.embedder, self.chunk_tokens, self.chunk_words)) as documents,
             closing(Rows(folder, plan.asked)) as rows,
         ):
-            engine = self._engine(RecordedReader(self.reader, readings))
-            engines = {reader.model: self._engine(reader) for reader in recorded}
+            chunks = RecordedReader(self.reader, readings)
+            other = self.document_reader
+            engine = self._engine(
+                chunks, chunks if other is None or other is self.reader else RecordedReader(other, readings)
+            )
+            engines = {reader.model: self._engine(reader, reader) for reader in recorded}
             runner = Runner(
                 engine_of=lambda sample: engines[sample.dataset] if recorded else engine,
                 documents=documents,
@@ -175,18 +182,19 @@ class Evaluator:
                 folder, summary, len(made), failed, tuple(plan.malformed), len(readings), readings.spent(), suite.mode
             )
 
-    def _engine(self, reader: Reader) -> IndexEngine:
+    def _engine(self, chunk_reader: Reader, document_reader: Reader) -> IndexEngine:
         return IndexEngine(
             home=self.cache.parent,
             embedder=self.embedder,
             chunk_tokens=self.chunk_tokens,
             chunk_words=self.chunk_words,
-            chunk_reader=reader,
-            document_reader=reader,
+            chunk_reader=chunk_reader,
+            document_reader=document_reader,
             account=Tally(),
             prices=self.prices,
             policies=self.policies,
             k=self.k,
+            deadline=self.deadline,
         )
 
 

@@ -1,0 +1,442 @@
+"""The command line with models behind endpoints: the same answers, runs and accounts, what would be read, and no key
+in anything that is shown or kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stub_openai import Asked, Plan, StubOpenAI
+
+from selfroute import cli
+
+KEY = "sk-secret-0123456789abcdef"
+WHO = "Who is the harbour master?"
+FAR = "Who paints the lighthouse?"
+ABSENT = "How tall is Mount Everest?"
+HARBOUR = (
+    "The harbour master of Norrvik is Olof Berg, who has held the post since 1998.\n\n"
+    + "The town lies between two hills. Boats of many kinds are moored along the quay.\n\n" * 30
+    + "The tower in the west is painted by Siri Dahl every spring.\n"
+)
+KNOWN = {WHO: ("Olof Berg", "is Olof Berg"), FAR: ("Siri Dahl", "painted by Siri Dahl")}
+CONFIG = """
+embedder: {{kind: hashing}}
+chunking: {{tokens: 60}}
+retrieval: {{k: 1}}
+reader: {{kind: chat, chunks: {chunks}, documents: large, window: 6000}}
+endpoints:
+  small: {{base_url: {url}, model: small, window: 8000, api_key_env: MY_KEY, max_output_tokens: 500}}
+  large: {{base_url: {url}, model: large, window: 8000, api_key_env: MY_KEY, max_output_tokens: 500, retries: 0}}
+prices:
+  small: {{input: 1, output: 4, cached_input: 0.1}}
+  large: {{input: 10, output: 40}}
+  hashing-64: {{input: 0, output: 0}}
+  selfroute/minilm-l6-reader-int8: {{input: 0, output: 0}}
+"""
+
+
+class Done:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+Run = Callable[..., Done]
+
+
+def knowing(asked: Asked) -> Plan:
+    """A model that knows what stands in the text it is shown."""
+    question = asked.prompt.rsplit("Question: ", 1)[1]
+    answer, quote = KNOWN.get(question, ("", "nowhere"))
+    found = quote in asked.prompt
+    reply = {"answerable": found, "answer": answer if found else "", "quotes": [quote] if found else []}
+    return Plan(json.dumps(reply), cached=8)
+
+
+@pytest.fixture
+def stub() -> Iterator[StubOpenAI]:
+    with StubOpenAI(knowing) as running:
+        running.keys = {KEY}
+        yield running
+
+
+@pytest.fixture
+def folder(stub: StubOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in [name for name in os.environ if name.startswith("SELFROUTE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MY_KEY", KEY)
+    (tmp_path / "harbour.md").write_text(HARBOUR)
+    (tmp_path / "mine.yaml").write_text(CONFIG.format(url=stub.url, chunks="small"))
+    rows = [
+        {"input": question, "context": HARBOUR, "answers": [answer], "_id": str(number)}
+        for number, (question, answer) in enumerate([(WHO, "Olof Berg"), (FAR, "Siri Dahl"), (ABSENT, "unanswerable")])
+    ]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def main(*words: str, config: str = "mine.yaml") -> Done:
+        monkeypatch.setattr(sys, "argv", ["selfroute", *words, "--config", config])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Done(code, *capsys.readouterr())
+
+    return main
+
+
+def test_one_model_reads_chunks_and_another_reads_documents(run: Run, stub: StubOpenAI) -> None:
+    near, far, absent = (run("ask", q, "--file", "harbour.md", "--json").json for q in (WHO, FAR, ABSENT))
+    assert [(a["answer"], a["outcome"], a["route"]) for a in (near, far, absent)] == [
+        ("Olof Berg", "answered", "rag"),
+        ("Siri Dahl", "answered", "long_context"),
+        (None, "not_in_document", "long_context"),
+    ]
+    assert [call["model"] for call in far["calls"]] == ["hashing-64", "hashing-64", "small", "large"]
+    [citation] = far["citations"]
+    assert HARBOUR[citation["start"] : citation["end"]] == citation["text"] == "painted by Siri Dahl"
+    assert [answer["unsupported"] for answer in (near, far, absent)] == [False, False, False]
+    assert [asked.body["model"] for asked in stub.asked] == ["small", "small", "large", "small", "large"]
+
+
+def test_the_account_of_an_answer_is_the_providers_with_its_price(run: Run, stub: StubOpenAI) -> None:
+    answer = run("ask", FAR, "--file", "harbour.md", "--json").json
+    for model, price in (("small", (1, 4, "0.1")), ("large", (10, 40, "10"))):
+        [call] = [call for call in answer["calls"] if call["model"] == model]
+        charged = stub.charged_by[model]
+        assert call["usage"] == dict(charged)
+        cached, plain = charged["cached_input_tokens"], charged["input_tokens"] - charged["cached_input_tokens"]
+        cost = (plain * price[0] + charged["output_tokens"] * price[1] + cached * Decimal(price[2])) / 1_000_000
+        assert Decimal(call["cost"]) == cost
+    assert answer["totals"]["usage"]["input_tokens"] - answer["totals"]["embedding_tokens"] == sum(
+        charged["input_tokens"] for charged in stub.charged_by.values()
+    )
+
+
+def test_an_endpoint_that_answers_a_question_returns_its_usage_and_a_decline_no_citation(run: Run) -> None:
+    answer = run("ask", ABSENT, "--file", "harbour.md", "--json").json
+    assert answer["citations"] == []
+    assert answer["totals"]["usage"]["input_tokens"] > 0
+    assert answer["totals"]["usage"]["output_tokens"] > 0
+
+
+def test_the_bundled_reader_can_judge_the_chunks_in_front_of_a_paid_model(
+    run: Run, folder: Path, stub: StubOpenAI
+) -> None:
+    (folder / "both.yaml").write_text(CONFIG.format(url=stub.url, chunks="extractive"))
+    answer = run("ask", ABSENT, "--file", "harbour.md", "--json", config="both.yaml").json
+    assert [call["model"] for call in answer["calls"]][2:] == ["selfroute/minilm-l6-reader-int8", "large"]
+    assert [asked.body["model"] for asked in stub.asked] == ["large"]
+
+
+def test_a_run_is_made_and_scored_as_with_the_bundled_reader(run: Run, folder: Path, stub: StubOpenAI) -> None:
+    summary = run("eval", "mine.jsonl", "--json").json
+    [by_policy] = summary.values()
+    assert {policy: cell["score"] for policy, cell in by_policy.items()} == {
+        "always_rag": pytest.approx(200 / 3),
+        "self_route": 100.0,
+        "always_long": 100.0,
+    }
+    assert len(stub.asked) == 6  # each question once from chunks and once from the document, for three policies
+    rows = [json.loads(line) for line in (folder / "runs/mine/rows.jsonl").read_text().splitlines()]
+    charged = sum(charged["input_tokens"] for charged in stub.charged_by.values())
+    alone = sum(r["usage"]["input_tokens"] for r in rows if r["policy"] in ("always_rag", "always_long"))
+    assert alone == charged
+    record = json.loads((folder / "runs/mine/run.json").read_text())
+    assert record["read"]["input_tokens"] == charged
+    assert all(Decimal(row["cost"]) > 0 for row in rows)
+    again = run("eval", "mine.jsonl", "--json").json
+    assert again == summary
+    assert len(stub.asked) == 6
+
+
+def test_a_run_in_other_words_does_not_go_on(run: Run, folder: Path) -> None:
+    run("eval", "mine.jsonl")
+    path = folder / "runs/mine/run.json"
+    record = json.loads(path.read_text())
+    record["made_with"]["prompts"] = "other words"
+    path.write_text(json.dumps(record))
+    done = run("eval", "mine.jsonl")
+    assert done.code == 1
+    assert "holds a run with other prompts" in done.err
+
+
+def test_a_question_that_an_endpoint_fails_is_a_row_with_its_error(run: Run, folder: Path, stub: StubOpenAI) -> None:
+    stub.answer = lambda asked: Plan(status=400, error={"message": f"no {KEY}"})
+    done = run("eval", "mine.jsonl", "--policies", "always_long")
+    assert done.code == 1
+    rows = [json.loads(line) for line in (folder / "runs/mine/rows.jsonl").read_text().splitlines()]
+    assert all(row["error"].startswith("RequestRejected: endpoint 'large' (") for row in rows)
+    assert KEY not in kept(folder)
+
+
+def test_confidence_is_told_where_the_endpoint_tells_odds_and_null_elsewhere(
+    run: Run, folder: Path, stub: StubOpenAI
+) -> None:
+    reply = json.dumps({"answerable": True, "answer": "Olof Berg", "quotes": []})
+    odds = (('{"answerable": ', {}), ("true", {"true": math.log(0.9), "false": math.log(0.1)}), (", ...", {}))
+    stub.answer = lambda asked: Plan(reply, odds=odds if asked.body.get("logprobs") else ())
+    without = run("ask", WHO, "--file", "harbour.md", "--json").json
+    (folder / "mine.yaml").write_text(
+        (folder / "mine.yaml").read_text().replace("retries: 0", "retries: 1, logprobs: true")
+    )
+    told = run("ask", WHO, "--file", "harbour.md", "--policy", "always_long", "--json").json
+    assert (without["confidence"], told["confidence"]) == (None, pytest.approx(0.9))
+
+
+# Routing and refusals: what users of comparable systems complain about.
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "Unanswerable.",
+        '"unanswerable"',
+        "```json\n" + json.dumps({"answerable": False, "answer": "", "quotes": []}) + "\n```",
+        '{"answerable": false, "answer": "", "quo',
+        "{'answerable': False, 'answer': ''}",
+        "Das ist nicht zu finden.\n" + json.dumps({"answerable": False}),
+        "Die Frage kann nicht beantwortet werden.",
+        "无法回答。",
+        "回答できません。",
+    ],
+)
+def test_a_refusal_routes_whatever_its_punctuation_its_language_or_the_state_of_its_json(
+    run: Run, stub: StubOpenAI, reply: str
+) -> None:
+    stub.answer = lambda asked: Plan(reply) if asked.body["model"] == "small" else knowing(asked)
+    answer = run("ask", FAR, "--file", "harbour.md", "--json").json
+    assert answer["path"] == ["retrieve", "read_chunks", "read_documents"]
+    assert answer["answer"] == "Siri Dahl"
+
+
+@pytest.mark.parametrize("reply", ['{"route": "long_context"}', '{"answerab', "{", ""])
+def test_a_broken_reply_of_a_small_model_is_an_error_and_no_route(run: Run, stub: StubOpenAI, reply: str) -> None:
+    stub.answer = lambda asked: Plan(reply)
+    done = run("ask", FAR, "--file", "harbour.md")
+    assert done.code == 1
+    assert "model 'small'): the reply" in done.err
+    assert "turn json_schema off for it" in done.err
+    assert [asked.body["model"] for asked in stub.asked] == ["small"]
+
+
+def test_a_refusal_returns_no_grounding(run: Run, stub: StubOpenAI) -> None:
+    reply = {"answerable": False, "answer": "Olof Berg", "quotes": ["is Olof Berg"]}
+    stub.answer = lambda asked: Plan(json.dumps(reply))
+    answer = run("ask", ABSENT, "--file", "harbour.md", "--json").json
+    assert (answer["outcome"], answer["answer"], answer["citations"]) == ("not_in_document", None, [])
+    assert answer["unsupported"] is False
+
+
+def test_a_right_refusal_has_credit_and_a_wrong_one_is_counted_apart(run: Run, stub: StubOpenAI) -> None:
+    decline = Plan(json.dumps({"answerable": False, "answer": "", "quotes": []}))
+    stub.answer = lambda asked: decline if FAR in asked.prompt else knowing(asked)
+    [by_policy] = run("eval", "mine.jsonl", "--policies", "self_route", "--json").json.values()
+    cell = by_policy["self_route"]
+    assert (cell["unanswerable_score"], cell["answerable_score"]) == (100.0, 50.0)
+    assert cell["declines"] == {
+        "answered": 1,
+        "right_answers": 1,
+        "right_declines": 1,
+        "wrong_declines": 1,
+        "missed_declines": 0,
+    }
+
+
+def test_which_model_answered_is_in_the_account(run: Run) -> None:
+    run("ask", FAR, "--file", "harbour.md")
+    rows = run("usage", "--by", "model", "--json").json
+    assert [row["key"] for row in rows] == ["hashing-64", "large", "small"]
+
+
+# What would be read.
+
+
+def test_a_dry_run_says_what_would_be_read_and_cost_and_asks_nobody(run: Run, stub: StubOpenAI) -> None:
+    done = run("ask", FAR, "--file", "harbour.md", "--dry-run")
+    assert (done.code, done.err, stub.asked) == (0, "", [])
+    assert "read_chunks" in done.out
+    assert "read_documents (if the first declines)" in done.out
+    assert "Nothing was asked; what a reader writes comes on top." in done.out
+
+
+@pytest.mark.parametrize("policy", ["self_route", "always_rag", "always_long"])
+def test_what_a_dry_run_says_is_what_is_read(run: Run, policy: str) -> None:
+    words = ("ask", ABSENT, "--file", "harbour.md", "--policy", policy, "--json")
+    forecast, answer = run(*words, "--dry-run").json, run(*words).json
+    read = answer["totals"]["usage"]["input_tokens"] - answer["totals"]["embedding_tokens"]
+    assert forecast["most_tokens"] == pytest.approx(read, rel=0.01)
+    assert forecast["long_context_tokens"] == pytest.approx(answer["long_context_tokens"], rel=0.01)
+    assert [move for move, _ in forecast["moves"]] == answer["path"][1:]
+    prices = {"read_chunks": 1, "read_documents": 10}
+    assert Decimal(forecast["most_cost"]) == sum(
+        Decimal(estimate["tokens"] * prices[move]) / 1_000_000 for move, estimate in forecast["moves"]
+    )
+
+
+def test_a_dry_run_needs_no_key_and_leaves_no_question(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MY_KEY")
+    assert run("ask", WHO, "--file", "harbour.md", "--dry-run").code == 0
+    connection = sqlite3.connect(folder / "indexes/ledger.sqlite")
+    assert connection.execute("SELECT count(*) FROM questions").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_dry_run_works_with_the_bundled_reader_and_is_exact_there(run: Run, folder: Path) -> None:
+    (folder / "none.yaml").write_text("retrieval: {k: 2}\n")
+    words = ("ask", ABSENT, "--file", "harbour.md", "--json")
+    forecast, answer = run(*words, "--dry-run", config="none.yaml").json, run(*words, config="none.yaml").json
+    read = answer["totals"]["usage"]["input_tokens"] - answer["totals"]["embedding_tokens"]
+    assert (forecast["most_tokens"], forecast["most_cost"]) == (read, "0")
+    assert forecast["least_tokens"] == answer["calls"][2]["usage"]["input_tokens"]
+
+
+def test_an_unknown_price_is_unknown_before_as_it_is_after(run: Run, folder: Path) -> None:
+    config = (folder / "mine.yaml").read_text()
+    (folder / "mine.yaml").write_text(config.replace("  large: {input: 10, output: 40}\n", ""))
+    forecast = run("ask", FAR, "--file", "harbour.md", "--dry-run", "--json").json
+    answer = run("ask", FAR, "--file", "harbour.md", "--json").json
+    assert (forecast["most_cost"], forecast["long_context_cost"]) == (None, None)
+    assert forecast["least_cost"] is not None
+    assert (answer["totals"]["cost"], answer["long_context_cost"]) == (None, None)
+
+
+# Keys and errors.
+
+
+@pytest.mark.parametrize("words", [("ask", WHO, "--file", "harbour.md"), ("eval", "mine.jsonl")])
+def test_a_key_that_is_not_set_is_told_in_one_line_before_anything_is_done(
+    run: Run, folder: Path, stub: StubOpenAI, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("MY_KEY")
+    done = run(*words)
+    assert done.code == 1
+    assert done.err == "selfroute: endpoint 'small' needs a key: set the environment variable MY_KEY to it\n"
+    assert stub.asked == []
+    assert not (folder / "runs").exists()
+
+
+def test_a_refused_key_is_told_in_one_line_that_does_not_show_it(
+    run: Run, stub: StubOpenAI, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "sk-wrong-9876543210fedcba"
+    monkeypatch.setenv("MY_KEY", other)
+    done = run("ask", WHO, "--file", "harbour.md")
+    assert done.code == 1
+    assert done.err.startswith(f"selfroute: endpoint 'small' ({stub.url}, model 'small'): answered 401: ")
+    assert len(done.err.splitlines()) == 1
+    assert other not in done.out + done.err + kept(folder)
+
+
+def test_the_key_is_in_nothing_that_is_shown_logged_or_kept(
+    run: Run, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown = [
+        run("ask", FAR, "--file", "harbour.md"),
+        run("ask", FAR, "--file", "harbour.md", "--json"),
+        run("ask", FAR, "--file", "harbour.md", "--dry-run", "--json"),
+        run("eval", "mine.jsonl"),
+        run("usage", "--json"),
+    ]
+    assert [done.code for done in shown] == [0] * 5
+    assert KEY not in "".join(done.out + done.err for done in shown)
+    assert KEY not in caplog.text
+    assert (folder / "runs/mine/run.json").exists()
+    assert (folder / "indexes/ledger.sqlite").exists()
+    assert KEY not in kept(folder)
+
+
+def test_an_interruption_ends_the_call_and_leaves_it_in_the_ledger(
+    folder: Path, stub: StubOpenAI, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    stub.answer = lambda asked: Plan(stalls=True)
+    words = ("ask", WHO, "--file", "harbour.md", "--config", "mine.yaml")
+    child = subprocess.Popen(
+        [sys.executable, "-c", "from selfroute.cli import main; main()", *words],
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    wait_until(lambda: len(stub.stalled) == 1)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert b"Traceback" not in err
+    connection = sqlite3.connect(folder / "indexes/ledger.sqlite")
+    [(input_tokens, estimated, error)] = connection.execute(
+        "SELECT input_tokens, estimated, error FROM calls WHERE stage = 'read_chunks'"
+    ).fetchall()
+    connection.close()
+    assert (input_tokens, estimated, error) == (stub.charged["input_tokens"], 1, "abandoned")
+
+
+def test_a_window_that_replies_fill_is_refused(run: Run, folder: Path) -> None:
+    config = (folder / "mine.yaml").read_text()
+    (folder / "mine.yaml").write_text(config.replace("max_output_tokens: 500}", "max_output_tokens: 7900}"))
+    done = run("ask", WHO, "--file", "harbour.md")
+    assert "endpoint 'small' has a window of 8000 tokens" in done.err
+    assert "lower its max_output_tokens or reasoning_tokens" in done.err
+
+
+def test_help_and_the_bundled_reader_load_no_client(folder: Path) -> None:
+    assert "openai" not in modules_after("index", "harbour.md", "--corpus", "port")
+    for words in (["--help"], ["ask", "--help"], ["ask", WHO, "--corpus", "port"]):
+        loaded = modules_after(*words)
+        assert not {"openai", "httpx", "httpx2", "tenacity", "tiktoken", "selfroute.prompts"} & loaded, words
+
+
+def test_a_chat_reader_loads_the_client_when_it_asks_and_not_when_it_does_not(folder: Path) -> None:
+    words = ("ask", WHO, "--file", "harbour.md", "--config", "mine.yaml")
+    assert "openai" in modules_after(*words)
+    assert "openai" not in modules_after(*words, "--dry-run")
+
+
+def modules_after(*words: str) -> set[str]:
+    program = (
+        "import json, sys\n"
+        "from selfroute.cli import main\n"
+        f"sys.argv = {['selfroute', *words]!r}\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as ended:\n"
+        "    assert not ended.code, ended.code\n"
+        "print(json.dumps(list(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def environment() -> dict[str, str]:
+    """A child imports the package that is tested here."""
+    return {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent)}
+
+
+def kept(folder: Path) -> str:
+    """All bytes of all files that were written, but for those that the test wrote."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.parent != folder]
+    assert files
+    return "".join(path.read_bytes().decode("latin-1") for path in files)
