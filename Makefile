@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA ?= ../shared/data
 WEIGHTS ?= selfroute/weights
 
-.PHONY: demo test torture checks wheel bench weights clean
+.PHONY: demo test torture checks wheel bench train-reader clean
 
 ## demo: index the sample and ask three questions that end in three ways
 demo: $(VENV)/base.stamp
@@ -31,7 +31,7 @@ checks: $(VENV)/dev.stamp
 wheel: $(VENV)/dev.stamp
 	BIN=$(BIN) sh tests/wheel.sh
 
-## bench: the figures of docs/ (about half an hour)
+## bench: the figures of docs/ (over an hour; readings that build/runs/dev has already are not made again)
 bench: $(VENV)/dev.stamp
 	$(BIN)/python eval/bench/cold_start.py eval/samples/harbour.md
 	$(BIN)/python eval/bench/runner.py
@@ -39,10 +39,12 @@ bench: $(VENV)/dev.stamp
 	$(PIP) install --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python eval/bench/indexing.py $(wildcard $(DATA)/dev/*.jsonl.xz)
 	$(BIN)/python eval/bench/embedder.py $(DATA)/dev/squad_long.jsonl.xz
-	$(BIN)/python eval/bench/accuracy.py $(foreach set,squad_long covidqa timeqa,$(DATA)/dev/$(set).jsonl.xz)
+	$(BIN)/python eval/bench/reader_speed.py $(DATA)/dev/lara_32k_financial_location.jsonl.xz
+	$(BIN)/selfroute eval eval/suites/dev.yaml --out build/runs/dev
+	$(BIN)/python eval/bench/reader.py build/runs/dev
 
-## weights: make the bundled models again (about an hour)
-weights: $(VENV)/dev.stamp
+## train-reader: make the bundled models again from DATA/train; goes on after an interruption (hours)
+train-reader: $(VENV)/dev.stamp
 	$(BIN)/python -m selfroute.training --data $(DATA)/train --work build/reader --out $(WEIGHTS)
 
 clean:

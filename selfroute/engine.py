@@ -267,7 +267,7 @@ def _answer(
         policy=policy,
         path=tuple(steps.path),
         corpus=corpus,
-        confidence=draft.confidence,
+        confidence=draft.confidence if answered else None,
         coverage=coverage,
         citations=citations,
         unsupported=answered and question.task.shape in (Shape.SPAN, Shape.TEXT) and not citations,

@@ -208,8 +208,9 @@ class Draft:
     """What a reader made of one reading. `declined`: the text shown does not answer the question.
 
     `score` is the reader's raw evidence that the text answers (higher is more), comparable between the
-    readings of one reader; `confidence` is the reader's own probability (0 to 1) that the text answers, where it
-    tells one; `guess` is the best answer it could give when it declined.
+    readings of one reader; `guess` is the best answer it could give, also when it declined; `confidence` is its
+    probability (0 to 1), where it tells one: the bundled reader's that `guess` is right, calibrated, a chat model's
+    own that the text answers, not calibrated.
     """
 
     declined: bool
@@ -285,7 +286,8 @@ class Answer:
     `coverage` is the share (0 to 1) of the tokens in scope that was read; `long_context_tokens` is the
     reader input that `always_long` would have read in the same scope and window (as measured where the documents
     were read, else estimated), `saved_tokens` is that less what was read (negative when an escalation paid twice);
-    costs are US dollars, null when a price is unknown. `confidence` is null unless the reader tells one.
+    costs are US dollars, null when a price is unknown. `confidence` is the probability that `answer` is right, null
+    unless `answered` and the reader tells one.
     """
 
     id: str

@@ -58,10 +58,27 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> ExtractiveReader:
 @pytest.mark.parametrize("route", Route)
 def test_as_it_is_shipped_it_answers_what_is_plain_and_declines_what_is_not_there(route: Route) -> None:
     shipped = ExtractiveReader()
-    plain, _ = read(shipped, "Who is the harbour master of Norrvik?", *FACTS, route=route)
+    plain, _ = read(shipped, "Who is the harbour master of Norrvik?", " ".join(FACTS), route=route)
     assert (plain.declined, plain.answer) == (False, "Olof Berg")
     absent, _ = read(shipped, "How tall is Mount Everest?", *FACTS, route=route)
     assert absent.declined
+
+
+def test_a_cancelled_reading_ends_without_reading_on(reader: ExtractiveReader) -> None:
+    document = Passage("long", 0, LONG * 100)  # a minute, if it were read to its end
+    calls: list[Call] = []
+
+    async def record(call: Call) -> None:
+        calls.append(call)
+
+    async def cancelled() -> None:
+        reading = asyncio.create_task(reader.read(Reading(Question("Who?"), (document,), Route.LONG_CONTEXT), record))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reading, 0.5)
+        await asyncio.get_running_loop().shutdown_default_executor()  # waits for the thread
+
+    asyncio.run(cancelled())
+    assert calls == []
 
 
 @pytest.mark.parametrize(("question", "answer"), ASKED.items())

@@ -99,3 +99,12 @@ def test_running_a_model_leaves_no_telemetry_at_home(tmp_path: Path) -> None:
 def row(text: str) -> Pieces:
     ids = [CLS, *weights.tokenizer().encode(text, add_special_tokens=False).ids, SEP]
     return Pieces(ids, [0] * len(ids))
+
+
+def test_rows_that_nobody_waits_for_any_more_are_not_run() -> None:
+    rows = [Pieces([CLS, 2000 + number, SEP], [0, 0, 0]) for number in range(50)]
+    said = iter([False] * 3 + [True] * 50)
+    with pytest.raises(weights.GivenUp):
+        weights.load("reader").run(rows, lambda: next(said))
+    with pytest.raises(weights.GivenUp):
+        weights.load("reader").run(rows[:1], lambda: True)

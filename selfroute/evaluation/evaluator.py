@@ -157,10 +157,10 @@ class Evaluator:
         ):
             chunks = RecordedReader(self.reader, readings)
             other = self.document_reader
-            engine = self._engine(
+            engine = self.engine(
                 chunks, chunks if other is None or other is self.reader else RecordedReader(other, readings)
             )
-            engines = {reader.model: self._engine(reader, reader) for reader in recorded}
+            engines = {reader.model: self.engine(reader, reader) for reader in recorded}
             runner = Runner(
                 engine_of=lambda sample: engines[sample.dataset] if recorded else engine,
                 documents=documents,
@@ -182,7 +182,8 @@ class Evaluator:
                 folder, summary, len(made), failed, tuple(plan.malformed), len(readings), readings.spent(), suite.mode
             )
 
-    def _engine(self, chunk_reader: Reader, document_reader: Reader) -> IndexEngine:
+    def engine(self, chunk_reader: Reader, document_reader: Reader) -> IndexEngine:
+        """Answers each question from the index that it is given, by these readers."""
         return IndexEngine(
             home=self.cache.parent,
             embedder=self.embedder,

@@ -16,8 +16,8 @@ from transformers import BertForQuestionAnswering, BertModel
 INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 SPARED = tuple(f"layer.{number}/output/dense" for number in range(3))
-"""Multiplications of the embedder that stay in float32: the feed-forward outputs of its first three layers, whose
-inputs have outliers that an int8 scale for the whole input cannot hold. See `docs/accuracy.md`."""
+"""Multiplications that stay in float32: the feed-forward outputs of the first three layers, whose inputs have
+outliers that an int8 scale for the whole input cannot hold. See `docs/accuracy.md` and `docs/reader.md`."""
 
 
 class RowScaled(nn.Module):
@@ -56,6 +56,8 @@ class Spans(nn.Module):
     def __init__(self, fitted: Path) -> None:
         super().__init__()
         self.model = BertForQuestionAnswering.from_pretrained(fitted, attn_implementation="eager")
+        words = self.model.bert.embeddings.word_embeddings
+        self.model.bert.embeddings.word_embeddings = RowScaled(words.weight.detach())
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         output = self.model(input_ids, attention_mask, token_type_ids)

@@ -93,14 +93,14 @@ def windows(articles: Sequence[Article], rng: random.Random, negatives: dict[str
     `negatives` gives, for each source, how many wrong windows a question gets on average.
     """
     for article in articles:
-        nearest = _nearest(article)
+        order_of = nearest(article)
         for row, asked in enumerate(article.asked):
             for span in asked.spans[:2]:
-                yield _grown(article, asked.question, span.paragraph, span, rng)
+                yield grown(article, asked.question, span.paragraph, span, rng)
             if not asked.spans and asked.near is not None:
-                yield _grown(article, asked.question, asked.near, None, rng)
+                yield grown(article, asked.question, asked.near, None, rng)
             wanted = int(negatives[article.source] + rng.random())
-            wrong = [p for p in nearest[row] if p != asked.near and all(p != s.paragraph for s in asked.spans)]
+            wrong = [p for p in order_of[row] if p != asked.near and all(p != s.paragraph for s in asked.spans)]
             texts = [article.paragraphs[s.paragraph][s.start : s.end] for s in asked.spans]
             made = 0
             # Mostly the nearest; now and then a farther one, as whole-document reading shows many of those.
@@ -108,17 +108,29 @@ def windows(articles: Sequence[Article], rng: random.Random, negatives: dict[str
             for paragraph in rng.sample(order, len(order)):
                 if made == wanted:
                     break
-                window = _grown(article, asked.question, paragraph, None, rng)
-                if not any(_contains(window.text, text) for text in texts):
+                window = grown(article, asked.question, paragraph, None, rng)
+                if not any(contains(window.text, text) for text in texts):
                     made += 1
                     yield window
 
 
-def _grown(article: Article, question: str, paragraph: int, span: Span | None, rng: random.Random) -> Window:
-    """The paragraph, usually grown by its neighbours to a chunk's size; cut around the answer if too long."""
+def grown(
+    article: Article,
+    question: str,
+    paragraph: int,
+    span: Span | None,
+    rng: random.Random,
+    full: float = 0.6,
+    bare: float = 0.0,
+) -> Window:
+    """The paragraph, usually grown by its neighbours to a chunk's size; cut around the answer if too long.
+
+    `full` is the share of windows that are grown as far as a chunk, `bare` that of those not grown at all.
+    """
     low, high = paragraph, paragraph + 1
     words = len(article.paragraphs[paragraph].split())
-    budget = WINDOW_WORDS if rng.random() < 0.6 else max(60, int(WINDOW_WORDS * rng.random()))
+    kind = rng.random()
+    budget = WINDOW_WORDS if kind < full else 0 if kind < full + bare else max(60, int(WINDOW_WORDS * rng.random()))
     while words < budget and (low > 0 or high < len(article.paragraphs)):
         left = low > 0 and (high == len(article.paragraphs) or rng.random() < 0.5)
         extra = len(article.paragraphs[low - 1 if left else high].split())
@@ -152,7 +164,7 @@ def _cut(window: Window, rng: random.Random) -> Window:
     return Window(window.question, window.text[low:high], window.start - low, window.end - low)
 
 
-def _nearest(article: Article) -> list[list[int]]:
+def nearest(article: Article) -> list[list[int]]:
     """For each question the paragraphs by TF-IDF similarity, best first."""
     if not article.asked:
         return []
@@ -163,7 +175,7 @@ def _nearest(article: Article) -> list[list[int]]:
     return [[int(p) for p in row] for row in np.argsort(-similar, axis=1, kind="stable")]
 
 
-def _contains(text: str, answer: str) -> bool:
+def contains(text: str, answer: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text, re.IGNORECASE) is not None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +36,10 @@ class Pieces:
     types: Sequence[int]
 
 
+class GivenUp(Exception):
+    """Nobody waits for these outputs any more."""
+
+
 class Model:
     """A bundled model with its tokenizer."""
 
@@ -52,16 +56,24 @@ class Model:
         """Word pieces with character offsets, without special tokens, never truncated."""
         return self._tokenizer.encode(text, add_special_tokens=False)
 
-    def run(self, rows: Sequence[Pieces]) -> list[tuple[NDArray[np.float32], ...]]:
-        """Each row's outputs in the order of `rows`.
+    def run(
+        self, rows: Sequence[Pieces], given_up: Callable[[], bool] = lambda: False
+    ) -> list[tuple[NDArray[np.float32], ...]]:
+        """Each row's outputs in the order of `rows`; raises `GivenUp` before the next row once `given_up` says so.
 
         A row is a run of its own, one thread a core. In a batch the int8 scales are those of the whole batch, so
         that a row's outputs would depend on its neighbours (scores by up to 1); and a batch is not faster here.
         """
+
+        def one(row: Pieces) -> tuple[NDArray[np.float32], ...]:
+            if given_up():
+                raise GivenUp
+            return self._one(row)
+
         if len(rows) < 2:
-            return [self._one(row) for row in rows]
+            return [one(row) for row in rows]
         with ThreadPoolExecutor(min(_cores(), len(rows))) as pool:
-            return list(pool.map(self._one, rows))
+            return list(pool.map(one, rows))
 
     def _one(self, row: Pieces) -> tuple[NDArray[np.float32], ...]:
         inputs = {"input_ids": row.ids, "token_type_ids": row.types, "attention_mask": [1] * len(row.ids)}
