@@ -114,10 +114,10 @@ def ask(
     engine = build.engine(_settings(config), keys=not dry_run)
     asked = Question(question, tuple(document or ()))
     if dry_run:
-        forecast = run(engine.forecast(asked, policy, corpus=source, k=k))
+        forecast = run(lambda: engine.forecast(asked, policy, corpus=source, k=k))
         _show(forecast, terminal.forecast(forecast), as_json)
         return
-    answer = run(engine.ask(asked, policy, corpus=source, k=k))
+    answer = run(lambda: engine.ask(asked, policy, corpus=source, k=k))
     _show(answer, terminal.answer(answer), as_json)
 
 

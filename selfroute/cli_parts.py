@@ -58,11 +58,11 @@ def bar(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def run(question: Coroutine[Any, Any, T]) -> T:
-    """Runs a question; an interruption cancels it. One that comes while the loop is being made is remembered:
-    `asyncio.run` would answer it with warnings that a task was never awaited."""
+def run(question: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs a question; an interruption cancels it. One that comes before its first step is remembered: `asyncio.run`
+    would answer it with warnings that something was never awaited."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        return asyncio.run(question)  # interruptions are ignored or somebody else's
+        return asyncio.run(question())  # interruptions are ignored or somebody else's
     came = False
     task: asyncio.Task[T] | None = None
 
@@ -76,10 +76,9 @@ def run(question: Coroutine[Any, Any, T]) -> T:
         nonlocal task
         task = asyncio.current_task()
         if came:
-            question.close()
             raise asyncio.CancelledError
         try:
-            return await question
+            return await question()
         finally:
             task = None
 
