@@ -265,7 +265,8 @@ def test_a_corpus_whose_last_document_is_deleted_says_so(run: Run, folder: Path)
     run("index", "docs", "--corpus", "new")
     (folder / "docs" / "a.md").unlink()
     assert run("index", "docs", "--corpus", "new", "--sync", "--json").json["total_documents"] == 0
-    assert "corpus 'new' holds no documents: run `selfroute index PATH --corpus new` first" in one_line(run("ask", WHO, "--corpus", "new"))
+    told = one_line(run("ask", WHO, "--corpus", "new"))
+    assert "corpus 'new' holds no documents: run `selfroute index PATH --corpus new` first" in told
 
 
 def test_a_glob_that_is_none_is_refused(run: Run) -> None:
