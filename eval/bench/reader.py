@@ -5,7 +5,7 @@ whole documents.
     python eval/bench/reader.py runs/dev
     python eval/bench/reader.py first=runs/old second=runs/new
 
-Reads nothing again: it takes the readings that a run has kept. Prints the tables of docs/reader.md and draws the
+Reads nothing again: it takes the readings that a run has kept. Prints the tables of docs/accuracy.md and draws the
 reliability diagram of the last run.
 """
 

@@ -17,7 +17,7 @@ INPUTS = ("input_ids", "token_type_ids", "attention_mask")
 
 SPARED = tuple(f"layer.{number}/output/dense" for number in range(3))
 """Multiplications that stay in float32: the feed-forward outputs of the first three layers, whose inputs have
-outliers that an int8 scale for the whole input cannot hold. See `docs/accuracy.md` and `docs/reader.md`."""
+outliers that an int8 scale for the whole input cannot hold. See `docs/accuracy.md`."""
 
 
 class RowScaled(nn.Module):
