@@ -260,10 +260,7 @@ class _Reading:
             path = _file(entry.source)
             if not any(path == root or path.startswith(root + "/") for root in roots):
                 continue
-            is_line = path != entry.source
-            if (path in self._whole and is_line and entry.id not in self._seen) or (
-                path not in found and finder.gone(path)
-            ):
+            if (path in self._whole and entry.id not in self._seen) or (path not in found and finder.gone(path)):
                 deleted.append(entry.id)
         return deleted
 
@@ -285,7 +282,7 @@ class _Reading:
         entry = self._have.get(new.id)
         if entry is None or (entry.hash, *_made(entry)) != (new.hash, *_made(new)):
             return False
-        if entry.source != new.source:
+        if entry.source != new.source and not _still_there(entry.source, new.source):
             self._writer.moved(new.id, new.source)
         return True
 

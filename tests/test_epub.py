@@ -60,6 +60,12 @@ def test_a_book_that_unpacks_to_too_much_is_refused_before_it_is(tmp_path: Path)
         read(path)
 
 
+def test_a_chapter_with_an_empty_title_is_read_whole(tmp_path: Path) -> None:
+    name, text = next(iter(CHAPTERS.items()))
+    path = book(tmp_path, **{f"OPS/{name}": f"<html><head><title/></head><body>{text}</body></html>"})
+    assert read(path).text == read(book(tmp_path)).text != ""
+
+
 def book(folder: Path, **parts: str) -> Path:
     path = folder / "a.epub"
     chapters = {f"OPS/{name}": f"<html><body>{text}</body></html>" for name, text in CHAPTERS.items()}

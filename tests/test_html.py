@@ -91,3 +91,9 @@ def test_nul_is_refused(tmp_path: Path) -> None:
 
 def text(markup: str) -> str:
     return text_of(markup.encode(), Path("a.html"))
+
+
+def test_elements_that_xml_closes_where_they_open_swallow_nothing() -> None:
+    body = '<p>One.</p><textarea/><script src="a.js" /><p>Two.</p><a id="x"/><br/><p title="a > b">Three.</p>'
+    page = f'<?xml version="1.0"?><html><head><title/></head><body>{body}</body></html>'
+    assert text_of(page.encode(), Path("x")).split() == ["One.", "Two.", "Three."]

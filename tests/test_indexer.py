@@ -34,7 +34,7 @@ from selfroute.errors import (
 from selfroute.index import Index, corpora, open_index, writing
 from selfroute.index.files import staging
 from selfroute.index.layout import NAME as STORE
-from selfroute.index.store import LATEST, Store
+from selfroute.index.store import LATEST, Kept, Store, _sealed_file
 from selfroute.index.upkeep import Corpora
 from selfroute.indexer import BATCH_CHUNKS, Failure, Indexer, Summary
 from selfroute.ingest.loaders import VERSION
@@ -173,7 +173,9 @@ def test_a_file_that_is_the_same_is_hashed_and_not_read_again(home: Path, tmp_pa
     (folder / "a.txt").write_text(" ")
     with closing(sqlite3.connect(home / "harbour" / STORE)) as raw, raw:
         digest = f"{VERSION}:{sha256(b' ').hexdigest()}"
-        raw.execute("UPDATE files SET hash = ? WHERE name = 'a.txt'", (digest,))
+        [(path, documents)] = raw.execute("SELECT path, documents FROM files WHERE name = 'a.txt'").fetchall()
+        seal = _sealed_file(Kept(path, "a.txt", digest, documents))
+        raw.execute("UPDATE files SET hash = ?, seal = ? WHERE name = 'a.txt'", (digest, seal))
     summary, embedder = indexed(home, folder)
     assert (summary.unchanged, summary.failed, embedder.texts) == (4, [], [])
 
@@ -776,6 +778,60 @@ def test_only_a_corpus_that_is_there_can_be_rebuilt(home: Path, name: str, error
     with pytest.raises(error):
         Indexer(home, CountingEmbedder(), LIMIT).rebuild(name)
     assert not home.exists()
+
+
+def test_what_a_rebuild_takes_back_is_read_from_its_files_again(home: Path, tmp_path: Path) -> None:
+    """An update that was not published, then another embedder: the update goes, and its file is not known any more."""
+    files = version(tmp_path, 1, BATCH_CHUNKS)
+    indexed(home, files)
+    version(tmp_path, 2, BATCH_CHUNKS)
+
+    class Dying(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Embedded:
+            if len(self.texts) >= 2 * BATCH_CHUNKS:
+                raise ZeroDivisionError
+            return super().embed(texts)
+
+    with pytest.raises(ZeroDivisionError):
+        Indexer(home, Dying(), LIMIT).index([files], "harbour")
+    assert unpublished(home) > 0
+    other = HashingEmbedder(8)
+    Indexer(home, other, LIMIT).rebuild("harbour")
+    Indexer(home, other, LIMIT).index([files], "harbour")
+    with closing(open_index(home, "harbour", other.name)) as index:
+        found = {id_: index.document(id_).text for id_ in index.entries}
+    assert found == {path.name: path.read_text() for path in files.iterdir()}
+
+
+def test_sync_deletes_what_an_earlier_root_called_a_file_that_has_changed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "files" / "a", {"z.txt": "Old."})
+    monkeypatch.chdir(tmp_path / "files")
+    indexed(home, Path("a/z.txt"))
+    indexed(home, Path())
+    write(tmp_path / "files" / "a", {"z.txt": "New."})
+    indexed(home, Path(), sync=True)
+    assert texts_in(home) == {"a/z.txt": "New."}
+
+
+def test_sync_leaves_a_document_whose_first_file_still_stands(home: Path, tmp_path: Path) -> None:
+    one, two = (write(tmp_path / name, {"LICENSE.txt": "Same."}) for name in ("a", "b"))
+    indexed(home, one, two)
+    indexed(home, two)
+    (two / "LICENSE.txt").unlink()
+    summary, _ = indexed(home, two, sync=True)
+    assert summary.deleted == 0
+    assert texts_in(home) == {"LICENSE.txt": "Same."}
+
+
+def test_a_deleted_file_leaves_not_even_its_name(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"secret-name.txt": "One.", "b.txt": "Two."})
+    indexed(home, folder)
+    (folder / "secret-name.txt").unlink()
+    indexed(home, folder, sync=True)
+    with closing(Store.open(home / "harbour")) as store:
+        assert [Path(kept.path).name for kept in store.files()] == ["b.txt"]
 
 
 def begins_to_rebuild(home: Path) -> CountingEmbedder:

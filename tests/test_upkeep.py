@@ -28,6 +28,7 @@ from selfroute.errors import (
     InvalidName,
     NameTaken,
     OutdatedIndex,
+    SelfrouteError,
     UnknownCorpus,
     UnknownDocument,
     UnusableIndex,
@@ -42,6 +43,7 @@ from selfroute.index.upkeep import Corpora, DocumentInfo, Listed, Repaired
 from selfroute.indexer import Indexer
 from selfroute.ingest.chunker import Chunker, rule
 from selfroute.ingest.loaders import load_one
+from selfroute.types import Chunk, Document
 
 LIMIT = 4
 TEXTS = {f"{name}.txt": f"Number {name} stands here. And here too, {name}." for name in "abcdef"}
@@ -425,6 +427,41 @@ def two_generations(tmp_path_factory: pytest.TempPathFactory) -> Path:
     index(folder / "indexes", folder, TEXTS | {"long.txt": "A long text goes on and on. " * 60})
     index(folder / "indexes", folder, {"a.txt": "Other words. And more."})
     return folder / "indexes"
+
+
+def test_no_flipped_bit_of_the_store_ends_in_an_error_that_is_not_ours(home: Path, tmp_path: Path) -> None:
+    """Bits all over a small store that has pages and files, its schema among them."""
+    index(home, tmp_path, {"b.txt": "Two."})
+    with writing(home, "harbour", HashingEmbedder().name, 64) as writer:
+        vectors = HashingEmbedder().embed(["One."]).vectors
+        writer.put([(Document("a", "One.", "a.pdf", (0, 2)), [Chunk("a", 0, 4, "One.", 1)], vectors)], rule(LIMIT))
+        writer.publish()
+    path = home / "harbour" / STORE
+    whole = path.read_bytes()
+    places = [at for at in range(len(whole)) if whole[at]][::23]
+    noticed = 0
+    for number, at in enumerate(places):
+        flipped = bytearray(whole)
+        flipped[at] ^= 1 << number % 8
+        path.write_bytes(flipped)
+        try:
+            noticed += bool(Corpora(home).verify("harbour"))
+            Corpora(home).listed()
+        except SelfrouteError:
+            noticed += 1
+    assert len(places) > 100
+    assert noticed > len(places) / 2  # the rest are free bytes, or counters that mean nothing
+
+
+def test_damage_to_what_is_known_of_files_loses_nothing(home: Path, tmp_path: Path) -> None:
+    files = index(home, tmp_path, TEXTS)
+    before = content(home)
+    _sql("UPDATE files SET hash = 'another'")(home / "harbour")
+    assert [problem.where for problem in Corpora(home).verify("harbour")] != []
+    assert Corpora(home).repair("harbour").lost == ()
+    assert Corpora(home).verify("harbour") == ()
+    assert Indexer(home, HashingEmbedder(), LIMIT).index([files], "harbour").unchanged == len(TEXTS)
+    assert content(home) == before
 
 
 @given(st.data())

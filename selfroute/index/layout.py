@@ -19,6 +19,9 @@ APPLICATION = 0x53524458  # "SRDX": tells our files from other SQLite databases
 HEADER = 100
 """Bytes at the start of every SQLite database. It takes a file of none or one for a new database."""
 
+DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What SQLite's library raises for a file that is not as it wrote it, or that it may not read."""
+
 VERSION = 1
 """Of the tables, kept as SQLite's `user_version`."""
 
@@ -36,11 +39,12 @@ CREATE TABLE chunks (
 );
 CREATE INDEX chunks_by_document ON chunks (document);
 """
-FILES = """
-CREATE TABLE pages (document INTEGER PRIMARY KEY REFERENCES documents, starts TEXT NOT NULL);
-CREATE TABLE files (
+FILES_TABLE = """CREATE TABLE files (
     path TEXT NOT NULL UNIQUE, name TEXT NOT NULL, hash TEXT NOT NULL, documents INTEGER NOT NULL, seal TEXT NOT NULL
-);
+)"""
+FILES = f"""
+CREATE TABLE pages (document INTEGER PRIMARY KEY REFERENCES documents, starts TEXT NOT NULL);
+{FILES_TABLE};
 """
 """Page maps, and the files of which all is in the store."""
 INDEXES = """
@@ -98,7 +102,7 @@ def names() -> set[str]:
     return {statement.split()[2] for statement in statements(TABLES + FILES + INDEXES)}
 
 
-def translated(error: sqlite3.DatabaseError, folder: Path) -> UnusableIndex:
+def translated(error: Exception, folder: Path) -> UnusableIndex:
     """A damaged file, or one that is whole but could not be read just now: only the first should be removed."""
     if isinstance(error, sqlite3.ProgrammingError):
         return UnusableIndex(f"the index in {folder} was closed while it was read: ask again")

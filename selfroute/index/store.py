@@ -114,7 +114,7 @@ class Store:
         except BaseException as error:
             if connection is not None:
                 connection.close()
-            if isinstance(error, sqlite3.DatabaseError):
+            if isinstance(error, layout.DAMAGE):
                 raise layout.translated(error, folder) from error
             raise
         return cls(folder, connection)
@@ -127,8 +127,10 @@ class Store:
 
     def about(self) -> tuple[str, int]:
         """(the store's own id, the generation that was last published)."""
-        [(store, published)] = self._all("SELECT store, published FROM about")
-        return store, published
+        rows = self._all("SELECT store, published FROM about")
+        if len(rows) != 1 or not isinstance(rows[0][0], str) or not isinstance(rows[0][1], int):
+            raise CorruptIndex(self._folder, f"{NAME} does not say which it is", layout.remedy(self._folder))
+        return rows[0][0], rows[0][1]
 
     def last_stamp(self) -> int:
         """The highest generation that any row names; 0 for an empty store."""
@@ -196,8 +198,13 @@ class Store:
         return self._pages(rows[0][0]) if rows else ()
 
     def files(self) -> list[Kept]:
-        """The files that need not be read again while they are the same and their documents are there."""
-        return [Kept(*row) for row in self._all("SELECT path, name, hash, documents FROM files")]
+        """The files that need not be read again while they are the same and their documents are there; without those
+        of which what is known is damaged."""
+        try:
+            rows = self._all("SELECT path, name, hash, documents, seal FROM files")
+        except CorruptIndex:
+            return []
+        return [Kept(*known) for *known, seal in rows if _sealed_file(Kept(*known)) == seal]
 
     def _pages(self, row: int) -> tuple[int, ...]:
         found = self._all("SELECT starts FROM pages WHERE document = :row", row=row)
@@ -309,9 +316,10 @@ class Store:
             )
 
     def delete(self, generation: int, ids: Iterable[str]) -> None:
-        """In one transaction, deletes documents."""
+        """In one transaction, deletes documents, and what is known of their files."""
         with self._transaction() as connection:
             for id_ in ids:
+                self._forget_file(connection, id_)
                 self._bury(connection, generation, id_)
 
     def drop_chunks(self, generation: int, id: str) -> None:  # noqa: A002
@@ -324,6 +332,7 @@ class Store:
         """The same text is now found elsewhere."""
         with self._transaction() as connection:
             rows = connection.execute("SELECT row FROM documents WHERE id = ? AND deleted IS NULL", (id,)).fetchall()
+            self._forget_file(connection, id)
             for (row,) in rows:
                 connection.execute("UPDATE documents SET source = ? WHERE row = ?", (source, row))
                 _seal(connection, row)
@@ -335,6 +344,8 @@ class Store:
             pending = connection.execute(
                 "SELECT row, id FROM documents WHERE added > ? AND embedder NOT IN (?, '')", (generation, embedder)
             ).fetchall()
+            if pending:  # what is known of files is of what is taken back
+                connection.execute("DELETE FROM files")
             for row, id_ in pending:
                 connection.execute("DELETE FROM chunks WHERE document = ?", (row,))
                 connection.execute("DELETE FROM pages WHERE document = ?", (row,))
@@ -376,7 +387,7 @@ class Store:
             "SELECT coalesce((SELECT max(row) FROM chunks), 0), "
             "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'chunks'), 0)"
         )
-        if sequence < highest:
+        if not (isinstance(sequence, int) and isinstance(highest, int)) or sequence < highest:
             found.append(
                 Fault(None, f"{NAME} counts {sequence} chunks ever made and holds one with the number {highest}")
             )
@@ -385,14 +396,20 @@ class Store:
     def mend(self) -> None:
         """Makes SQLite's own indexes anew from the tables, and forgets files of which not all is known: they are read
         again."""
-        damaged = self._damaged_files()
         with self._transaction() as connection:
-            connection.executemany("DELETE FROM files WHERE rowid = ?", [(row,) for row in damaged])
             for statement in layout.statements(layout.INDEXES):
                 name = statement.split()[2]
                 connection.execute(f"DROP INDEX IF EXISTS {name}")
                 connection.execute(statement)
             connection.execute("REINDEX")
+        try:
+            whole = not self._damaged_files()
+        except CorruptIndex:
+            whole = False
+        if not whole:
+            with self._transaction() as connection:
+                connection.execute("DROP TABLE files")
+                connection.execute(layout.FILES_TABLE)
 
     def _damaged_files(self) -> list[int]:
         rows = self._all("SELECT rowid, path, name, hash, documents, seal FROM files")
@@ -406,7 +423,7 @@ class Store:
             with self._lock:
                 whole = _sealed(self._connection, row) == seal
             return None if whole else Fault(id_, "its entry, its chunks or its vectors differ from their checksum")
-        except (CorruptIndex, sqlite3.DatabaseError, AttributeError, ValueError, OverflowError) as error:
+        except (CorruptIndex, sqlite3.DatabaseError, AttributeError, TypeError, ValueError, OverflowError) as error:
             return Fault(id_, f"it cannot be read ({error})", text=True)
 
     def _bring_up_to_date(self) -> None:
@@ -419,6 +436,13 @@ class Store:
             for (row,) in connection.execute("SELECT row FROM documents").fetchall():
                 _seal(connection, row)
             connection.execute(f"PRAGMA user_version = {layout.VERSION}")
+
+    def _forget_file(self, connection: sqlite3.Connection, id_: str) -> None:
+        """The document's file, or the one that it is a line of."""
+        for (source,) in connection.execute(
+            "SELECT source FROM documents WHERE id = ? AND deleted IS NULL", (id_,)
+        ).fetchall():
+            connection.execute("DELETE FROM files WHERE path IN (?, ?)", (source, source.rpartition(":")[0]))
 
     def _bury(self, connection: sqlite3.Connection, generation: int, id_: str) -> None:
         """Deletes the live row of a document; one that was never published goes at once."""
@@ -439,8 +463,10 @@ class Store:
                 yield self._connection
                 self._connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # the schema is not what it was
+                    raise layout.translated(error, self._folder) from error
                 raise HomeNotWritable(self._folder, str(error)) from error
-            except sqlite3.DatabaseError as error:
+            except layout.DAMAGE as error:
                 raise layout.translated(error, self._folder) from error
             finally:
                 if self._connection.in_transaction:
@@ -451,14 +477,14 @@ class Store:
         with self._lock:
             try:
                 yield from self._connection.execute(statement, values)
-            except sqlite3.DatabaseError as error:
+            except layout.DAMAGE as error:
                 raise layout.translated(error, self._folder) from error
 
     def _all(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._connection.execute(statement, values).fetchall()
-            except sqlite3.DatabaseError as error:
+            except layout.DAMAGE as error:
                 raise layout.translated(error, self._folder) from error
 
 
@@ -467,17 +493,17 @@ def _seal(connection: sqlite3.Connection, row: int | None) -> None:
 
 
 def _sealed_file(kept: Kept) -> str:
-    return sha256(json.dumps(astuple(kept)).encode()).hexdigest()
+    return sha256(json.dumps(astuple(kept), default=repr).encode()).hexdigest()
 
 
 def _sealed(connection: sqlite3.Connection, row: int | None) -> str:
     """SHA-256 over all that is known of a document but its text (of which `hash` is) and when it was deleted."""
     columns = "id, source, hash, chunking, tokens, added, embedder"
     [entry] = connection.execute(f"SELECT {columns} FROM documents WHERE row = ?", (row,)).fetchall()
-    made = sha256(json.dumps(entry).encode())
+    made = sha256(json.dumps(entry, default=repr).encode())
     for start, end, tokens, vector in connection.execute(
         'SELECT start, "end", tokens, vector FROM chunks WHERE document = ? ORDER BY row', (row,)
     ):
-        made.update(json.dumps((start, end, tokens)).encode())
+        made.update(json.dumps((start, end, tokens), default=repr).encode())
         made.update(vector)
     return made.hexdigest()

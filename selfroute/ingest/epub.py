@@ -35,7 +35,7 @@ def read(path: Path) -> Text:
             name = normpath(join(dirname(package), unquote(item.get("href", ""))))
             if name in locked:
                 raise UnreadableFile(path, "is encrypted (DRM): only its reading program can open it")
-            chapters.append(html.text_of(archive.part(name), path))
+            chapters.append(html.text_of(archive.part(name), path, xml=True))
     if not chapters:
         raise UnreadableFile(path, "is broken: its spine names no chapter")
     return Text("\n\n".join(text for text in chapters if text))

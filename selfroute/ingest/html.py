@@ -34,6 +34,10 @@ LAYOUT = "table, h1, h2, h3, h4, h5, h6"
 """What a cell of a table that holds data has not: one that has is a place on the page."""
 OPTIONAL_END = {"p", "li", "td", "th", "tr", "dt", "dd", "thead", "tbody", "tfoot", "option", "optgroup", "colgroup"}
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
+SELF_CLOSED = re.compile(
+    rf"""<(?!(?:{"|".join(sorted(VOID))})\b)([A-Za-z][\w:.-]*)((?:[^<>"']|"[^"]*"|'[^']*')*?)\s*/>"""
+)
+"""Elements that are closed where they open, in XML: HTML would take all that follows for their content."""
 DECLARED = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}?encoding=["']([\w.-]+)""", re.I
 )
@@ -43,13 +47,16 @@ def read(path: Path) -> Text:
     return Text(text_of(content(path), path))
 
 
-def text_of(data: bytes, path: Path) -> str:
-    """The text of a page. Raises `UnreadableFile` if it is no text or nested beyond reason."""
+def text_of(data: bytes, path: Path, *, xml: bool = False) -> str:
+    """The text of a page (`xml`: of XHTML, which may not say so). Raises `UnreadableFile` if it is no text or nested
+    beyond reason."""
     found = DECLARED.search(data[:4096])
     declared = (found[1] or found[2]).decode() if found else None
     markup = decoded(data, path, declared)
     if "\0" in markup:
         raise UnreadableFile(path, "holds NUL characters: it is not a text file")
+    if xml or markup.lstrip("\ufeff \t\r\n").startswith("<?xml"):
+        markup = SELF_CLOSED.sub(r"<\1\2></\1>", markup)
     if _depth(markup) > DEEPEST:
         raise UnreadableFile(path, f"nests more than {DEEPEST:,} elements inside each other: it is no page to read")
     from selectolax.lexbor import LexborHTMLParser

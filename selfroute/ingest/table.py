@@ -21,14 +21,26 @@ def read(path: Path) -> Text:
     csv.field_size_limit(
         max(csv.field_size_limit(), MOST_BYTES)
     )  # the library's limit, of the whole process, is 128 kB
+    delimiter = _delimiter(text)
+    _require_closed(text, delimiter, path)
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)) if any(row)]
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)]
     except csv.Error as error:
         raise UnreadableFile(path, f"is broken ({error})") from error
     if len(rows) < 2:
         return Text("\n\n".join("; ".join(map(_flat, row)) for row in rows))
     header = [_flat(name) or f"column {at}" for at, name in enumerate(rows[0], start=1)]
     return Text("\n\n".join(_line(header, row) for row in rows[1:]))
+
+
+def _require_closed(text: str, delimiter: str, path: Path) -> None:
+    """A quotation mark that is never closed would take the rest of the file for one cell."""
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            pass
+    except csv.Error as error:
+        if "unexpected end of data" in str(error):
+            raise UnreadableFile(path, "is broken: a quotation mark is opened and never closed") from error
 
 
 def _line(header: list[str], row: list[str]) -> str:
