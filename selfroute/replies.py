@@ -1,7 +1,8 @@
 """What a model's reply says: an answer with its quotes, or a decline. The decline marker and its one parser.
 
 Reads the reply and nothing else, so that no text of a document can stand in for it. In a structured reply the
-field `answerable` decides; in plain text the marker, alone in the first sentence. Knows nothing of prompts.
+field `answerable` decides; in plain text the marker, alone in the first sentence or with a reason. Knows nothing of
+prompts.
 """
 
 from __future__ import annotations
@@ -48,8 +49,74 @@ _LABEL = re.compile(
     r"^(?:final\s+)?(?:answer|antwort|réponse|respuesta|risposta|resposta|svar|ответ|答案|回答|答え|답변)\s*[:：]\s*",
     re.I,
 )
+_DRESS = "*_#>`\"'“”«»([ \n"
+"""What stands before the first word of a reply and says nothing."""
+_MARKED = re.compile(
+    r"""
+    (?:(?:(?:i['\u2019]m|i\ am)\s+)?sorry\s*[,.]?\s*(?:but\s+)?|unfortunately\s*,?\s*)?
+    (?:
+        (?:(?:the|this|your)\s+(?:question|answer)\s+is|it\s+is|it['\u2019]s)?\s*:?\s*
+        [$*_`]*(?:\\boxed\{\s*)?(?:\\text\{\s*)?["'“]?(?:unanswerable|not\s+answerable)
+        | (?:(?:the|this|your)\s+question|it)\s+(?:can\s?not|can['\u2019]t)\s+be\s+answered
+        | i\s+(?:can\s?not|can['\u2019]t|am\s+unable\s+to)\s+answer\s+(?:the|this|your|that)\s+question
+    )
+    [$*_`})\]]*
+    (?:
+        ["'”][$*_`})\]]*\s*(?:\Z|[.;:!…]|,?\s*(?:as|because|since)\b)
+        | \s*(?:\Z|[.;:!?…(\n。]|[,，](?!\s*["'”]))
+        | \s+(?:[-\u2013—]+\s|(?:as|because|since|based\s+on|from|given|in|(?:with|using)\s+(?:the|this|these))\b)
+    )
+    """,
+    re.I | re.X,
+)
+"""The marker, or the question that cannot be answered, with a reason behind it or none."""
+_ABROAD = re.compile(
+    r"""
+    (?:(?:es\ tut\ mir\ leid|leider)\b,?\ ?(?:aber\ )?)?
+        (?=.*\bfrage\b)(?=.*\bkann\b)
+        (?:die\ |diese\ |kann\ |anhand\ |auf\ (?:basis|grundlage)\ |basierend\ |mit\ dem\ |aus\ dem\ )
+        .*\bnicht\ (?:\w+\ ){0,4}beantwortet\ werden(?:\Z|,)
+    | (?:lo\ siento,?\ (?:pero\ )?)?(?:(?:a\ )?(?:la|esta)\ pregunta\ |(?:con|según)\ el\ texto,?\ )?
+        no\ se\ puede\ (?:responder|contestar)(?:\ a)?(?:\ (?:la|esta)\ pregunta)?
+        (?:\Z|,|\ (?:con|según|a\ partir|basándo\w+|en\ base|porque|ya\ que)\b)
+    | (?:désolée?,?\ (?:mais\ )?)?(?:(?:d['\u2019]après|selon|à\ partir\ de|avec)\ (?:le|ce)\ texte,?\ )?
+        (?:on|je)\ ne\ peu[tx]\ pas\ (?:y\ )?répondre(?:\ à\ (?:la|cette|votre)\ question)?
+        (?:\Z|,|\ (?:avec|selon|à\ partir|d['\u2019]après|car)\b)
+    | (?:niestety,?\ |przykro\ mi,?\ (?:ale\ )?)?(?:na\ (?:to\ )?pytanie\ |na\ podstawie\ (?:\w+\ ){0,2}tekstu,?\ )*
+        nie\ można\ odpowiedzieć(?:\ na\ (?:to\ )?pytanie)?(?:\Z|,|\ (?:na\ podstawie|z\ tekstu|ponieważ)\b)
+    | (?:(?:很|非常)?抱歉,?|对不起,?)?
+        (?:(?:(?:根据|根據|基于|基於|从|從|依据|依據|仅凭|僅憑)[^,]{0,12}?)?(?:提供的|给定的|給定的)?
+            (?:文本|文章|上下文|资料|資料|内容|內容|原文|信息|資訊|文档|文檔|文中|段落)(?:中|内|本身)?(?:(?:没有|沒有|未)(?:提到|提及|说明|說明|给出|給出)[^,]{0,12})?,?)?
+        (?:(?:该|該|这个|這個|此|本)?(?:问题|問題))?(?:无法|無法|不能)(?:回答|作答)
+        (?:(?:该|該|这个|這個|此|本)?(?:问题|問題))?(?:\Z|,)
+    | (?:申し訳[^、]{0,12}、)?
+        (?:(?:この|その|提供された|与えられた)?(?:テキスト|本文|文章|文書|記事|情報|文脈|資料|内容|質問)
+            (?:から|だけ|では|には|で|に|は|の|を)*(?:(?:記載|情報|言及|記述)が(?:ない|なく|ありません)(?:ため|ので)?)?、?)*
+        (?:お答え|回答|回答することは|答えることは|答えることが)(?:できません|できない)(?:\Z|、)
+    | (?:죄송합니다만?,?\ ?|죄송하지만,?\ ?)?
+        (?:(?:(?:이|해당|주어진|제공된)\ )?(?:질문|본문|텍스트|문서|글|정보|내용|지문)
+            (?:만으로는|에서는|으로는|에서|에는|로는|으로|에|로|은|는|을|를)?[ ]
+            (?:(?:대해|대해서|대한|근거하여|바탕으로)\ )?)*
+        (?:답|답변|대답)(?:을\ )?할\ 수\ 없(?:습니다|음|다|어요)(?:\Z|,)
+    """,
+    re.I | re.X,
+)
+"""The same in other languages, of the question that was asked: another's that went unanswered is an answer."""
+_SHORT_WORDS, _SHORT_LETTERS = 12, 40
+"""How long such a sentence is at most: in words, and in letters of a script that puts none between them."""
+_QUOTED = re.compile('["“”„«»「」『』]')
 _SENTENCE = re.compile(r"[.!?。\uff01？।؟…\n:：;(]|\s[-\u2013—]+\s")
-_THOUGHT = re.compile(r"\s*<think>.*?</think>", re.S | re.I)
+_OPENED = re.compile(r"\s*<(think|thinking)>", re.I)
+_CLOSED = re.compile(r"(?<!`)</(?:think|thinking)>(?!`)", re.I)
+_CHANNEL = re.compile(r"\s*<\|(?:start|channel)\|>")
+_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
+_TURN_ENDS = re.compile(r"<\|(?:end|return)\|>\Z")
+_BODY = re.compile(r"\s*(?:(?:`{3,}|~{3,})[^\n`]*\n\s*)?\{")
+_ANSWERABLE = re.compile(r"\{\s*[\"']?answerable\b", re.I)
+_LABELLED = re.compile(r"\{\s*[\"']?(?:answerable|answer|quotes)\b", re.I)
+_LED = re.compile(r"(?P<line>[^\n]{0,80}):[*_]*[ \t]*\n\s*(?:(?:`{3,}|~{3,})[^\n`]*\n\s*)?(?=\{)")
+_QUOTING = re.compile(r"\b(?:says?|said|reads?|states?|writes?|wrote|written|quotes?|contains?|shows?|has)\b", re.I)
+_MORE = re.compile(r"[.!?。\uff01\uff1f…;\uff1b](?:\s|$)")
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*\n(.*?)(?:\n\s*\1\s*|\Z)\Z", re.S)
 _KEY = re.compile(r"[\s,]*[\"'“”]?(answerable|answer|quotes)[\"'“”]?\s*[:=]\s*", re.I)
 _LITERAL = re.compile(r"[\"']?(true|false|yes|no|null|none|1|0)[\"']?(?=\s*(?:[,}\"'\n]|\Z))", re.I)
@@ -79,9 +146,7 @@ def read_reply(text: str, *, structured: bool) -> Reply:
     Survives case, punctuation, code fences, thoughts before the reply, JSON that breaks off or is half formed, and
     a decline in other languages. Raises `Unreadable` for a reply that holds neither; it never guesses.
     """
-    said = _THOUGHT.sub("", text, count=1) if text.lstrip()[:7].lower() == "<think>" else text
-    if said.lstrip()[:7].lower() == "<think>":
-        raise Unreadable("breaks off within its thoughts")
+    said = _TURN_ENDS.sub("", text[thoughts_end(text) :].rstrip())
     if not said.strip():
         raise Unreadable("is empty")
     fields = _fields(said, structured)
@@ -91,17 +156,60 @@ def read_reply(text: str, *, structured: bool) -> Reply:
     return Reply(True, None) if declines(plain) else Reply(False, _storable(plain))
 
 
+def thoughts_end(text: str) -> int:
+    """Where in a reply the thoughts before it end: 0 without any. Raises `Unreadable` if they do not end.
+
+    Thoughts whose opening tag stood in the prompt end at the closing one; not at one within a structured reply.
+    """
+    at = 0
+    if _CHANNEL.match(text):
+        final = _FINAL.search(text)
+        if final is None:
+            raise Unreadable("breaks off within its thoughts")
+        at = final.end()
+    begun = _OPENED.match(text, at)
+    if begun is None and (closed := _CLOSED.search(text, at)) and not _BODY.match(text, at):
+        before = text[at : closed.start()]
+        # A string of JSON holds no line break, so a tag on a line of its own stands in none.
+        alone = before.rstrip(" \t").endswith("\n") and _BODY.match(text, closed.end())
+        if not re.search(r"<think(?:ing)?>", before, re.I) and (alone or not _ANSWERABLE.search(before)):
+            at = closed.end()
+            begun = _OPENED.match(text, at)
+    while begun:
+        end = re.compile(f"</{begun[1]}>", re.I).search(text, begun.end())
+        if end is None:
+            raise Unreadable("breaks off within its thoughts")
+        at = end.end()
+        begun = _OPENED.match(text, at)
+    return at
+
+
 def declines(text: str) -> bool:
-    """Whether plain text says that there is no answer: the marker or its like is all of its first sentence."""
-    opened = _LABEL.sub("", text.strip().lstrip("*_#>`\"'“”«»([ \n"))
+    """Whether plain text says that there is no answer: the marker or its like, alone in its first sentence or with a
+    reason."""
+    opened = _LABEL.sub("", text.strip().lstrip(_DRESS))
     first = next((part for part in _SENTENCE.split(opened) if _letters(part)), "")
-    return _letters(first) in _DECLINES or _letters(opened) in _DECLINES
+    if _letters(first) in _DECLINES or _letters(opened) in _DECLINES:
+        return True
+    begins = _MARKED.match(text.strip().lstrip("*_#>` \n")) or _MARKED.match(opened)
+    return begins is not None or _declines_abroad(first)
+
+
+def _declines_abroad(sentence: str) -> bool:
+    plain = " ".join(unicodedata.normalize("NFKC", sentence).casefold().strip(" *_`").split())
+    unspaced = re.search("[\u3040-\u30ff\u3400-\u9fff]", plain)
+    if _QUOTED.search(plain) or (len(plain) > _SHORT_LETTERS if unspaced else len(plain.split()) > _SHORT_WORDS):
+        return False
+    return _ABROAD.match(plain) is not None
 
 
 def _fields(text: str, structured: bool) -> Mapping[str, object] | None:
     """The fields of a structured reply; `None` if it is plain text."""
     fenced = _FENCE.match(text)
     body = (fenced[2] if fenced else text).strip()
+    unlabelled = _LABEL.sub("", body.lstrip("*_ ")).lstrip("*_ \n")
+    if _LABELLED.match(unlabelled):
+        body = unlabelled
     if body.startswith("{"):
         fields = _parsed(body)
         if fields is None and (structured or re.match(r"\{\s*[\"']answerable[\"']\s*:", body)):
@@ -114,13 +222,13 @@ def _fields(text: str, structured: bool) -> Mapping[str, object] | None:
 
 
 def _last_object(text: str) -> Mapping[str, object] | None:
-    """The object that ends a reply and begins a line of it: after some prose. One in a sentence is only quoted."""
-    for found in re.finditer(r"(?m)^\s*\{", text):
-        rest = re.sub(r"\s*(?:`{3,}|~{3,})?\s*\Z", "", text[found.end() - 1 :])
-        fields = _parsed(rest, whole=True)
-        if fields is not None and "answerable" in fields:
-            return fields
-    return None
+    """The object that ends a reply and that one short line, such as `Here it is:`, leads in. Behind other prose, or
+    behind a line that says whose words follow, it may be quoted from the text."""
+    led = _LED.match(text)
+    if led is None or _MORE.search(led["line"]) or _QUOTING.search(led["line"]):
+        return None
+    fields = _parsed(text[led.end() :].rstrip("`~ \t\r\n"), whole=True)
+    return fields if fields is not None and "answerable" in fields else None
 
 
 def _parsed(text: str, whole: bool = False) -> dict[str, object] | None:

@@ -38,6 +38,23 @@ def test_a_quote_that_stands_nowhere_is_left_out_and_told() -> None:
     assert draft.warnings == ("1 of the answer's 3 quotes stand nowhere in the text: left out",)
 
 
+def test_a_quote_whose_line_break_became_a_space_is_found_and_cited_as_it_stands() -> None:
+    shown = Passage("town.md", 50, "Pilots came first, since 1998.\n  The town\tfollowed.")
+    quotes = ["since 1998. The town followed.", "since 1998.The town", "  "]
+    reading = Reading(QUESTION, (shown,), Route.RAG)
+    draft = read(json.dumps({**FOUND, "quotes": quotes}), reading=reading).draft
+    [citation] = draft.citations
+    assert citation.text == "since 1998.\n  The town\tfollowed."
+    assert shown.text[citation.start - 50 : citation.end - 50] == citation.text
+    assert "1 of the answer's 2 quotes" in draft.warnings[0]
+
+
+def test_a_quote_is_cited_where_it_stands_exactly_before_where_it_nearly_does() -> None:
+    shown = (Passage("a.md", 0, "Olof\nBerg"), Passage("b.md", 0, "Olof Berg"))
+    draft = read(json.dumps({**FOUND, "quotes": ["Olof Berg"]}), reading=Reading(QUESTION, shown, Route.RAG)).draft
+    assert [citation.document for citation in draft.citations] == ["b.md"]
+
+
 def test_a_decline_is_a_decline_with_its_guess() -> None:
     draft = read('{"answerable": false, "answer": "Berg?", "quotes": []}').draft
     assert (draft.declined, draft.answer, draft.guess, draft.citations) == (True, None, "Berg?", ())
@@ -179,6 +196,30 @@ def test_a_side_that_is_not_told_has_at_most_what_is_left() -> None:
     found = odds(tokens("false", {"false": 0.98, "fal": 0.01}))
     assert found is not None
     assert found[0] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("opening", ["<think>", ""])
+def test_confidence_is_not_taken_from_thoughts(opening: str) -> None:
+    thoughts = [Token(t, ((t, 0.0),)) for t in (opening, 'So: {"answerable": ', "false", "}\n", "</think>\n")]
+    said = tokens(" true", {" true": 0.6, " false": 0.2})
+    text = f'{opening}So: {{"answerable": false}}\n</think>\n{json.dumps(FOUND)}'
+    draft = read(Says(text, tokens=(*thoughts, *said))).draft
+    assert draft.answer == "Olof Berg"
+    assert draft.confidence == pytest.approx(0.75)
+    assert odds(thoughts[:4] if opening else ()) is None
+
+
+def test_of_a_field_that_comes_twice_the_last_gives_the_odds() -> None:
+    found = odds((*tokens("false", {"false": 0.9, "true": 0.1}), *tokens("true", {"false": 0.3, "true": 0.7})))
+    assert found is not None
+    assert found[0] == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize(("reply", "likelier"), [(FOUND, "false"), ({"answerable": False, "answer": ""}, "true")])
+def test_odds_that_disagree_with_the_reply_give_no_confidence(reply: dict[str, Any], likelier: str) -> None:
+    given = tokens(likelier, {"true": 0.1, "false": 0.1, likelier: 0.8})
+    draft = read(Says(json.dumps(reply), tokens=given)).draft
+    assert (draft.confidence, draft.score) == (None, None)
 
 
 @pytest.mark.parametrize(

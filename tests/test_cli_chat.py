@@ -217,7 +217,7 @@ def test_confidence_is_told_where_the_endpoint_tells_odds_and_null_elsewhere(
         "```json\n" + json.dumps({"answerable": False, "answer": "", "quotes": []}) + "\n```",
         '{"answerable": false, "answer": "", "quo',
         "{'answerable': False, 'answer': ''}",
-        "Das ist nicht zu finden.\n" + json.dumps({"answerable": False}),
+        "Das ist nicht zu finden:\n" + json.dumps({"answerable": False}),
         "Die Frage kann nicht beantwortet werden.",
         "无法回答。",
         "回答できません。",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import assume, example, given
@@ -47,6 +48,21 @@ texts = st.one_of(st.sampled_from(HOSTILE), st.text(), st.tuples(st.text(), st.s
         "unanswerable\n\nThe article is about something else.",
         "<think>Is it there? No.</think>\nunanswerable",
         "The question cannot be answered based on the information in the article.",
+        "Unanswerable, because the text does not mention it.",
+        "Unanswerable based on the text.",
+        "**Unanswerable** based on the text.",
+        '"Unanswerable", since the text is about another port.',
+        "Unanswerable from the passages given.",
+        "The question is unanswerable based on the text.",
+        "The answer is unanswerable.",
+        "The answer is: unanswerable",
+        'The answer is "unanswerable".',
+        "It is unanswerable.",
+        "\\boxed{unanswerable}",
+        "The answer is $\\boxed{\\text{unanswerable}}$.",
+        "I'm sorry, but the question cannot be answered from the text.",
+        "I\u2019m sorry, but this question can\u2019t be answered.",
+        "I cannot answer the question based on the text.",
     ],
 )
 def test_a_decline_survives_case_punctuation_fences_and_explanations(text: str) -> None:
@@ -70,6 +86,25 @@ def test_a_decline_survives_case_punctuation_fences_and_explanations(text: str) 
         "Невозможно ответить.",
         "لا يمكن الإجابة على السؤال.",
         "प्रश्न का उत्तर नहीं दिया जा सकता।",
+        "Die Frage kann anhand des Textes nicht beantwortet werden.",
+        "Leider kann die Frage anhand des Textes nicht beantwortet werden.",
+        "Anhand des Textes kann die Frage leider nicht beantwortet werden.",
+        "Die Frage kann nicht beantwortet werden, weil der Text ihn nicht nennt.",
+        "La pregunta no se puede responder con el texto.",
+        "No se puede responder a la pregunta, el texto no lo dice.",
+        "On ne peut pas répondre à cette question.",
+        "D\u2019après le texte, on ne peut pas répondre à la question.",
+        "根据文本无法回答。",
+        "根据提供的文本，无法回答该问题。",
+        "根據文本無法回答。",
+        "文中没有提到他的名字，无法回答。",
+        "本文には記載がないため、質問に回答できません。",
+        "テキストからは回答できません。",
+        "提供されたテキストからは、この質問に回答できません。",
+        "질문에 답할 수 없습니다.",
+        "주어진 텍스트로는 질문에 답변할 수 없습니다.",
+        "Na pytanie nie można odpowiedzieć.",
+        "Na podstawie tekstu nie można odpowiedzieć na to pytanie.",
     ],
 )
 def test_a_decline_in_another_language_is_a_decline(text: str) -> None:
@@ -90,6 +125,31 @@ def test_a_decline_in_another_language_is_a_decline(text: str) -> None:
         "{x: 1",
         "if (a) { return b; }",
         'See {"answerable": false, "answer": ""} on page 3.',
+        "Unanswerable questions are marked with a star",
+        "The answer is unanswerable questions.",
+        "The question is unanswerable questions and how to mark them.",
+        '"Unanswerable" is the title of the play.',
+        '"Unanswerable," he wrote.',
+        '"Unanswerable" in capitals',
+        "The question cannot be answered yes or no, said the pilot.",
+        "Its letters cannot be answered by post.",
+        "Der Lotse sagte, die Frage kann nicht beantwortet werden.",
+        "Die Frage kann laut „Kapitän Berg“ nicht beantwortet werden.",
+        "Die Frage des Lotsen kann nach der Ordnung des Hafens vor dem Winter nicht beantwortet werden.",
+        "Briefe ohne Marke können nicht beantwortet werden.",
+        "„Die Frage kann nicht beantwortet werden“, sagte er.",
+        "No se puede responder a cartas sin sello.",
+        "El capitán dijo que no se puede responder.",
+        "Il ne peut pas répondre à la lettre avant midi.",
+        "Le maire dit qu'on ne peut pas répondre.",
+        "船长说他无法回答。",
+        "无法回答的问题有三个。",
+        "标为“无法回答”的问题。",
+        "船長は質問に回答できませんと述べた。",
+        "回答できません係",
+        "선장은 질문에 답할 수 없습니다라고 말했다.",
+        "Kapitan powiedział, że nie można odpowiedzieć.",
+        "Na listy bez znaczka nie można odpowiedzieć.",
     ],
 )
 def test_an_answer_in_plain_text_is_itself(text: str) -> None:
@@ -129,11 +189,56 @@ def test_json_is_read_however_it_is_dressed_and_as_far_as_it_goes(text: str) -> 
         '{"answer": null}',
         '{"answer": "unanswerable"}',
         "unanswerable",
-        f"I have looked everywhere.\n{DECLINE}",
+        f"I have looked everywhere, and here it is:\n{DECLINE}",
+        f"Answer: {DECLINE}",
+        f"**Answer:** {DECLINE}",
+        'Answer: {"answerable": false',
+        f"Answer:\n```json\n{DECLINE}\n```",
     ],
 )
 def test_a_decline_in_json_is_a_decline(text: str) -> None:
     assert read_reply(text, structured=True) == Reply(True, None)
+
+
+THOUGHTS = [
+    "Okay, the text says nothing.\n</think>\n\n",
+    "Okay, the text says nothing.</think>",
+    "Okay.\n</thinking>\n",
+    "<thinking>Who is it?</thinking>\n",
+    "<think>One.</think>\n<think>Two.</think>\n<thinking>Three.</thinking>",
+    "Okay.\n</think>\n<think>And again.</think>",
+    'I could say {"answerable": true, "answer": "Berg"}.\n</think>\n\n',
+    "<|channel|>analysis<|message|>Nothing there.<|end|><|start|>assistant<|channel|>final<|message|>",
+    "<|channel|>analysis<|message|>Nothing there.<|channel|>final <|constrain|>json<|message|>",
+]
+
+
+@pytest.mark.parametrize("thoughts", THOUGHTS)
+def test_thoughts_before_a_reply_are_no_part_of_it(thoughts: str) -> None:
+    assert read_reply(thoughts + DECLINE, structured=True) == Reply(True, None)
+    for structured in (True, False):
+        if "answerable" not in thoughts:
+            assert read_reply(thoughts + "unanswerable", structured=structured) == Reply(True, None)
+            assert read_reply(thoughts + "Olof Berg", structured=structured) == Reply(False, "Olof Berg")
+
+
+def test_the_mark_at_the_end_of_a_turn_is_no_part_of_a_reply() -> None:
+    text = "<|channel|>analysis<|message|>Who?<|end|><|start|>assistant<|channel|>final<|message|>Olof Berg<|return|>"
+    assert read_reply(text, structured=False) == Reply(False, "Olof Berg")
+
+
+@pytest.mark.parametrize("text", ["<thinking>so", "<think>a</think><think>b", "<|channel|>analysis<|message|>Who"])
+def test_thoughts_that_do_not_end_are_refused(text: str) -> None:
+    for structured in (True, False):
+        with pytest.raises(Unreadable, match="breaks off within its thoughts"):
+            read_reply(text, structured=structured)
+
+
+@pytest.mark.parametrize("lead", ["", "Answer: ", "Here it is:\n", "```json\n"])
+def test_a_closing_tag_within_an_answer_ends_no_thoughts(lead: str) -> None:
+    for answer in ("It is </think>unanswerable", "a\n</think>\nunanswerable"):
+        text = lead + json.dumps({"answerable": True, "answer": answer, "quotes": []})
+        assert read_reply(text, structured=True) == Reply(False, answer)
 
 
 def test_the_guess_of_a_decline_is_kept_apart_from_an_answer() -> None:
@@ -183,6 +288,44 @@ def test_an_object_quoted_in_a_sentence_is_part_of_the_answer() -> None:
     assert read_reply(text, structured=True) == Reply(False, text)
 
 
+def test_a_line_break_that_json_does_not_escape_ends_no_thoughts() -> None:
+    text = '{"answerable": true, "answer": "a\n</think>\n{b}"}'
+    assert read_reply(text, structured=True) == Reply(False, "a\n</think>\n{b}")
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "The harbour master is Olof Berg. The text says:\n",
+        "The harbour master is Olof Berg.\n",
+        "Olof Berg\n\n",
+        "The text says:\n",
+        "Olof Berg\nSee here:\n",
+        "Olof Berg; see here:\n```json\n",
+    ],
+)
+def test_an_object_behind_an_answer_in_prose_is_part_of_it(prose: str) -> None:
+    for quoted in (DECLINE, '{"answerable": true, "answer": "Nils", "quotes": []}'):
+        for structured in (True, False):
+            assert read_reply(prose + quoted, structured=structured) == Reply(False, prose + quoted)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Olof Berg:\n" + "{\n" * 30_000 + "x",
+        MARKER + " " * 60_000 + "x",
+        "x" + " " * 60_000 + "x",
+        "</think>" * 9_000 + "x",
+    ],
+)
+def test_a_long_reply_takes_no_more_than_its_length(text: str) -> None:
+    started = time.process_time()
+    for structured in (True, False):
+        assert not read_reply(text, structured=structured).declined
+    assert time.process_time() - started < 1
+
+
 @given(texts, st.lists(texts, max_size=3))
 def test_no_text_in_an_answer_makes_it_a_decline_or_another_answer(answer: str, quotes: list[str]) -> None:
     assume(answer.strip())
@@ -217,9 +360,13 @@ def test_wherever_json_breaks_off_what_is_read_is_what_stands_before(answer: str
 
 
 @given(texts)
+@example(":\n" + DECLINE)
+@example("Berg. See:\n" + DECLINE)
+@example("无法回答。")
 def test_no_text_behind_other_words_makes_a_plain_answer_a_decline(text: str) -> None:
     line = "It says " + text
-    assert read_reply(line, structured=False) == Reply(False, stored(line.strip()))
+    for structured in (True, False):
+        assert read_reply(line, structured=structured) == Reply(False, stored(line.strip()))
 
 
 @given(texts)

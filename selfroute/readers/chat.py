@@ -1,7 +1,7 @@
 """A chat model as a reader: a prompt over an endpoint, its reply read as an answer with quotes or as a decline.
 
-A quote becomes a citation where it stands letter by letter in the text that was shown; one that does not is dropped
-and told. Knows nothing of retrieval, policies or wires.
+A quote becomes a citation where it stands letter by letter in the text that was shown, whatever white space is between
+its words; one that does not is dropped and told. Knows nothing of retrieval, policies or wires.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from selfroute.endpoints import Completion, Endpoint, Request, Token
 from selfroute.errors import UnusableReply
 from selfroute.prompts import SCHEMA, ordered, overhead, prompt, structured_for
-from selfroute.replies import Reply, Unreadable, read_reply
+from selfroute.replies import Reply, Unreadable, read_reply, thoughts_end
 from selfroute.types import Citation, Draft, Passage, Reading, Record
 
 FORM_TOKENS = 400
@@ -115,16 +115,20 @@ class ChatReader:
 def odds(tokens: Sequence[Token]) -> tuple[float, float] | None:
     """The probability (0 to 1) that a structured reply gave to `answerable`, true against false, and its log odds.
 
-    A side that is not among the alternatives has at most what they leave; `None` without logprobs.
+    A side that is not among the alternatives has at most what they leave; `None` without logprobs. Of a field that
+    comes more than once the last counts, and none within thoughts.
     """
     text = "".join(token.text for token in tokens)
-    found = _ANSWERABLE.search(text)
-    if found is None:
+    try:
+        found = list(_ANSWERABLE.finditer(text, thoughts_end(text)))
+    except Unreadable:
+        return None
+    if not found:
         return None
     at = 0
     for token in tokens:
         at += len(token.text)
-        if at > found.end():
+        if at > found[-1].end():
             break
     else:
         return None
@@ -149,6 +153,8 @@ def _draft(
     sure: tuple[float, float] | None,
     warnings: Sequence[str],
 ) -> Draft:
+    if sure is not None and (sure[0] > 0.5 if reply.declined else sure[0] < 0.5):
+        sure = None  # read from other words than those that decided
     confidence, score = sure or (None, None)
     if reply.declined:
         return Draft(
@@ -171,9 +177,13 @@ def _draft(
 
 
 def _located(quote: str, passages: Sequence[Passage]) -> Citation | None:
-    for passage in passages:
-        at = passage.text.find(quote)
-        if at >= 0:
-            start = passage.start + at
-            return Citation(passage.document, None, start, start + len(quote), quote, None)
+    """Letter by letter where it can be; else with runs of white space taken as equal, since models join lines."""
+    loose = r"\s+".join(re.escape(word) for word in quote.split())
+    if not loose:
+        return None
+    for pattern in (re.escape(quote), loose):
+        for passage in passages:
+            if found := re.search(pattern, passage.text):
+                start, end = passage.start + found.start(), passage.start + found.end()
+                return Citation(passage.document, None, start, end, found[0], None)
     return None
