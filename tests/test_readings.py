@@ -52,6 +52,15 @@ def test_a_later_start_finds_what_an_earlier_one_read(tmp_path: Path) -> None:
         assert len(kept) == 2
 
 
+def test_what_came_to_nothing_is_not_found_and_was_spent(tmp_path: Path) -> None:
+    with readings(tmp_path) as kept:
+        kept.waste("a", [replace(CALL, error="dropped")])
+        assert (kept.find("a"), len(kept), kept.spent()) == (None, 0, CALL.usage)
+        kept.keep("a", ANSWERED)
+    with readings(tmp_path) as kept:
+        assert (kept.find("a"), kept.spent()) == (ANSWERED, CALL.usage + CALL.usage + CALL.usage)
+
+
 def test_a_reading_is_with_the_operating_system_when_keep_returns(tmp_path: Path) -> None:
     with readings(tmp_path) as kept:
         kept.keep("a", ANSWERED)

@@ -11,7 +11,7 @@ import pytest
 from selfroute.errors import BadInput
 from selfroute.readers.recorded import AnswersReader, Recorded, RecordedReader, Said, key_of
 from selfroute.readers.scripted import ScriptedReader, answers, declines, fails
-from selfroute.types import Call, Draft, Passage, Question, Reading, Record, Route, Shape, Stage, Task, Usage
+from selfroute.types import Call, Draft, Passage, Question, Reading, Record, Route, Stage, Usage
 
 CHUNKS = Reading(Question("Who?"), (Passage("d", 0, "Ann did."), Passage("d", 40, "Bo did not.")), Route.RAG)
 WHOLE = Reading(Question("Who?"), (Passage("d", 0, "Ann did. And so on. Bo did not."),), Route.LONG_CONTEXT)
@@ -22,12 +22,16 @@ class InMemory:
     """Readings that last as long as the test."""
 
     known: dict[str, Recorded] = field(default_factory=dict)
+    wasted: list[Call] = field(default_factory=list)
 
     def find(self, key: str) -> Recorded | None:
         return self.known.get(key)
 
     def keep(self, key: str, recorded: Recorded) -> None:
         self.known[key] = recorded
+
+    def waste(self, key: str, calls: Sequence[Call]) -> None:
+        self.wasted += calls
 
 
 def read(reader: RecordedReader | AnswersReader, *readings: Reading) -> tuple[list[Draft], list[Call]]:
@@ -78,6 +82,21 @@ def test_a_reading_that_failed_is_made_again() -> None:
         read(reader, CHUNKS)
     drafts, _ = read(reader, CHUNKS)
     assert drafts[0].answer == "Ann"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("dropped"), asyncio.CancelledError()])
+def test_what_a_reading_took_that_came_to_nothing_is_kept(error: BaseException) -> None:
+    call = Call(Stage.READ_CHUNKS, "m", Usage(10), seconds=0.25)
+
+    class Failing(ScriptedReader):
+        async def read(self, reading: Reading, record: Record) -> Draft:
+            await record(call)
+            raise error
+
+    readings = InMemory()
+    with pytest.raises(type(error)):
+        read(RecordedReader(Failing([]), readings), CHUNKS)
+    assert (readings.known, readings.wasted) == ({}, [call])
 
 
 def test_a_reading_that_is_asked_for_twice_at_a_time_is_made_once_and_charged_twice() -> None:

@@ -5,6 +5,7 @@ Every policy of the run, and of every later run in the same folder, is computed 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,14 @@ class KeptReadings:
 
     def __init__(self, folder: Path) -> None:
         path = folder / NAME
-        self._known = dict(_recorded(path, number, value) for number, value in read_lines(path))
+        self._known: dict[str, Recorded] = {}
+        self._wasted: list[Call] = []
+        for number, value in read_lines(path):
+            key, draft, calls = _recorded(path, number, value)
+            if draft is None:
+                self._wasted += calls
+            else:
+                self._known[key] = Recorded(draft, calls)
         self._lines = Lines(path)
 
     def find(self, key: str) -> Recorded | None:
@@ -32,9 +40,14 @@ class KeptReadings:
         self._lines.append({"key": key, "draft": asdict(recorded.draft), "calls": list(map(_call_out, recorded.calls))})
         self._known[key] = recorded
 
+    def waste(self, key: str, calls: Sequence[Call]) -> None:
+        self._lines.append({"key": key, "draft": None, "calls": list(map(_call_out, calls))})
+        self._wasted += calls
+
     def spent(self) -> Usage:
-        """The usage of all readings that were really made."""
-        return sum((call.usage for kept in self._known.values() for call in kept.calls), Usage())
+        """The usage of all calls that were really made, those of readings that failed or were given up among them."""
+        made = [call for kept in self._known.values() for call in kept.calls]
+        return sum((call.usage for call in [*made, *self._wasted]), Usage())
 
     def __len__(self) -> int:
         return len(self._known)
@@ -47,15 +60,17 @@ def _call_out(call: Call) -> dict[str, object]:
     return {name: value for name, value in asdict(call).items() if name != "cost"}
 
 
-def _recorded(path: Path, number: int, value: dict[str, Any]) -> tuple[str, Recorded]:
+def _recorded(path: Path, number: int, value: dict[str, Any]) -> tuple[str, Draft | None, tuple[Call, ...]]:
     try:
-        draft = dict(value["draft"])
-        citations = tuple(Citation(**citation) for citation in draft["citations"])
-        draft |= {"route": Route(draft["route"]), "citations": citations, "warnings": tuple(draft["warnings"])}
         calls = tuple(
             Call(**call | {"stage": Stage(call["stage"]), "usage": Usage(**call["usage"])}) for call in value["calls"]
         )
-        return str(value["key"]), Recorded(Draft(**draft), calls)
+        if value["draft"] is None:
+            return str(value["key"]), None, calls
+        draft = dict(value["draft"])
+        citations = tuple(Citation(**citation) for citation in draft["citations"])
+        draft |= {"route": Route(draft["route"]), "citations": citations, "warnings": tuple(draft["warnings"])}
+        return str(value["key"]), Draft(**draft), calls
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableFile(
             path, f"line {number} is not a reading of this version of selfroute ({error}): use another --out folder"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Protocol
@@ -37,12 +37,16 @@ class Readings(Protocol):
         """Durable against the end of the process when it returns."""
         ...
 
+    def waste(self, key: str, calls: Sequence[Call]) -> None:
+        """Keeps what a reading took that came to nothing. It is not found again, but it was paid for."""
+        ...
+
 
 class RecordedReader:
     """Stands before `reader` and asks it only for readings that `readings` does not hold.
 
     A replayed reading hands its recorded calls to `record` again, with their usage and seconds, so that each
-    policy is charged what it would have cost alone. A reading that failed is not kept.
+    policy is charged what it would have cost alone. A reading that failed is not kept, its calls are.
     """
 
     def __init__(self, reader: Reader, readings: Readings) -> None:
@@ -80,7 +84,12 @@ class RecordedReader:
             calls.append(call)
             await record(call)
 
-        draft = await self._reader.read(reading, noted)
+        try:
+            draft = await self._reader.read(reading, noted)
+        except BaseException:  # a cancellation too
+            if calls:
+                self._readings.waste(key, calls)
+            raise
         self._readings.keep(key, Recorded(draft, tuple(calls)))
         return draft
 
