@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from selfroute.evaluation.evaluator import Evaluator
 
 
+PATIENCE = {"timeout", "retries", "stream", "api_key_env"}
+"""Settings of an endpoint that decide whether a reply comes and not what it says: a run that failed by one of them
+can go on with another."""
+
 LEAST_WINDOW = 256
 """Tokens of prompt below which nothing can be read."""
 
@@ -77,7 +81,7 @@ def evaluator(settings: Settings) -> Evaluator:
         deadline=settings.deadline,
         cache=settings.home / CACHE,
         identity={
-            "settings": settings.model_dump(mode="json", exclude={"home", "ledger"}),
+            "settings": _that_rows_depend_on(settings),
             "weights": weights.hashes(),
             **_of_chat(settings, used),
         },
@@ -111,6 +115,20 @@ def prices(settings: Settings) -> Prices:
     """The published prices, and the settings' own above them."""
     table = {**published_prices().prices, **settings.prices}
     return Prices({model: Price(**dict(price)) for model, price in table.items()})
+
+
+def _that_rows_depend_on(settings: Settings) -> dict[str, object]:
+    """The settings without those that change no row: where things are, how long is waited, and what no reader uses."""
+    chosen = settings.reader
+    named = {chosen.chunks, chosen.documents} if chosen.kind == "chat" else set()
+    kept = settings.model_dump(mode="json", exclude={"home", "ledger", "deadline", "endpoints"})
+    return kept | {
+        "endpoints": {
+            name: endpoint.model_dump(mode="json", exclude=PATIENCE)
+            for name, endpoint in settings.endpoints.items()
+            if name in named
+        }
+    }
 
 
 def _of_chat(settings: Settings, used: Set[str]) -> dict[str, object]:

@@ -85,8 +85,12 @@ def _endpoints(settings: Settings) -> Iterator[Check]:
         from selfroute.endpoints.checks import check_endpoint
 
         for found in asyncio.run(check_endpoint(endpoint)):
-            todo = f": {found.todo}" if found.fine is False and found.todo else ""
-            yield Check(f"endpoint {name}, {found.name}", found.fine is not False, found.said + todo)
+            said = f"not known: {found.said}" if found.fine is None else found.said
+            # An error ends with what to do already.
+            more = found.fine is False and found.todo and not said.endswith(found.todo)
+            yield Check(
+                f"endpoint {name}, {found.name}", found.fine is not False, f"{said}: {found.todo}" if more else said
+            )
 
 
 def _disk(settings: Settings) -> Iterator[Check]:

@@ -115,7 +115,8 @@ class InvalidSettings(BadInput):
 
 class MissingKey(InvalidSettings):
     def __init__(self, endpoint: str, variable: str) -> None:
-        super().__init__(f"endpoint {endpoint!r} needs a key: set the environment variable {variable} to it")
+        self.remedy = f"set the environment variable {variable} to it"
+        super().__init__(f"endpoint {endpoint!r} needs a key: {self.remedy}")
 
 
 class UnreadableFile(BadInput):
@@ -209,12 +210,15 @@ class DeadlineExceeded(SelfrouteError):
 
 
 class EndpointError(SelfrouteError):
-    """`where` names the endpoint and its model, `reason` says what happened; neither holds a key."""
+    """`where` names the endpoint and its model, `reason` says what happened; neither holds a key. `status` is what
+    the server answered, if that is what went wrong."""
 
     remedy = "see what the server's log says"
 
-    def __init__(self, where: str, reason: str, remedy: str | None = None) -> None:
-        super().__init__(f"{where}: {reason}: {remedy or self.remedy}")
+    def __init__(self, where: str, reason: str, remedy: str | None = None, status: int | None = None) -> None:
+        self.remedy = remedy or self.remedy
+        self.status = status
+        super().__init__(f"{where}: {reason}: {self.remedy}")
 
 
 class EndpointUnreachable(EndpointError):

@@ -20,9 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from selfroute.errors import InvalidSettings
+from selfroute.keys import holds_key, without_keys
 
 PREFIX = "SELFROUTE_"
 CONFIG = "SELFROUTE_CONFIG"
+OURS = ("model", "messages", "prompt", "stream", "n")
+"""Parameters of a request that an endpoint sets itself, or whose reply it could not read."""
 BUNDLED = "extractive"
 """What names the bundled reader where an endpoint can be named."""
 
@@ -81,7 +84,7 @@ class EndpointSettings(_Part):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must be an address such as http://localhost:8000/v1")
-        if parts.username or parts.password or parts.query or parts.fragment:
+        if parts.username or parts.password or parts.query or parts.fragment or holds_key(value):
             raise ValueError("must hold no key, user or query: name the key's environment variable under api_key_env")
         return value.rstrip("/")
 
@@ -95,8 +98,17 @@ class EndpointSettings(_Part):
     @field_validator("parameters")
     @classmethod
     def _no_key_among_the_parameters(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        if any("key" in name.lower() or "authorization" in name.lower() for name in value):
+        if holds_key(value):
             raise ValueError("must hold no key: name the key's environment variable under api_key_env")
+        return value
+
+    @field_validator("parameters")
+    @classmethod
+    def _nothing_that_breaks_the_wire(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        for name in OURS:
+            if name in value:
+                own = f"set the endpoint's own {name!r}" if name in cls.model_fields else "leave it out"
+                raise ValueError(f"must not set {name!r}, which the endpoint does itself: {own}")
         return value
 
 
@@ -162,7 +174,8 @@ def load(config: Path | None = None, home: Path | None = None, base: Mapping[str
     for name in os.environ:
         if name.startswith(PREFIX) and name != CONFIG and not _names_setting(name):
             known = ", ".join(f"{PREFIX}{field.upper()}" for field in Settings.model_fields)
-            raise InvalidSettings(f"the environment sets {name}, which is no setting; have: {CONFIG}, {known}")
+            shown = without_keys(name)
+            raise InvalidSettings(f"the environment sets {shown}, which is no setting; have: {CONFIG}, {known}")
     config = config or (Path(os.environ[CONFIG]) if os.environ.get(CONFIG) else None)
     values = _laid_over(_yaml(default_config()), base or {})
     if config is not None:
@@ -175,7 +188,7 @@ def load(config: Path | None = None, home: Path | None = None, base: Mapping[str
         where = _set_by(path) or " or ".join([str(config or default_config()), *["the suite"] * bool(base)])
         setting = f"setting {'.'.join(path)!r} (in {where})" if path else where
         # Not the input: who writes a key where it does not belong must not find it in a log.
-        raise InvalidSettings(f"{setting}: {_worded(first['msg'])}") from None
+        raise InvalidSettings(without_keys(f"{setting}: {_worded(first['msg'])}")) from None
     except SettingsError as error:
         raise InvalidSettings(f"the environment: {error}; write SELFROUTE_RETRIEVAL__K=5 or JSON") from error
     return settings.model_copy(update={"home": home}) if home is not None else settings
@@ -262,7 +275,17 @@ def _loaded(path: Path) -> Any:
     except OSError as error:
         raise InvalidSettings(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        raise InvalidSettings(f"{path} is not YAML: {_problem(error)}") from None
+
+
+def _problem(error: Exception) -> str:
+    """What is wrong and where, without the lines around it: one may hold a key."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return without_keys(" ".join(str(error).split()))
+    mark = error.context_mark or error.problem_mark
+    said = " ".join(filter(None, (error.context, error.problem)))
+    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return without_keys(" ".join(said.split())) + place
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -274,7 +297,8 @@ def _yaml(path: Path) -> dict[str, Any]:
     unknown = [name for name in values if name not in Settings.model_fields]
     if unknown:
         known = ", ".join(Settings.model_fields)
-        raise InvalidSettings(f"{path} sets {unknown[0]!r}, which is no setting; have: {known}")
+        shown = without_keys(repr(unknown[0]))
+        raise InvalidSettings(f"{path} sets {shown}, which is no setting; have: {known}")
     return values
 
 

@@ -77,6 +77,7 @@ class StubOpenAI:
         self.gone = 0
         self.most_in_flight = 0
         self.models: list[dict[str, Any]] | None = [{"id": "stub", "object": "model", "created": 0, "owned_by": "x"}]
+        self.models_status = 200
         self.keys: set[str] | None = None  # None: any
         self.hold = 0  # nothing is answered until so many requests are in flight at once
         self._in_flight = 0
@@ -149,6 +150,8 @@ class StubOpenAI:
         if method == "GET":
             if self.models is None:
                 return await self._send(writer, 404, b'{"error": {"message": "no such route"}}')
+            if self.models_status != 200:
+                return await self._send(writer, self.models_status, b'{"error": {"message": "not this"}}')
             return await self._send(writer, 200, json.dumps({"object": "list", "data": self.models}).encode())
         asked = Asked(len(self.asked) + 1, path, json.loads(sent), headers, time.monotonic())
         self.asked.append(asked)

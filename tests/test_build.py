@@ -117,6 +117,32 @@ def test_every_endpoint_of_the_settings_is_built_and_a_missing_key_told(
     assert "1234567890" not in repr(build.endpoints(two))
 
 
+def test_a_run_is_told_apart_by_what_its_rows_depend_on_alone(settings: Settings) -> None:
+    one = {"base_url": "http://localhost:1/v1", "model": "m", "window": 9000}
+    reader = {"kind": "chat", "chunks": "one"}
+
+    def identity(reader: dict[str, object] = reader, more: dict[str, object] | None = None, **over: object) -> object:
+        endpoints = {"one": one | over, **(more or {})}
+        return build.evaluator(changed(settings, reader=reader, endpoints=endpoints)).identity
+
+    plain = identity()
+    for same in ({"timeout": 7}, {"retries": 9}, {"stream": True}, {"more": {"two": one | {"window": 700}}}):
+        assert identity(**same) == plain, same  # type: ignore[arg-type]
+    others = ({"window": 8000}, {"parameters": {"seed": 1}}, {"json_schema": False}, {"base_url": "http://x/v1"})
+    for other in others:
+        assert identity(**other) != plain, other  # type: ignore[arg-type]
+    assert identity({"kind": "extractive"}) == identity({"kind": "extractive"}, window=8000)
+    assert build.evaluator(changed(settings, deadline=5)).identity == build.evaluator(settings).identity
+
+
+def test_another_key_variable_makes_no_other_run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-1234567890")
+    one = {"base_url": "http://localhost:1/v1", "model": "m", "window": 9000}
+    chat = changed(settings, reader={"kind": "chat", "chunks": "one"}, endpoints={"one": one})
+    keyed = changed(chat, endpoints={"one": one | {"api_key_env": "MY_KEY"}})
+    assert build.evaluator(keyed).identity == build.evaluator(chat).identity
+
+
 def test_published_prices_stand_below_those_of_the_settings(settings: Settings) -> None:
     usage = Usage(1_000_000)
     assert build.prices(settings).cost("gpt-4.1-mini", usage) == Decimal("0.4")

@@ -183,6 +183,33 @@ def test_a_run_in_other_words_does_not_go_on(run: Run, folder: Path) -> None:
     assert "holds a run with other prompts" in done.err
 
 
+def test_a_run_goes_on_with_more_patience_as_its_error_advises(run: Run, folder: Path, stub: StubOpenAI) -> None:
+    told, config = stub.answer, folder / "mine.yaml"
+    stub.answer = lambda asked: Plan(status=429)
+    done = run("eval", "mine.jsonl", "--policies", "always_long")
+    assert done.code == 1
+    stub.answer = told
+    config.write_text("deadline: 500\n" + config.read_text().replace("retries: 0", "retries: 2, timeout: 90"))
+    assert run("eval", "mine.jsonl", "--policies", "always_long").code == 0
+    rows = [json.loads(line) for line in (folder / "runs/mine/rows.jsonl").read_text().splitlines()]
+    assert {row["id"] for row in rows if row["error"] is None} == {row["id"] for row in rows}
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_failure_in_odd_characters_is_one_line_and_its_call_is_in_the_ledger(
+    run: Run, folder: Path, stub: StubOpenAI, status: int
+) -> None:
+    body = json.dumps({"error": {"message": f"broken \ud83d\x00 {KEY}", "code": 500}}).encode()
+    stub.answer = lambda asked: Plan(status=status, body=body)
+    done = run("ask", WHO, "--file", "harbour.md", "--policy", "always_long")
+    assert done.code == 1
+    assert "broken \ufffd\ufffd [key]" in done.err
+    assert "Traceback" not in done.err
+    with sqlite3.connect(next(folder.rglob("ledger.sqlite"))) as ledger:
+        told = "\n".join(ledger.iterdump())
+    assert "broken \ufffd\ufffd [key]" in told
+
+
 def test_a_question_that_an_endpoint_fails_is_a_row_with_its_error(run: Run, folder: Path, stub: StubOpenAI) -> None:
     stub.answer = lambda asked: Plan(status=400, error={"message": f"no {KEY}"})
     done = run("eval", "mine.jsonl", "--policies", "always_long")

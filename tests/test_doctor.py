@@ -105,8 +105,22 @@ def test_an_endpoint_that_is_not_there_or_has_no_key_is_wrong_with_what_to_do(ho
     found = checked(home, **behind("http://127.0.0.1:9/v1"))
     [wrong] = [check for name, check in found.items() if name.startswith("endpoint ")]
     assert not wrong.ok
-    assert "MY_KEY" in wrong.said or "check its base_url" in wrong.said
+    assert wrong.said.count("set the environment variable MY_KEY to it") == 1
+    assert wrong.said.endswith("set the environment variable MY_KEY to it")
     assert found["disk"].ok
+
+
+def test_what_to_do_is_said_once_and_what_is_not_known_is_said_to_be(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-mine-0123456789")
+    with StubOpenAI(lambda asked: Plan(status=500)) as stub:
+        stub.models = None
+        found = checked(home, **behind(stub.url))
+    assert found["endpoint mine, reply"].said.endswith("answered 500: as planned: see what the server's log says")
+    assert found["endpoint mine, model"] == Check(
+        "endpoint mine, model", True, "not known: the server does not list its models"
+    )
 
 
 def behind(url: str) -> dict[str, object]:

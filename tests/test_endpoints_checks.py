@@ -76,6 +76,60 @@ def test_what_a_server_does_not_say_is_not_known(stub: StubOpenAI) -> None:
     assert [found[name].fine for name in ("reachable", "model", "window", "usage")] == [True, None, None, True]
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 429, 500])
+def test_a_server_that_does_not_list_its_models_is_tried_all_the_same(stub: StubOpenAI, status: int) -> None:
+    stub.models_status = status
+    found = checked(stub)
+    assert {name: finding.fine for name, finding in found.items()} == {
+        "reachable": True,
+        "model": None,
+        "window": None,
+        "key": True,
+        "reply": True,
+        "usage": True,
+        "json_schema": True,
+    }
+
+
+def test_a_key_that_may_not_have_a_reply_is_found(stub: StubOpenAI) -> None:
+    stub.models_status = 401
+    assert list(checked(stub)) == ["key"]
+    stub.models_status = 403
+    stub.answer = lambda asked: Plan(status=403)
+    found = checked(stub)
+    assert (found["key"].fine, "reply" in found) == (False, False)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_reply_that_spent_its_tokens_on_thought_is_wrong_with_what_to_raise(stub: StubOpenAI, stream: bool) -> None:
+    stub.answer = lambda asked: Plan("", finish="length", thought=100)
+    found = checked(stub, stream=stream, logprobs=True)
+    assert found["reply"].fine is False
+    assert found["reply"].todo == "raise its reasoning_tokens, or its max_output_tokens"
+    assert not {"json_schema", "logprobs"} & found.keys()
+
+
+def test_a_refusal_and_an_empty_reply_are_wrong(stub: StubOpenAI) -> None:
+    stub.answer = lambda asked: Plan(None, refusal="I cannot\nhelp")
+    found = checked(stub)
+    assert (found["reply"].fine, found["reply"].said) == (False, "the model refused: I cannot help")
+    assert found["reply"].todo
+    assert "json_schema" not in found
+    stub.answer = lambda asked: Plan(" ", finish="content_filter")
+    assert "the reply is empty (it ended with 'content_filter')" in checked(stub)["reply"].said
+
+
+def test_of_a_reply_that_was_cut_off_it_is_not_known_whether_it_follows_the_schema(stub: StubOpenAI) -> None:
+    stub.answer = lambda asked: Plan(GOOD[:20], finish="length")
+    found = checked(stub)
+    assert (found["reply"].fine, found["json_schema"].fine) == (True, None)
+
+
+def test_an_account_without_credit_is_found_with_what_to_do(stub: StubOpenAI) -> None:
+    stub.answer = lambda asked: Plan(status=429, error={"message": "no", "code": "insufficient_quota"})
+    assert checked(stub)["reply"].todo == "its account has no credit left: see to it there"
+
+
 @pytest.mark.parametrize("usage", ["none", "zeros"])
 def test_tokens_that_are_not_reported_are_found(stub: StubOpenAI, usage: Any) -> None:
     stub.answer = lambda asked: Plan(GOOD, usage=usage)

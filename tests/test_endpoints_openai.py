@@ -6,10 +6,12 @@ import asyncio
 import inspect
 import json
 import logging
+import sqlite3
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -399,6 +401,147 @@ def test_an_error_within_a_stream_is_an_error_of_ours(stub: StubOpenAI) -> None:
     assert "out of memory" in str(error)
 
 
+ODD = "broken \ud83d off\x00"
+
+
+@both
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_error_in_characters_that_nothing_can_keep_is_recorded(
+    stub: StubOpenAI, stream: bool, status: int, tmp_path: Path
+) -> None:
+    body = json.dumps({"error": {"message": ODD, "code": status}}).encode()
+    events = b"data: " + body + b"\n\n"
+    streamed = stream and status == 200
+    stub.answer = lambda asked: Plan(
+        status=status,
+        body=events if streamed else body,
+        content_type="text/event-stream" if streamed else "application/json",
+    )
+    raised, [call] = refused(stub, stream=stream, retries=0)
+    assert "broken \ufffd off\ufffd" in str(raised)
+    assert kept(tmp_path, call.error) == str(raised)
+
+
+@both
+def test_a_reply_and_a_refusal_in_characters_that_nothing_can_keep_can_be_kept(
+    stub: StubOpenAI, stream: bool, tmp_path: Path
+) -> None:
+    stub.answer = sent(stream, {"content": ODD, "refusal": f"{ODD} says {KEY}"}, model=f"m{ODD}")
+    completion, _ = completed(stub, stream=stream, key=KEY)
+    assert kept(tmp_path, completion.text) == "broken \ufffd off\ufffd"
+    assert kept(tmp_path, completion.refusal) == "broken \ufffd off\ufffd says [key]"
+    assert kept(tmp_path, completion.model) == "mbroken \ufffd off\ufffd"
+
+
+@both
+def test_a_key_of_any_form_that_a_refusal_repeats_is_taken_out(stub: StubOpenAI, stream: bool) -> None:
+    stub.answer = sent(stream, {"content": None, "refusal": "not for 3f9a0c77d1e24b55, nor for Bearer abc"})
+    completion, _ = completed(stub, stream=stream, key="3f9a0c77d1e24b55")
+    assert completion.refusal == "not for [key], nor for [key]"
+
+
+@both
+@pytest.mark.parametrize("number", [10**20, 2**53, 10**400])
+def test_a_number_of_tokens_that_cannot_be_is_estimated(stub: StubOpenAI, stream: bool, number: int) -> None:
+    usage = {"prompt_tokens": number, "completion_tokens": 1}
+    stub.answer = sent(stream, {"content": SAID}, usage=usage)
+    _, [call] = completed(stub, stream=stream)
+    assert call.estimated
+    assert 0 < call.usage.input_tokens < 100
+
+
+@both
+def test_of_odds_that_are_none_only_the_rest_is_handed_on(stub: StubOpenAI, stream: bool) -> None:
+    good = {"token": "the", "logprob": -0.5}
+    odd: list[object] = [{"token": None, "logprob": -1}, {}, None, 7, "the"]
+    odd += [{"token": "a", "logprob": value} for value in (None, 1000, "-1", True, -(10**400), [])]
+    content = [*odd, {**good, "top_logprobs": [*odd, good, {"token": "a", "logprob": -2}]}, {**good, "top_logprobs": 5}]
+    stub.answer = sent(stream, {"content": SAID}, logprobs={"content": content})
+    completion, _ = completed(stub, replace(REQUEST, logprobs=True), stream=stream)
+    assert [(token.text, token.alternatives) for token in completion.tokens] == [
+        ("the", (("the", -0.5), ("a", -2.0))),
+        ("the", (("the", -0.5),)),
+    ]
+
+
+@both
+@pytest.mark.parametrize("code", [408, 429, "429", 500, 502])
+def test_an_error_within_a_reply_that_may_pass_is_tried_again(stub: StubOpenAI, stream: bool, code: object) -> None:
+    failing = failed(stream, {"message": "upstream overloaded", "code": code})
+    stub.answer = lambda asked: failing if asked.number < 3 else Plan(SAID)
+    completion, calls = completed(stub, stream=stream)
+    assert completion.text == SAID
+    assert [f"replied with error {code}: upstream overloaded" in (call.error or "") for call in calls] == [1, 1, 0]
+    assert [call.usage for call in calls[:2]] == [Usage()] * 2
+
+
+@both
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        ({"message": "odd", "code": 400}, RequestRejected, "replied with error 400: odd: name what it does not know"),
+        ({"message": "wrong key", "code": 401}, KeyRejected, "replied with error 401: wrong key: check the key"),
+        ({"message": "no model x", "code": 404}, UnknownModel, "replied with error 404: no model x"),
+        ({"message": "x", "code": "context_length_exceeded"}, PromptTooLong, "lower its window"),
+        ({"message": "no credit", "code": "insufficient_quota"}, EndpointFailed, "has no credit left"),
+        ({"message": "it fell over"}, EndpointFailed, "it fell over"),
+        ("it fell over", EndpointFailed, "it fell over"),
+    ],
+)
+def test_an_error_within_a_reply_that_will_not_pass_is_told_at_once(
+    stub: StubOpenAI, stream: bool, error: object, kind: type[EndpointError], said: str
+) -> None:
+    stub.answer = lambda asked: failed(stream, error)
+    raised, calls = refused(stub, stream=stream)
+    assert type(raised) is kind
+    assert said in str(raised)
+    assert len(calls) == 1
+
+
+@both
+@pytest.mark.parametrize("finish", ["error", "abort"])
+def test_a_reply_that_ended_with_a_failure_is_tried_again(stub: StubOpenAI, stream: bool, finish: str) -> None:
+    stub.answer = lambda asked: Plan(SAID, finish=finish if asked.number == 1 else "stop")
+    completion, calls = completed(stub, stream=stream)
+    assert completion.finish == "stop"
+    assert [f"its reply ended with '{finish}'" in (call.error or "") for call in calls] == [True, False]
+    assert calls[0].usage.output_tokens > 0
+
+
+@pytest.mark.parametrize("event", ["{}", '{"choices": null}'])
+def test_an_event_of_nothing_does_not_end_a_reply(stub: StubOpenAI, event: str) -> None:
+    whole = sent(True, {"content": SAID})(None).body
+    assert whole is not None
+    stub.answer = lambda asked: Plan(body=f"data: {event}\n\n".encode() + whole, content_type="text/event-stream")
+    completion, [call] = completed(stub, stream=True)
+    assert (completion.text, call.error) == (SAID, None)
+
+
+def test_a_stream_that_ends_early_is_no_reply_although_its_usage_was_told_all_along(stub: StubOpenAI) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 2}
+    parts = [part({"role": "assistant", "content": ""}, usage=usage), part({"content": "the harbour"}, usage=usage)]
+    stub.answer = lambda asked: events(parts) if asked.number == 1 else Plan(SAID)
+    completion, calls = completed(stub, stream=True)
+    assert completion.text == SAID
+    assert ["the stream broke off" in (call.error or "") for call in calls] == [True, False]
+    assert calls[0].usage == Usage(9, output_tokens=2)
+
+
+def test_a_stream_that_never_says_why_it_ended_but_counted_to_the_end_is_a_reply(stub: StubOpenAI) -> None:
+    parts = [part({"content": SAID}), {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 6}}]
+    stub.answer = lambda asked: events(parts)
+    completion, [call] = completed(stub, stream=True)
+    assert (completion.text, completion.finish, call.estimated) == (SAID, "stop", False)
+
+
+def test_what_a_server_does_not_take_is_left_out_with_what_is_nothing_without_it(stub: StubOpenAI) -> None:
+    completed(stub, replace(REQUEST, logprobs=True), omit=("logprobs", "stream_options"), stream=True)
+    assert not {"logprobs", "top_logprobs", "stream_options"} & stub.asked[0].body.keys()
+    completed(stub, replace(REQUEST, logprobs=True), omit=("top_logprobs",))
+    assert stub.asked[1].body["logprobs"] is True
+    assert "top_logprobs" not in stub.asked[1].body
+
+
 def test_a_server_that_is_not_there_is_told_and_costs_nothing() -> None:
     calls: list[Call] = []
     options = Options("small", "http://127.0.0.1:9/v1", "stub", 8000, retries=1, backoff=0.01)
@@ -502,6 +645,37 @@ def test_one_endpoint_serves_one_event_loop_after_another_and_leaves_no_connecti
     assert [call.error for call in calls] == [None] * 3
     assert len(made._opened) == 1
     wait_until(lambda: stub.connections == 0)
+
+
+def kept(folder: Path, text: str | None) -> str | None:
+    """The text as a database and a file give it back."""
+    (folder / "kept").write_text(text or "", encoding="utf-8")
+    with sqlite3.connect(":memory:") as database:
+        return database.execute("select ?", (text,)).fetchone()[0]  # type: ignore[no-any-return]
+
+
+def part(delta: dict[str, Any], finish: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
+
+
+def events(parts: list[dict[str, Any]]) -> Plan:
+    """Parts of a stream that ends as it stands."""
+    body = "".join(f"data: {json.dumps(one)}\n\n" for one in parts)
+    return Plan(body=body.encode(), content_type="text/event-stream")
+
+
+def sent(
+    stream: bool, message: dict[str, Any], logprobs: object = None, usage: object = None, model: str = "stub"
+) -> Callable[[Any], Plan]:
+    """A whole reply with this message, as it stands."""
+    choice = {"index": 0, "delta" if stream else "message": message, "finish_reason": "stop", "logprobs": logprobs}
+    reply = {"choices": [choice], "usage": usage, "model": model}
+    return lambda asked: events([reply]) if stream else Plan(body=json.dumps(reply).encode())
+
+
+def failed(stream: bool, error: object) -> Plan:
+    """A status of 200 with an error within."""
+    return events([{"error": error}]) if stream else Plan(body=json.dumps({"error": error}).encode())
 
 
 def endpoint(stub: StubOpenAI, key: str | None = None, **options: Any) -> OpenAIEndpoint:

@@ -49,6 +49,8 @@ def test_thoughts_that_are_counted_beside_the_reply_are_added_to_it() -> None:
         {"prompt_tokens": -5, "completion_tokens": 5},
         {"prompt_tokens": True, "completion_tokens": 5},
         {"prompt_tokens": "100", "completion_tokens": 5},
+        {"prompt_tokens": 10**20, "completion_tokens": 5},
+        {"prompt_tokens": 5, "completion_tokens": 2**53},
     ],
 )
 def test_what_cannot_be_true_is_no_usage(usage: object) -> None:

@@ -11,7 +11,7 @@ import pytest
 from selfroute.errors import BadInput
 from selfroute.readers.recorded import AnswersReader, Recorded, RecordedReader, Said, key_of
 from selfroute.readers.scripted import ScriptedReader, answers, declines, fails
-from selfroute.types import Call, Draft, Passage, Question, Reading, Record, Route, Stage, Usage
+from selfroute.types import Call, Draft, Passage, Question, Reading, Record, Route, Shape, Stage, Task, Usage
 
 CHUNKS = Reading(Question("Who?"), (Passage("d", 0, "Ann did."), Passage("d", 40, "Bo did not.")), Route.RAG)
 WHOLE = Reading(Question("Who?"), (Passage("d", 0, "Ann did. And so on. Bo did not."),), Route.LONG_CONTEXT)

@@ -259,7 +259,20 @@ def test_other_programs_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch
         A + f"window: 900, parameters: {{api_key: {KEY}}}}}}}\n",
         A + f"window: 900, base_url: 'https://user:{KEY}@host/v1'}}}}\n",
         A + f"window: 900, base_url: 'https://host/v1?key={KEY}'}}}}\n",
+        A + f"window: 900, base_url: 'https://host/{KEY}/v1'}}}}\n",
+        A + f"window: 900, parameters: {{token: {KEY}}}}}}}\n",
+        A + f"window: 900, parameters: {{metadata: {{api_key: {KEY}}}}}}}}}\n",
+        A + f"window: 900, parameters: {{metadata: [{{of: ['x', '{KEY}']}}]}}}}}}\n",
+        A + f"window: 900, parameters: {{metadata: {{{KEY}: 1}}}}}}}}\n",
+        A + f"window: 900, {KEY}: 1}}}}\n",
+        f"endpoints: {{{KEY}: {{}}}}\n",
+        f"reader: {{kind: chat, chunks: {KEY}}}\n",
         f"api_key: {KEY}\n",
+        f"{KEY}: 1\n",
+        f'endpoints:\n  a:\n    api_key: "{KEY}\n',
+        f"endpoints: {{a: *{KEY}\n",
+        f"endpoints: {{a: !{KEY} 1}}\n",
+        f"a: b: {KEY}\n",
     ],
 )
 def test_a_key_in_a_file_is_refused_and_not_shown(file: Path, content: str) -> None:
@@ -269,6 +282,43 @@ def test_a_key_in_a_file_is_refused_and_not_shown(file: Path, content: str) -> N
     shown = "".join(traceback.format_exception(refused.value))
     assert KEY not in shown
     assert KEY.replace("-", "_") not in shown
+
+
+def test_what_is_no_yaml_is_told_with_its_place_and_without_the_lines_around_it(file: Path) -> None:
+    file.write_text('home: here\nendpoints: {a: {api_key: "3f9a0c77d1e24b55\n')
+    message = _refused(file)
+    assert message == (
+        f"{file} is not YAML: while scanning a quoted scalar found unexpected end of stream (line 2, column 26)"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["api-key", "apikey", "X-API-Key", "Authorization", "client_secret", "password", "key"]
+)
+def test_what_is_named_as_a_key_is_no_parameter(file: Path, name: str) -> None:
+    file.write_text(A + f"window: 900, parameters: {{extra: {{{name}: 3f9a0c77d1e24b55}}}}}}}}\n")
+    message = _refused(file)
+    assert "must hold no key: name the key's environment variable under api_key_env" in message
+    assert "3f9a" not in message
+
+
+def test_parameters_that_only_sound_like_keys_are_taken(file: Path) -> None:
+    file.write_text(A + "window: 900, parameters: {prompt_cache_key: harbour, top_k: 3, min_tokens: 2}}}\n")
+    assert load(file).endpoints["a"].parameters == {"prompt_cache_key": "harbour", "top_k": 3, "min_tokens": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("stream", "must not set 'stream', which the endpoint does itself: set the endpoint's own 'stream'"),
+        ("model", "must not set 'model', which the endpoint does itself: set the endpoint's own 'model'"),
+        ("n", "must not set 'n', which the endpoint does itself: leave it out"),
+        ("messages", "must not set 'messages', which the endpoint does itself: leave it out"),
+    ],
+)
+def test_parameters_that_would_break_the_request_are_refused(file: Path, name: str, said: str) -> None:
+    file.write_text(A + f"window: 900, parameters: {{{name}: 2}}}}}}\n")
+    assert f"setting 'endpoints.a.parameters' (in {file}): {said}" in _refused(file)
 
 
 def test_a_key_is_read_from_the_variable_that_is_named_and_stays_out_of_the_settings(

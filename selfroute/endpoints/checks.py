@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfroute.endpoints import Completion, Request
+from selfroute.endpoints.failures import harmless
 from selfroute.endpoints.openai import OpenAIEndpoint
-from selfroute.errors import EndpointError, KeyRejected, MissingKey, SelfrouteError, UnknownModel
+from selfroute.errors import EndpointError, EndpointTimeout, EndpointUnreachable, KeyRejected, MissingKey
 from selfroute.prompts import SCHEMA
 from selfroute.replies import Unreadable, read_reply
 from selfroute.types import Call, Record, Stage
@@ -42,12 +43,14 @@ async def check_endpoint(endpoint: OpenAIEndpoint, record: Record | None = None)
     listed: list[dict[str, Any]] | None = None
     try:
         listed = await endpoint.models()
-    except (KeyRejected, MissingKey) as error:
+    except MissingKey as error:
         return (_key(error),)
-    except UnknownModel:
-        pass  # a server need not list its models
-    except EndpointError as error:
+    except (EndpointUnreachable, EndpointTimeout) as error:
         return (Finding("reachable", False, str(error), error.remedy),)
+    except EndpointError as error:
+        # A server need not list its models, nor allow this key to see them: a reply tells more.
+        if error.status == 401:
+            return (_key(error),)
     found = [Finding("reachable", True, f"{endpoint.options.base_url} answers")]
     found += [_model(endpoint, listed), _window(endpoint, listed)]
     return (*found, *await _tried(endpoint, record or _unrecorded))
@@ -76,8 +79,13 @@ async def _tried(endpoint: OpenAIEndpoint, record: Record) -> list[Finding]:
     said = f"{endpoint.model!r} replied in {calls[-1].seconds:.1f} s"
     if completion.model not in (None, endpoint.model):
         said += f" (the server calls it {completion.model!r})"
+    wrong = _no_reply(completion)
+    if wrong is not None:
+        return [_accepted(endpoint), wrong, _usage(calls[-1])]
     found = [_accepted(endpoint), Finding("reply", True, said), _usage(calls[-1])]
-    if endpoint.schemas:
+    if endpoint.schemas and completion.finish == "length":
+        found.append(Finding("json_schema", None, "the reply was cut off before its end"))
+    elif endpoint.schemas:
         found.append(_schema(completion))
     if endpoint.logprobs:
         found.append(
@@ -88,8 +96,22 @@ async def _tried(endpoint: OpenAIEndpoint, record: Record) -> list[Finding]:
     return found
 
 
-def _key(error: SelfrouteError) -> Finding:
-    return Finding("key", False, str(error), KeyRejected.remedy if isinstance(error, KeyRejected) else "set it")
+def _key(error: EndpointError | MissingKey) -> Finding:
+    return Finding("key", False, str(error), error.remedy)
+
+
+def _no_reply(completion: Completion) -> Finding | None:
+    """What is wrong with a reply that holds nothing."""
+    if completion.refusal:
+        said = f"the model refused: {harmless(completion.refusal, None)}"
+        return Finding("reply", False, said, "ask the server's operator why, or name another model")
+    if completion.text.strip():
+        return None
+    if completion.finish == "length":
+        said = "the model came to the limit of its tokens before it said anything"
+        return Finding("reply", False, said, "raise its reasoning_tokens, or its max_output_tokens")
+    said = f"the reply is empty (it ended with {harmless(completion.finish or 'nothing', None)!r})"
+    return Finding("reply", False, said, EndpointError.remedy)
 
 
 def _accepted(endpoint: OpenAIEndpoint) -> Finding:

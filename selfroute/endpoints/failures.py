@@ -23,6 +23,7 @@ from selfroute.errors import (
     UnknownModel,
     UnusableReply,
 )
+from selfroute.keys import without_keys
 
 MAPPED: Mapping[str, type[EndpointError]] = {
     "OpenAIError": EndpointFailed,
@@ -57,8 +58,31 @@ DROPPED = ("APIConnectionError", "TransportError")
 AGAIN = (408, 409, 429)
 """Statuses, beside those from 500 on, after which the same request may succeed."""
 
+BY_STATUS: Mapping[int, type[EndpointError]] = {
+    401: KeyRejected,
+    403: KeyRejected,
+    404: UnknownModel,
+    408: EndpointBusy,
+    409: EndpointBusy,
+    429: EndpointBusy,
+}
+"""What a status is that stands in the body of an answer; others are the server's failure from 500 on, else ours."""
+
 MOST_REASON = 300
-_SECRET = re.compile(r"(?i)\bbearer\s+[^\s'\"]+|\b(?:sk|pk|gsk|xai|hf)[-_][\w*.-]{6,}")
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What JSON can write and no database keeps: NUL, and halves of a character."""
+
+
+class ReplyFailed(Exception):
+    """A server answered 200, and said within the reply that it failed. `body` is its error, `code` a status or a name;
+    where it says neither, `again` tells whether another try makes sense."""
+
+    def __init__(self, body: object, again: bool = False) -> None:
+        super().__init__("it sent an error without a word")
+        self.body = body
+        self.code = body.get("code") if isinstance(body, Mapping) else None
+        self.again = again
 
 
 def translated(error: Exception, where: str, key: str | None) -> EndpointError:
@@ -66,6 +90,9 @@ def translated(error: Exception, where: str, key: str | None) -> EndpointError:
     library's as its cause."""
     kind = next((MAPPED[c.__name__] for c in type(error).__mro__ if c.__name__ in MAPPED), EndpointFailed)
     status, code = getattr(error, "status_code", None), str(getattr(error, "code", None) or "")
+    within = status_within(error)
+    if within is not None:
+        kind = BY_STATUS.get(within, EndpointFailed if within >= 500 else RequestRejected)
     said = harmless(_said(error), key)
     if code == "context_length_exceeded" or (
         kind is RequestRejected and re.search(r"(?i)context (?:length|window)|maximum context|too long", said)
@@ -76,22 +103,37 @@ def translated(error: Exception, where: str, key: str | None) -> EndpointError:
     elif kind is RequestRejected and status in AGAIN:
         kind = EndpointBusy
     remedy = "its account has no credit left: see to it there" if code == "insufficient_quota" else None
-    return kind(where, f"answered {status}: {said}" if status is not None else said, remedy)
+    told = f"answered {status}: " if status is not None else f"replied with error {within}: " if within else ""
+    return kind(where, told + said, remedy, status if isinstance(status, int) else within)
+
+
+def status_within(error: Exception) -> int | None:
+    """The status that a server gives in the body of an answer which itself is 200."""
+    code = getattr(error, "code", None)
+    if getattr(error, "status_code", None) is not None or isinstance(code, bool):
+        return None
+    if isinstance(code, str) and re.fullmatch("[0-9]{3}", code):
+        code = int(code)
+    return code if isinstance(code, int) and 400 <= code < 600 else None
 
 
 def harmless(text: str, key: str | None) -> str:
     """One line of a server's words without anything like a key."""
-    text = " ".join(text.split())
-    if key:
-        text = text.replace(key, "[key]")
-    text = _SECRET.sub("[key]", text)
+    text = without_keys(" ".join(storable(text).split()), key)
     return (text[:MOST_REASON] + "...") if len(text) > MOST_REASON else text or "it gave no reason"
+
+
+def storable(text: str) -> str:
+    """The text with a replacement character for each that cannot be kept or shown."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def _said(error: Exception) -> str:
     body = getattr(error, "body", None)
     if isinstance(body, Mapping) and isinstance(body.get("message"), str):
         return str(body["message"])
+    if isinstance(body, str) and getattr(error, "status_code", None) is None:
+        return body
     if isinstance(error, ValueError) and not hasattr(error, "body"):
         return "it sent what is no JSON"
     return str(error)
@@ -107,9 +149,11 @@ def was_sent(error: Exception) -> bool:
 
 def may_succeed(error: Exception) -> bool:
     """Whether the same request may succeed at another try."""
-    status = getattr(error, "status_code", None)
+    status = getattr(error, "status_code", None) or status_within(error)
     if isinstance(status, int):
         return (status in AGAIN or status >= 500) and getattr(error, "code", None) != "insufficient_quota"
+    if isinstance(error, ReplyFailed):
+        return error.again
     names = {c.__name__ for c in type(error).__mro__}
     return bool(names & set(DROPPED)) and "APITimeoutError" not in names
 

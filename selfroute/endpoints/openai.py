@@ -15,21 +15,36 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from selfroute.endpoints import Completion, Request, Shown, Token
-from selfroute.endpoints.failures import may_succeed, translated, wait_of, was_sent
+from selfroute.endpoints.failures import (
+    ReplyFailed,
+    may_succeed,
+    status_within,
+    storable,
+    translated,
+    wait_of,
+    was_sent,
+)
 from selfroute.endpoints.usage import reported
 from selfroute.errors import (
     EndpointTimeout,
     MissingKey,
     SelfrouteError,
 )
+from selfroute.keys import without_keys
 from selfroute.tokens import Tokenizer
 from selfroute.types import Call, Record, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
+FAILED = ("error", "abort")
+"""Why a reply ended that is none: gateways and vLLM say so where they failed midway."""
+
 LONGEST_WAIT = 60.0
 """Seconds. A server that asks for a longer wait is not waited for."""
+
+LEAST_ODDS = -1e300
+"""A logarithm below is no number."""
 
 FRAME_TOKENS = 3
 """What a chat message, and the reply's beginning, take beside their words in OpenAI's chat format."""
@@ -72,6 +87,8 @@ class _Got:
     finish: str | None = None
     refusal: str | None = None
     model: str | None = None
+    counted: bool = False
+    """Whether the usage came after the last of the text, so that it is that of the whole reply."""
     shown: bool = False
     ours: Exception | None = None
     """What `shown` raised: no fault of the server's."""
@@ -217,6 +234,7 @@ class OpenAIEndpoint:
                 await record(self._call(request, got, began, "abandoned"))
                 raise
             failed, sent = translated(error, self.where, self._key), was_sent(error)
+            sent = sent and (bool(got.parts) or status_within(error) is None)
             once_more, after = may_succeed(error), wait_of(error)
         if failed is not None and not got.complete:
             await record(self._call(request, got, began, str(failed), sent=sent))
@@ -225,7 +243,9 @@ class OpenAIEndpoint:
             raise failed
         call = self._call(request, got, began)
         await record(call)
-        return Completion(got.text, call.usage, got.finish, got.refusal, tuple(got.tokens), got.model)
+        refusal = got.refusal and without_keys(storable(got.refusal), self._key)
+        model = got.model and without_keys(storable(got.model), self._key)
+        return Completion(got.text, call.usage, got.finish, refusal, tuple(got.tokens), model)
 
     async def _plain(self, client: AsyncOpenAI, request: Request, got: _Got, shown: Shown | None) -> None:
         from openai.types import Completion as Raw
@@ -237,6 +257,8 @@ class OpenAIEndpoint:
             raise _Broken("it sent no JSON object")
         _note(reply, got)
         if not isinstance(reply.choices, list) or not reply.choices:
+            if told := getattr(reply, "error", None):
+                raise ReplyFailed(told)
             raise _Broken("it sent no choices")
         _take(reply.choices[0], got)
         got.finish = got.finish or "stop"
@@ -245,15 +267,18 @@ class OpenAIEndpoint:
         from openai import APIConnectionError
 
         create: Any = client.chat.completions.create if request.chat else client.completions.create
-        stream = await create(**self._body(request), stream=True, stream_options={"include_usage": True})
+        counted = {} if "stream_options" in self.options.omit else {"stream_options": {"include_usage": True}}
+        stream = await create(**self._body(request), stream=True, **counted)
         if not hasattr(stream, "response"):
             raise _Broken("it sent no stream")
         async with stream:
             async for chunk in stream:
-                if not isinstance(getattr(chunk, "choices", None), list):
+                choices = getattr(chunk, "choices", "none")
+                if not isinstance(choices, list | None):
                     raise _Broken("it sent an event that is no part of a reply")
-                _note(chunk, got)
-                for choice in chunk.choices[:1]:
+                told = _note(chunk, got)
+                before = len(got.parts)
+                for choice in (choices or [])[:1]:
                     piece = _take(choice, got)
                     if piece and shown is not None:
                         got.shown = True
@@ -262,8 +287,9 @@ class OpenAIEndpoint:
                         except Exception as error:
                             got.ours = error
                             raise
+                got.counted = len(got.parts) == before and (told or got.counted)
         if not got.complete:
-            if got.usage is None or not got.parts:
+            if not got.counted or not got.parts:
                 raise APIConnectionError(message="the stream broke off", request=stream.response.request)
             got.finish = "stop"  # a server that never says why it ended, but counted to the end
 
@@ -277,6 +303,8 @@ class OpenAIEndpoint:
             body |= {"messages": [*system, {"role": "user", "content": request.prompt}], options.limit_field: limit}
             if request.logprobs:
                 body |= {"logprobs": True, "top_logprobs": 5}
+                if "logprobs" in options.omit:  # which the other is nothing without
+                    del body["top_logprobs"]
             if request.schema is not None:
                 named = {"name": "reply", "strict": True, "schema": dict(request.schema)}
                 body["response_format"] = {"type": "json_schema", "json_schema": named}
@@ -330,27 +358,49 @@ class OpenAIEndpoint:
         return EndpointTimeout(self.where, f"no reply within {self.options.timeout:g} seconds")
 
 
-def _note(reply: Any, got: _Got) -> None:
-    """The usage of a reply or of a part of one. The last that is told counts: they are cumulative."""
+def _note(reply: Any, got: _Got) -> bool:
+    """The usage of a reply or of a part of one; whether it tells any. The last counts: they are cumulative."""
     usage: Any = getattr(reply, "usage", None)
-    got.usage = reported(usage.model_dump() if hasattr(usage, "model_dump") else usage) or got.usage
+    told = reported(usage.model_dump() if hasattr(usage, "model_dump") else usage)
+    got.usage = told or got.usage
     model = getattr(reply, "model", None)
     got.model = model if isinstance(model, str) and model else got.model
+    return told is not None
 
 
 def _take(choice: Any, got: _Got) -> str:
-    """Notes what a choice adds to the reply; returns the text of it."""
-    message = getattr(choice, "delta", None) or getattr(choice, "message", None)
-    text = getattr(message, "content", None) if message is not None else getattr(choice, "text", None)
-    text = text if isinstance(text, str) else ""
+    """Notes what a choice adds to the reply; returns the text of it. Raises `ReplyFailed`."""
+    message = _of(choice, "delta") or _of(choice, "message")
+    text = _of(message, "content") if message is not None else _of(choice, "text")
+    text = storable(text) if isinstance(text, str) else ""
     if text:
         got.parts.append(text)
-    refusal = getattr(message, "refusal", None)
+    refusal = _of(message, "refusal")
     if isinstance(refusal, str) and refusal:
         got.refusal = (got.refusal or "") + refusal
-    got.finish = getattr(choice, "finish_reason", None) or got.finish
-    odds = getattr(choice, "logprobs", None)
-    for token in getattr(odds, "content", None) or ():
-        top = tuple((other.token, other.logprob) for other in getattr(token, "top_logprobs", None) or ())
-        got.tokens.append(Token(token.token, top or ((token.token, token.logprob),)))
+    finish = _of(choice, "finish_reason")
+    if finish in FAILED:
+        raise ReplyFailed(_of(choice, "error") or f"its reply ended with {finish!r}", again=True)
+    got.finish = finish if isinstance(finish, str) and finish else got.finish
+    odds = _of(_of(choice, "logprobs"), "content")
+    for token in odds if isinstance(odds, list) else ():
+        top = _of(token, "top_logprobs")
+        own = _odds([token])
+        if own:
+            got.tokens.append(Token(own[0][0], _odds(top if isinstance(top, list) else []) or own))
     return text
+
+
+def _odds(tokens: list[Any]) -> tuple[tuple[str, float], ...]:
+    """Those of the tokens that are a text with the logarithm of a probability."""
+    pairs = ((_of(token, "token"), _of(token, "logprob")) for token in tokens)
+    return tuple(
+        (storable(text), float(odds))
+        for text, odds in pairs
+        if isinstance(text, str) and type(odds) in (int, float) and LEAST_ODDS < odds <= 0
+    )
+
+
+def _of(value: Any, name: str) -> Any:
+    """A field of what the library made an object of, or left as it came because of something odd in it."""
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

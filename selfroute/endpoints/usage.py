@@ -10,6 +10,9 @@ from collections.abc import Mapping
 
 from selfroute.types import Usage
 
+MOST = 2**53
+"""Beyond this a number of tokens is no number of tokens, and no database holds it."""
+
 _CACHED = ("cached_tokens",)
 _WRITTEN = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
 
@@ -41,4 +44,4 @@ def _found(values: Mapping[str, object], names: tuple[str, ...]) -> int:
 
 
 def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST else None

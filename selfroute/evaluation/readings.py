@@ -66,6 +66,8 @@ def _recorded(path: Path, number: int, value: dict[str, Any]) -> tuple[str, Draf
             Call(**call | {"stage": Stage(call["stage"]), "usage": Usage(**call["usage"])}) for call in value["calls"]
         )
         if value["draft"] is None:
+            if not calls:
+                raise ValueError("it holds neither a draft nor calls")
             return str(value["key"]), None, calls
         draft = dict(value["draft"])
         citations = tuple(Citation(**citation) for citation in draft["citations"])
