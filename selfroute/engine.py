@@ -110,14 +110,8 @@ class Engine:
         `DeadlineExceeded` and what the reader raises. A failed question stays in the ledger with its calls.
         """
         question = self._checked(question, policy, k)
-        if isinstance(corpus, str):
-            with closing(await asyncio.to_thread(self._open, corpus)) as index:
-                index.scope(question.scope)
-                if not index.entries:
-                    raise EmptyCorpus(corpus)
-                return await self._ask(question, policy, corpus, index, k)
-        _require_alone(corpus, question)
-        return await self._ask(question, policy, corpus.source, corpus, k)
+        async with self._source(question, corpus) as (name, source):
+            return await self._ask(question, policy, name, source, k)
 
     @property
     def corpora(self) -> Corpora:
@@ -138,19 +132,24 @@ class Engine:
         Raises what `ask` raises before it reads.
         """
         question = self._checked(question, policy, k)
-        if isinstance(corpus, str):
-            with closing(await asyncio.to_thread(self._open, corpus)) as index:
-                index.scope(question.scope)
-                if not index.entries:
-                    raise EmptyCorpus(corpus)
-                return await self._forecast(question, policy, corpus, index, k)
-        _require_alone(corpus, question)
-        index = await self._transient(corpus, _unrecorded)
-        return await self._forecast(question, policy, corpus.source, index, k)
+        async with self._source(question, corpus) as (name, source):
+            index = source if isinstance(source, Index) else await self._transient(source, _unrecorded)
+            return await forecast(self._policies[policy], question, self._steps(index, _unrecorded, k), policy, name)
 
-    async def _forecast(self, question: Question, policy: str, name: str, index: Index, k: int | None) -> Forecast:
-        steps = self._steps(index, _unrecorded, k)
-        return await forecast(self._policies[policy], question, steps, policy, name)
+    @asynccontextmanager
+    async def _source(self, question: Question, corpus: str | Document) -> AsyncIterator[tuple[str, Index | Document]]:
+        """The name and the text of what is asked: a corpus, open meanwhile, or a document that is not indexed."""
+        if isinstance(corpus, Document):
+            unknown = [id_ for id_ in question.scope if id_ != corpus.id]
+            if unknown:
+                raise UnknownDocument(unknown, corpus.source, [corpus.id])
+            yield corpus.source, corpus
+            return
+        with closing(await asyncio.to_thread(self._open, corpus)) as index:
+            index.scope(question.scope)
+            if not index.entries:
+                raise EmptyCorpus(corpus)
+            yield corpus, index
 
     def _checked(self, question: Question | str, policy: str, k: int | None) -> Question:
         question = Question(question) if isinstance(question, str) else question
@@ -332,12 +331,6 @@ async def _to_its_end(writing: Awaitable[None]) -> None:
 
 async def _unrecorded(call: Call) -> None:
     """A forecast is no question: what embedding it takes stands in no account."""
-
-
-def _require_alone(document: Document, question: Question) -> None:
-    unknown = [id_ for id_ in question.scope if id_ != document.id]
-    if unknown:
-        raise UnknownDocument(unknown, document.source, [document.id])
 
 
 def _totals(calls: list[Call], seconds: float) -> Totals:

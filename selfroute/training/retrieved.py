@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from selfroute.embedders.onnx import OnnxEmbedder
 from selfroute.ingest.chunker import Chunker
+from selfroute.training.readings import CHUNK_TOKENS
 from selfroute.training.swaps import swapped
 from selfroute.training.windows import WINDOW_WORDS, Article, Asked, Window, contains
 from selfroute.types import Chunk, Document
-
-CHUNK_TOKENS = 240
 
 
 @dataclass(frozen=True, slots=True)
