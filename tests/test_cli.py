@@ -11,7 +11,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import COMMAND, environment, in_process, modules_after
 
 from selfroute import cli, ledger
 from selfroute.policies import POLICIES
-
-COMMAND = Path(sys.executable).with_name("selfroute")
 
 FILL = (
     "The town lies between two hills and has a long history of trade. "
@@ -103,14 +101,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     """Runs a command in this process, which is quicker than a new one."""
 
     def main(*words: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["selfroute", *words])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Done(code, *capsys.readouterr())
+        return Done(*in_process(monkeypatch, capsys, *words))
 
     return main
 
@@ -636,11 +627,6 @@ def named(*documents: str) -> list[str]:
     return [word for document in documents for word in ("--document", document)]
 
 
-def environment(**more: str) -> dict[str, str]:
-    """The machine's, without settings of ours."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SELFROUTE_")} | more
-
-
 def process(
     *words: str, folder: Path | None = None, preexec: Callable[[], None] | None = None, **variables: str
 ) -> Done:
@@ -654,24 +640,6 @@ def process(
         preexec_fn=preexec,
     )
     return Done(done.returncode, done.stdout, done.stderr)
-
-
-def modules_after(*words: str) -> set[str]:
-    """The modules that a process has loaded when the command has ended."""
-    program = (
-        "import json, sys\n"
-        "from selfroute.cli import main\n"
-        f"sys.argv = {['selfroute', *words]!r}\n"
-        "try:\n"
-        "    main()\n"
-        "except SystemExit as ended:\n"
-        "    assert not ended.code, ended.code\n"
-        "print(json.dumps(list(sys.modules)))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True
-    )
-    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
 def opened_to_write(fifo: Path, child: subprocess.Popen[str]) -> int:

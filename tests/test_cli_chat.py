@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import environment, in_process, modules_after
 from stub_openai import Asked, Plan, StubOpenAI
-
-from selfroute import cli
 
 KEY = "sk-secret-0123456789abcdef"
 WHO = "Who is the harbour master?"
@@ -95,14 +94,7 @@ def folder(stub: StubOpenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def main(*words: str, config: str = "mine.yaml") -> Done:
-        monkeypatch.setattr(sys, "argv", ["selfroute", *words, "--config", config])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Done(code, *capsys.readouterr())
+        return Done(*in_process(monkeypatch, capsys, *words, "--config", config))
 
     return main
 
@@ -438,28 +430,6 @@ def test_a_chat_reader_loads_the_client_when_it_asks_and_not_when_it_does_not(fo
     words = ("ask", WHO, "--file", "harbour.md", "--config", "mine.yaml")
     assert "openai" in modules_after(*words)
     assert "openai" not in modules_after(*words, "--dry-run")
-
-
-def modules_after(*words: str) -> set[str]:
-    program = (
-        "import json, sys\n"
-        "from selfroute.cli import main\n"
-        f"sys.argv = {['selfroute', *words]!r}\n"
-        "try:\n"
-        "    main()\n"
-        "except SystemExit as ended:\n"
-        "    assert not ended.code, ended.code\n"
-        "print(json.dumps(list(sys.modules)))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment(), check=True
-    )
-    return set(json.loads(done.stdout.splitlines()[-1]))
-
-
-def environment() -> dict[str, str]:
-    """A child imports the package that is tested here."""
-    return {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent.parent)}
 
 
 def kept(folder: Path) -> str:

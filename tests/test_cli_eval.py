@@ -11,19 +11,16 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import COMMAND, environment, in_process
 
-from selfroute import cli
 from selfroute.errors import RunBusy
 from selfroute.index.files import only_writer
-
-COMMAND = Path(sys.executable).with_name("selfroute")
 
 FILL = "Boats of many kinds are moored along the quay, and the wind often turns in the afternoon. "
 HARBOUR = f"""The harbour master of Norrvik is Olof Berg, who has held the post since 1998.
@@ -110,14 +107,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     """Runs a command in this process, which is quicker than a new one."""
 
     def main(*words: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["selfroute", *words])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Done(code, *capsys.readouterr())
+        return Done(*in_process(monkeypatch, capsys, *words))
 
     return main
 
@@ -419,11 +409,6 @@ def one_line(done: Done) -> str:
     assert done.err.endswith("\n")
     assert len(done.err.splitlines()) == 1
     return done.err.removeprefix("selfroute: ").rstrip("\n")
-
-
-def environment(**more: str) -> dict[str, str]:
-    """The machine's, without settings of ours."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SELFROUTE_")} | more
 
 
 def process(

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import COMMAND, in_process
 
-from selfroute import cli
 from selfroute.index.upkeep import DocumentInfo, Listed, Problem, Stats
 
-COMMAND = Path(sys.executable).with_name("selfroute")
 TEXTS = {"handbook.md": "Night work is approved by the harbour master.\n", "fees.md": "A berth costs ten crowns.\n"}
 
 
@@ -48,14 +47,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         Path(name).write_text(text)
 
     def main(*words: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["selfroute", *words])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Done(code, *capsys.readouterr())
+        return Done(*in_process(monkeypatch, capsys, *words))
 
     assert main("index", *TEXTS, "--corpus", "harbour").code == 0
     return main
