@@ -27,7 +27,7 @@ PATIENCE = {"timeout", "retries", "stream", "api_key_env"}
 """Settings of an endpoint that decide whether a reply comes and not what it says: a run that failed by one of them
 can go on with another."""
 
-LEAST_WINDOW = 256
+LEAST_WINDOW = 320
 """Tokens of prompt below which nothing can be read."""
 
 
@@ -50,6 +50,7 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
         policies=_policies(),
         k=settings.retrieval.k,
         deadline=settings.deadline,
+        overflow=settings.reader.overflow,
     )
 
 
@@ -79,6 +80,7 @@ def evaluator(settings: Settings) -> Evaluator:
         policies=_policies(),
         k=settings.retrieval.k,
         deadline=settings.deadline,
+        overflow=settings.reader.overflow,
         cache=settings.home / CACHE,
         identity={
             "settings": _that_rows_depend_on(settings),
@@ -206,19 +208,19 @@ def _reader_of(name: str, settings: Settings, keys: bool) -> Reader:
     from selfroute.readers.chat import ChatReader
 
     one = settings.endpoints[name]
-    reader = ChatReader(
-        ENDPOINTS[one.kind](name, one, keys), settings.reader.window, by_position=settings.reader.order == "position"
-    )
-    if reader.window < LEAST_WINDOW:
+    room = one.window - one.max_output_tokens - one.reasoning_tokens
+    if room < LEAST_WINDOW:
         raise InvalidSettings(
             f"endpoint {name!r} has a window of {one.window} tokens, of which its replies may take all but "
-            f"{reader.window}: lower its max_output_tokens or reasoning_tokens"
+            f"{max(room, 0)}: lower its max_output_tokens or reasoning_tokens"
         )
-    return reader
+    endpoint = ENDPOINTS[one.kind](name, one, keys)
+    return ChatReader(endpoint, settings.reader.window, by_position=settings.reader.order == "position")
 
 
 def _openai(name: str, settings: EndpointSettings, keys: bool) -> OpenAIEndpoint:
     from selfroute.endpoints.openai import OpenAIEndpoint, Options
+    from selfroute.endpoints.tokenize import served
     from selfroute.tokens import tokenizer
 
     key = key_of(settings)
@@ -242,9 +244,9 @@ def _openai(name: str, settings: EndpointSettings, keys: bool) -> OpenAIEndpoint
         omit=settings.omit,
         parameters=settings.parameters,
     )
-    return OpenAIEndpoint(
-        options, tokenizer(settings.model, settings.tokenizer), key.get_secret_value() if key is not None else None
-    )
+    secret = key.get_secret_value() if key is not None else None
+    counts = tokenizer(settings.model, settings.tokenizer, served(settings.base_url, settings.model, secret))
+    return OpenAIEndpoint(options, counts, secret)
 
 
 EMBEDDERS: Mapping[str, Callable[[EmbedderSettings], Embedder]] = {

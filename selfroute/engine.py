@@ -42,7 +42,6 @@ from selfroute.types import (
     Outcome,
     Question,
     Record,
-    Shape,
     Stage,
     Totals,
     Usage,
@@ -82,6 +81,7 @@ class Engine:
         policies: Mapping[str, Policy],
         k: int = 5,
         deadline: float | None = None,
+        overflow: str = "fill",
     ) -> None:
         self._home = home
         self._embedder = embedder
@@ -93,6 +93,7 @@ class Engine:
         self._policies = policies
         self._k = k
         self._deadline = deadline
+        self._overflow = overflow
         self._account = account
 
     async def ask(
@@ -105,7 +106,7 @@ class Engine:
     ) -> Answer:
         """Answers from a corpus by name, or from one `Document` that is not indexed.
 
-        `policy` is `self_route`, `always_rag` or `always_long`; `k` chunks are retrieved (else as in the settings).
+        `policy` is one of `policies.POLICIES`; `k` chunks are retrieved (else as in the settings).
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex`,
         `DeadlineExceeded` and what the reader raises. A failed question stays in the ledger with its calls.
         """
@@ -179,7 +180,7 @@ class Engine:
                 index = source if isinstance(source, Index) else await self._transient(source, record)
                 steps = self._steps(index, record, k, deadline)
                 draft = await self._policies[policy](question, steps)
-            full = await asyncio.to_thread(steps.long_context, question)
+            full = await steps.long_context(question)
             answer = _answer(id_, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
             await asyncio.to_thread(self._account.finish, answer)
             return answer
@@ -200,6 +201,7 @@ class Engine:
             record,
             k or self._k,
             deadline,
+            self._overflow,
         )
 
     def _open(self, corpus: str) -> Index:
@@ -269,7 +271,7 @@ def _answer(
         confidence=draft.confidence if answered else None,
         coverage=coverage,
         citations=citations,
-        unsupported=answered and question.task.shape in (Shape.SPAN, Shape.TEXT) and not citations,
+        unsupported=answered and question.task.shape.in_words and not citations,
         calls=tuple(calls),
         totals=totals,
         long_context_tokens=full.tokens,
@@ -288,9 +290,11 @@ def _answer(
                     "score": d.score,
                     "confidence": d.confidence,
                     "guess": d.guess,
+                    "lost_quotes": d.lost_quotes,
                 }
                 for d in steps.drafts
             ],
+            "counted_by": steps.counted_by,
         },
     )
 

@@ -7,10 +7,12 @@ nothing can overrule this draft, so it may be streamed as it is made.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
-from selfroute.types import Draft, Estimate, Forecast, Hits, Move, Question, Route, sum_cost
+from selfroute.routing import better_supported, supported
+from selfroute.types import Citation, Draft, Estimate, Forecast, Hits, Move, Question, Route, sum_cost
 
 
 class Steps(Protocol):
@@ -18,8 +20,8 @@ class Steps(Protocol):
 
     async def retrieve(self, question: Question, k: int | None = None) -> Hits: ...
 
-    def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
-        """What a reading would take; makes no call."""
+    async def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
+        """What a reading would take; asks no model."""
         ...
 
     async def read_chunks(self, question: Question, hits: Hits, *, final: bool = False) -> Draft: ...
@@ -49,6 +51,39 @@ async def always_long(question: Question, steps: Steps) -> Draft:
     return await steps.read_documents(question, hits, final=True)
 
 
+async def evidence_gated(question: Question, steps: Steps) -> Draft:
+    """As `self_route`, but only evidence ends the reading: an answer from the chunks stands if text that was shown
+    proves it. If one reading declined and the other answered without evidence, the documents do not hold the answer;
+    if both answered, the better supported answer stands.
+
+    Reads the documents at once where the chunks would take as much.
+    """
+    hits = await steps.retrieve(question)
+    if not await _saves(question, hits, steps):
+        return await steps.read_documents(question, hits, final=True)
+    chunks = await steps.read_chunks(question, hits)
+    if supported(chunks, question.task.shape):
+        return chunks
+    documents = await steps.read_documents(question, hits)
+    if (chunks.declined or documents.declined) and not supported(documents, question.task.shape):
+        return _withheld(documents)
+    return better_supported((chunks, documents))
+
+
+async def _saves(question: Question, hits: Hits, steps: Steps) -> bool:
+    """Whether the chunks take less than the documents: in money if both prices are known, else in tokens."""
+    chunks = await steps.estimate(question, hits, Move.READ_CHUNKS)
+    documents = await steps.estimate(question, hits, Move.READ_DOCUMENTS)
+    if chunks.cost and documents.cost:
+        return chunks.cost < documents.cost
+    return chunks.tokens < documents.tokens
+
+
+def _withheld(draft: Draft) -> Draft:
+    """The draft as a decline, with its answer as a guess."""
+    return replace(draft, declined=True, answer=None, citations=(), guess=draft.answer or draft.guess)
+
+
 class _Imagined:
     """Steps that retrieve and estimate but read nothing: every reading declines, or the first one answers."""
 
@@ -62,18 +97,20 @@ class _Imagined:
         self.hits = await self._steps.retrieve(question, k)
         return self.hits
 
-    def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
-        return self._steps.estimate(question, hits, move)
+    async def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
+        return await self._steps.estimate(question, hits, move)
 
     async def read_chunks(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
-        return self._imagined(question, hits, Move.READ_CHUNKS, Route.RAG)
+        return await self._imagined(question, hits, Move.READ_CHUNKS, Route.RAG)
 
     async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
-        return self._imagined(question, hits, Move.READ_DOCUMENTS, Route.LONG_CONTEXT)
+        return await self._imagined(question, hits, Move.READ_DOCUMENTS, Route.LONG_CONTEXT)
 
-    def _imagined(self, question: Question, hits: Hits, move: Move, route: Route) -> Draft:
-        self.moves.append((move, self._steps.estimate(question, hits, move)))
-        return Draft(self._declines, route, None if self._declines else "")
+    async def _imagined(self, question: Question, hits: Hits, move: Move, route: Route) -> Draft:
+        self.moves.append((move, await self._steps.estimate(question, hits, move)))
+        if self._declines:
+            return Draft(True, route)
+        return Draft(False, route, "", (Citation("", None, 0, 0, "", None),))  # an answer with its evidence
 
 
 async def forecast(policy: Policy, question: Question, steps: Steps, name: str, corpus: str) -> Forecast:
@@ -81,7 +118,7 @@ async def forecast(policy: Policy, question: Question, steps: Steps, name: str, 
     most, least = _Imagined(steps, declines=True), _Imagined(steps, declines=False)
     await policy(question, most)
     await policy(question, least)
-    full = steps.estimate(question, most.hits, Move.READ_DOCUMENTS)
+    full = await steps.estimate(question, most.hits, Move.READ_DOCUMENTS)
     return Forecast(
         question=question.text,
         policy=name,
@@ -99,6 +136,7 @@ async def forecast(policy: Policy, question: Question, steps: Steps, name: str, 
 POLICIES: Mapping[str, Callable[[], Policy]] = MappingProxyType(
     {
         "self_route": lambda: self_route,
+        "evidence_gated": lambda: evidence_gated,
         "always_rag": lambda: always_rag,
         "always_long": lambda: always_long,
     }

@@ -69,7 +69,7 @@ def fingerprint() -> str:
 def structured_for(reading: Reading) -> bool:
     """Whether a reply to this reading is better asked for as JSON: an answer in words, to a question."""
     task = reading.question.task
-    return task.shape in (Shape.SPAN, Shape.TEXT) and task.chat_template and reading.question.text is not None
+    return task.shape.in_words and task.chat_template and reading.question.text is not None
 
 
 def prompt(reading: Reading, passages: Sequence[Passage], *, structured: bool) -> Prompt:

@@ -55,6 +55,7 @@ class ReaderSettings(_Part):
     chunks: str | None = None
     documents: str | None = None
     order: Literal["score", "position"] = "score"
+    overflow: Literal["fill", "middle", "windows", "refuse"] = "fill"
 
 
 class EndpointSettings(_Part):

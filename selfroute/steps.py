@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from selfroute.embedders import Embedder
-from selfroute.errors import NoQuery
+from selfroute.errors import NoQuery, PromptTooLong
+from selfroute.fit import Fit, Fitter
 from selfroute.index import Index
 from selfroute.prices import Prices
 from selfroute.readers import Reader
+from selfroute.routing import better_supported
 from selfroute.types import (
     Call,
     Chunk,
@@ -25,14 +26,20 @@ from selfroute.types import (
     Estimate,
     Hits,
     Move,
-    Passage,
     Question,
     Reading,
     Record,
     Route,
     Stage,
     Usage,
+    Vectors,
+    sum_cost,
 )
+
+SMALLER = 0.8
+"""By how much less is shown after a server found a prompt too long."""
+
+ROUTES: Mapping[Move, Route] = {Move.READ_CHUNKS: Route.RAG, Move.READ_DOCUMENTS: Route.LONG_CONTEXT}
 
 
 class QuestionSteps:
@@ -48,6 +55,7 @@ class QuestionSteps:
         record: Record,
         k: int,
         deadline: float | None = None,
+        overflow: str = "fill",
     ) -> None:
         self._index = index
         self._embedder = embedder
@@ -57,14 +65,21 @@ class QuestionSteps:
         self._record = record
         self._k = k
         self._deadline = deadline
-        self._last: Call | None = None
+        self._overflow = overflow
+        self._vector: Vectors | None = None
+        self._calls: list[Call] = []
         self._measured: Estimate | None = None
-        self._read: dict[str, dict[int, int]] = {}  # document -> start of a chunk -> its tokens
-        self._whole: set[str] = set()
+        self._seen: dict[str, dict[int, int]] = {}  # document -> start of a chunk that was read -> its tokens
+        self._whole: dict[str, None] = {}  # documents that were read whole, in order
         self.path: list[str] = []
         self.hits: Hits = ()
         self.drafts: list[Draft] = []
         self.warnings: list[str] = []
+
+    @property
+    def counted_by(self) -> dict[str, str]:
+        """What counts the tokens of each reading before it is made."""
+        return {move.value: self._reader(move).counted_by for move in Move}
 
     async def retrieve(self, question: Question, k: int | None = None) -> Hits:
         if question.text is None:
@@ -74,127 +89,121 @@ class QuestionSteps:
         embedded = await asyncio.to_thread(self._embedder.embed, [question.text])
         usage = Usage(input_tokens=embedded.tokens)
         await self._record(Call(Stage.EMBED, self._embedder.name, usage, time.perf_counter() - began))
-        self.hits = await asyncio.to_thread(self._index.search, embedded.vectors[0], k or self._k, question.scope)
+        self._vector = embedded.vectors[0]
+        self.hits = await asyncio.to_thread(self._index.search, self._vector, k or self._k, question.scope)
         return self.hits
 
-    def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
-        scope = self._index.scope(question.scope)
-        if move is Move.READ_CHUNKS:
-            reader, reading = self._chunk_reader, _of_chunks(question, hits)
-            documents: tuple[str, ...] = ()
-        else:
-            reader, documents = self._document_reader, self._fitting(question, hits)
-            reading = self._of_documents(question, hits, documents)
-        tokens = reader.count_tokens(reading)
-        cost = self._prices.cost(reader.model, Usage(input_tokens=tokens))
-        return Estimate(tokens, cost, documents, complete=set(documents) == set(scope))
+    async def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
+        return await asyncio.to_thread(self._estimate, question, hits, move)
 
     async def read_chunks(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
+        """Reads as many of the hits as the reader's window allows, best first."""
         self.path.append("read_chunks")
-        self._note([hit.chunk for hit in hits])
-        return await self._drafted(self._chunk_reader, _of_chunks(question, hits))
+        return await self._read(question, hits, Move.READ_CHUNKS)
 
     async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
-        """Reads the documents that own the hits, best first, as many as the reader's window allows.
-
-        A first document that alone exceeds the window is read in part: its best chunks, in document order.
-        """
+        """Reads the documents that own the hits, whole if they fit the reader's window, else as the setting
+        `reader.overflow` says."""
         self.path.append("read_documents")
-        documents = await asyncio.to_thread(self._fitting, question, hits)
-        reading = await asyncio.to_thread(self._of_documents, question, hits, documents)
-        if documents:
-            self._whole.update(documents)
-        else:
-            self._note_part(self._first(question, hits), reading)
-        draft = await self._drafted(self._document_reader, reading)
-        if (last := self._last) is not None and last.error is None and not last.estimated:
-            complete = set(documents) == set(self._index.scope(question.scope))
-            cost = self._prices.cost(last.model, last.usage)
-            self._measured = Estimate(last.usage.input_tokens, cost, documents, complete)
+        began = len(self._calls)
+        draft = await self._read(question, hits, Move.READ_DOCUMENTS)
+        made = self._calls[began:]
+        if made and not any(call.error or call.estimated for call in made):
+            usage = sum((call.usage for call in made), Usage())
+            cost = sum_cost([self._prices.cost(call.model, call.usage) for call in made])
+            complete = set(self._index.scope(question.scope)) <= self._whole.keys()
+            self._measured = Estimate(usage.input_tokens, cost, tuple(self._whole), complete)
         return draft
 
-    def long_context(self, question: Question) -> Estimate:
+    async def long_context(self, question: Question) -> Estimate:
         """What reading the documents takes: as it was measured if they were read, else estimated."""
-        return self._measured or self.estimate(question, self.hits, Move.READ_DOCUMENTS)
+        return self._measured or await self.estimate(question, self.hits, Move.READ_DOCUMENTS)
 
     def coverage(self, question: Question) -> float:
         """The share of the tokens in scope that was read, 0 to 1, by the embedder's tokens of the chunks."""
         tokens = {id_: self._index.entries[id_].tokens for id_ in self._index.scope(question.scope)}
-        read = sum(tokens[id_] if id_ in self._whole else sum(self._read.get(id_, {}).values()) for id_ in tokens)
+        read = sum(tokens[id_] if id_ in self._whole else sum(self._seen.get(id_, {}).values()) for id_ in tokens)
         total = sum(tokens.values())
         return read / total if total else 0.0
 
-    async def _drafted(self, reader: Reader, reading: Reading) -> Draft:
-        self._last = None
+    async def _read(self, question: Question, hits: Hits, move: Move) -> Draft:
+        """Reads what fits. If the server finds it too long all the same, once more with less: counts before a call
+        may be estimates, and a server's window smaller than the settings say."""
+        fit = await asyncio.to_thread(self._fit, question, hits, move)
+        try:
+            return await self._drafted(fit, move)
+        except PromptTooLong as error:
+            sent = await asyncio.to_thread(self._tokens, fit, move)
+            window = int(min(sent, self._reader(move).window) * SMALLER)
+            fit = await asyncio.to_thread(self._fit, question, hits, move, window)
+            if not any(reading.passages for reading in fit.readings):
+                raise
+            self._warn(f"the text was too long for the server: {error}; it was read once more, with less of it")
+            return await self._drafted(fit, move)
 
+    async def _drafted(self, fit: Fit, move: Move) -> Draft:
+        """The best supported draft of the readings of a fit."""
+        drafts = [await self._drafted_once(reading, move) for reading in fit.readings]
+        if fit.warning:
+            self._warn(fit.warning)
+        await asyncio.to_thread(self._note, fit)
+        draft = better_supported(tuple(drafts)) if drafts else Draft(True, ROUTES[move])
+        self.drafts.append(draft)
+        return draft
+
+    async def _drafted_once(self, reading: Reading, move: Move) -> Draft:
         async def noted(call: Call) -> None:
-            self._last = call
+            self._calls.append(call)
             await self._record(call)
 
-        draft = await reader.read(replace(reading, deadline=self._deadline), noted)
-        draft = replace(draft, citations=await asyncio.to_thread(self._paged, draft.citations))
-        self.drafts.append(draft)
-        self.warnings += [warning for warning in draft.warnings if warning not in self.warnings]
-        return draft
+        draft = await self._reader(move).read(replace(reading, deadline=self._deadline), noted)
+        for warning in draft.warnings:
+            self._warn(warning)
+        return replace(draft, citations=await asyncio.to_thread(self._paged, draft.citations))
+
+    def _reader(self, move: Move) -> Reader:
+        return self._chunk_reader if move is Move.READ_CHUNKS else self._document_reader
+
+    def _fit(self, question: Question, hits: Hits, move: Move, window: int | None = None) -> Fit:
+        reader = self._reader(move)
+        fitter = Fitter(self._index, reader, question, reader.window if window is None else window)
+        if move is Move.READ_CHUNKS:
+            return fitter.chunks(hits)
+        owners = tuple(dict.fromkeys(hit.chunk.document for hit in hits)) or self._index.scope(question.scope)
+        return fitter.documents(owners, lambda ids: self._ranked(ids, hits), self._overflow)
+
+    def _ranked(self, documents: Sequence[str], hits: Hits) -> list[Chunk]:
+        """All chunks of some documents: hits first, then by likeness to the question; as they stand without one."""
+        chunks = [chunk for id_ in documents for chunk in self._index.chunks(id_)]
+        found = [hit.chunk for hit in hits if hit.chunk.document in documents]
+        if self._vector is not None:
+            found += [hit.chunk for hit in self._index.search(self._vector, len(chunks), documents)]
+        return list({(chunk.document, chunk.start): chunk for chunk in [*found, *chunks]}.values())
+
+    def _estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
+        fit = self._fit(question, hits, move)
+        tokens = self._tokens(fit, move)
+        cost = self._prices.cost(self._reader(move).model, Usage(input_tokens=tokens))
+        scope = self._index.scope(question.scope)
+        return Estimate(tokens, cost, fit.documents, complete=set(fit.documents) == set(scope))
+
+    def _tokens(self, fit: Fit, move: Move) -> int:
+        return sum(map(self._reader(move).count_tokens, fit.readings))
+
+    def _note(self, fit: Fit) -> None:
+        """What was read: documents, and the chunks that lie within what was shown of others."""
+        self._whole |= dict.fromkeys(fit.documents)
+        shown = [passage for reading in fit.readings for passage in reading.passages]
+        for id_ in dict.fromkeys(passage.document for passage in shown if passage.document not in self._whole):
+            spans = [(p.start, p.start + len(p.text)) for p in shown if p.document == id_]
+            for chunk in self._index.chunks(id_):
+                if any(start <= chunk.start and chunk.end <= end for start, end in spans):
+                    self._seen.setdefault(id_, {})[chunk.start] = chunk.tokens
+
+    def _warn(self, warning: str) -> None:
+        if warning not in self.warnings:
+            self.warnings.append(warning)
 
     def _paged(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
         """Readers know passages and no pages: which page a citation stands on is told here, for all of them."""
         return tuple(replace(one, page=self._index.page(one.document, one.start)) for one in citations)
-
-    def _fitting(self, question: Question, hits: Hits) -> tuple[str, ...]:
-        """Documents that own hits (all in scope, if there are none), while they fit; () if not even one does."""
-        owners = dict.fromkeys(hit.chunk.document for hit in hits)
-        chosen: list[str] = []
-        for id_ in owners or self._index.scope(question.scope):
-            tokens = self._document_reader.count_tokens(self._whole_documents(question, [*chosen, id_]))
-            if tokens > self._document_reader.window:
-                break
-            chosen.append(id_)
-        return tuple(chosen)
-
-    def _of_documents(self, question: Question, hits: Hits, documents: Sequence[str]) -> Reading:
-        if documents:
-            return self._whole_documents(question, documents)
-        return self._best_part(question, self._first(question, hits), hits)
-
-    def _first(self, question: Question, hits: Hits) -> str:
-        return hits[0].chunk.document if hits else self._index.scope(question.scope)[0]
-
-    def _whole_documents(self, question: Question, documents: Sequence[str]) -> Reading:
-        passages = tuple(Passage(id_, 0, self._index.document(id_).text) for id_ in documents)
-        return Reading(question, passages, Route.LONG_CONTEXT)
-
-    def _best_part(self, question: Question, document: str, hits: Hits) -> Reading:
-        """As many chunks of one document as the window allows: hits first, then from its start, in its order."""
-        best = [hit.chunk for hit in hits if hit.chunk.document == document]
-        rest = [chunk for chunk in self._index.chunks(document) if chunk not in best]
-        wanted = [*best, *rest]
-
-        def tokens(number: int) -> int:
-            return self._document_reader.count_tokens(_part(question, wanted[:number]))
-
-        fitting = bisect_right(range(1, len(wanted) + 1), self._document_reader.window, key=tokens)
-        return _part(question, sorted(wanted[:fitting], key=lambda chunk: chunk.start))
-
-    def _note(self, chunks: Sequence[Chunk]) -> None:
-        for chunk in chunks:
-            self._read.setdefault(chunk.document, {})[chunk.start] = chunk.tokens
-
-    def _note_part(self, document: str, reading: Reading) -> None:
-        starts = {passage.start for passage in reading.passages}
-        chunks = self._index.chunks(document)
-        self._note([chunk for chunk in chunks if chunk.start in starts])
-        self.warnings.append(
-            f"document {document!r} exceeds the reader's window of {self._document_reader.window} tokens: "
-            f"{len(starts)} of its {len(chunks)} chunks were read, the retrieved ones and then from its start"
-        )
-
-
-def _of_chunks(question: Question, hits: Hits) -> Reading:
-    passages = tuple(Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text) for hit in hits)
-    return Reading(question, passages, Route.RAG)
-
-
-def _part(question: Question, chunks: Sequence[Chunk]) -> Reading:
-    passages = tuple(Passage(chunk.document, chunk.start, chunk.text) for chunk in chunks)
-    return Reading(question, passages, Route.LONG_CONTEXT)

@@ -1,4 +1,4 @@
-"""Counts text in a model's tokens, offline. Knows nothing of prompts, windows or prices.
+"""Counts text in a model's tokens. Knows nothing of prompts, windows, prices or servers.
 
 Counts before a call are estimates: what the provider reports afterwards is the truth.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,41 +25,59 @@ ENCODINGS = ("o200k_base", "cl100k_base")
 """Those whose tables travel with llama-index-core, so that nothing is downloaded."""
 
 
-class Tokenizer:
-    """Counts tokens. `name` says by what, for people."""
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Counts the tokens of a text. `name` says by what, for people; `approximate`: by another model's tokenizer."""
 
-    def __init__(self, name: str, load: Callable[[], Callable[[str], int]]) -> None:
-        self.name = name
+    name: str
+    count: Callable[[str], int]
+    approximate: bool = False
+
+
+class Tokenizer:
+    """Counts tokens, by what `load` gives at the first need. Blocking."""
+
+    def __init__(self, load: Callable[[], Split]) -> None:
         self._load = load
-        self._split: Callable[[str], int] | None = None
+        self._loaded: Split | None = None
         self._known: dict[bytes, int] = {}
 
+    @property
+    def split(self) -> Split:
+        self._loaded = self._loaded or self._load()
+        return self._loaded
+
     def count(self, text: str) -> int:
-        """The tokens of `text`; loads the tokenizer at the first need."""
-        self._split = self._split or self._load()
+        """The tokens of `text`."""
+        count = self.split.count
         key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         known = self._known.get(key)
         if known is None:
-            known = sum(self._split(text[at : at + STRETCH]) for at in range(0, len(text), STRETCH))
+            known = sum(count(text[at : at + STRETCH]) for at in range(0, len(text), STRETCH))
             if len(self._known) >= KEPT:
                 self._known.clear()
             self._known[key] = known
         return known
 
 
-def tokenizer(model: str, named: str | None = None) -> Tokenizer:
+def tokenizer(model: str, named: str | None = None, served: Callable[[], Split | None] = lambda: None) -> Tokenizer:
     """The tokenizer that is `named` (an encoding of OpenAI's, or the path of a `tokenizer.json`), else that of an
-    OpenAI model by its name, else `o200k_base` as an approximation.
+    OpenAI model by its name, else what the server gives (`served`), else `o200k_base` as an approximation.
 
     Raises `InvalidSettings` for a file that is no tokenizer, when it is first used.
     """
     if named in ENCODINGS:
-        return Tokenizer(f"tiktoken {named}", lambda: _tiktoken(str(named)))
+        return Tokenizer(lambda: Split(f"tiktoken {named}", _tiktoken(str(named))))
     if named is not None:
-        return Tokenizer(named, lambda: _from_file(Path(named)))
+        return Tokenizer(lambda: Split(named, _from_file(Path(named))))
     if encoding := _encoding_of(model):
-        return Tokenizer(f"tiktoken {encoding}", lambda: _tiktoken(encoding))
-    return Tokenizer(f"tiktoken {DEFAULT}, an approximation", lambda: _tiktoken(DEFAULT))
+        return Tokenizer(lambda: Split(f"tiktoken {encoding}", _tiktoken(encoding)))
+    return Tokenizer(lambda: served() or approximation())
+
+
+def approximation() -> Split:
+    """Another model's tokenizer."""
+    return Split(f"tiktoken {DEFAULT}, an approximation", _tiktoken(DEFAULT), approximate=True)
 
 
 def _encoding_of(model: str) -> str | None:

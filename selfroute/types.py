@@ -48,6 +48,11 @@ class Shape(StrEnum):
     CHOICE = "choice"
     CODE = "code"
 
+    @property
+    def in_words(self) -> bool:
+        """Whether text can prove an answer of this shape."""
+        return self in (Shape.SPAN, Shape.TEXT)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -193,7 +198,7 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Citation:
     """Text that supports an answer: characters `start:end` of `document`. `page` is null without a page map;
-    `score` is the reader's raw score of this span, where it has one."""
+    `score` is the raw score of this span by the bundled reader, or how like a chat model's quote it is, 0 to 1."""
 
     document: str
     page: int | None
@@ -210,7 +215,7 @@ class Draft:
     `score` is the reader's raw evidence that the text answers (higher is more), comparable between the
     readings of one reader; `guess` is the best answer it could give, also when it declined; `confidence` is its
     probability (0 to 1), where it tells one: the bundled reader's that `guess` is right, calibrated, a chat model's
-    own that the text answers, not calibrated.
+    own that the text answers, not calibrated. `lost_quotes` of the quotes it gave stand nowhere in the text shown.
     """
 
     declined: bool
@@ -221,10 +226,11 @@ class Draft:
     guess: str | None = None
     warnings: tuple[str, ...] = ()
     confidence: float | None = None
+    lost_quotes: int = 0
 
 
 class Move(StrEnum):
-    """A reading that has not been made: `Steps.estimate` says what it would take."""
+    """A reading: `Steps.estimate` says what it would take."""
 
     READ_CHUNKS = "read_chunks"
     READ_DOCUMENTS = "read_documents"

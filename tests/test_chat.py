@@ -35,7 +35,8 @@ def test_a_quote_that_stands_nowhere_is_left_out_and_told() -> None:
     quotes = ["Night work is approved by nobody.", "Olof Berg", "Olof Berg"]
     draft = read(json.dumps({**FOUND, "quotes": quotes})).draft
     assert [citation.text for citation in draft.citations] == ["Olof Berg"]
-    assert draft.warnings == ("1 of the answer's 3 quotes stand nowhere in the text: left out",)
+    assert draft.lost_quotes == 1
+    assert draft.warnings == ("1 of the answer's 3 quotes stand nowhere in the text, or everywhere: left out",)
 
 
 def test_a_quote_whose_line_break_became_a_space_is_found_and_cited_as_it_stands() -> None:
@@ -77,10 +78,31 @@ def test_json_is_asked_for_where_the_endpoint_can_and_the_shape_is_words() -> No
 )
 def test_the_marker_is_asked_for_where_json_is_not(endpoint: dict[str, Any], task: Task) -> None:
     answered = read("Olof Berg", task, **endpoint)
-    assert (answered.draft.answer, answered.draft.citations) == ("Olof Berg", ())
+    assert answered.draft.answer == "Olof Berg"
     assert answered.request.schema is None
     assert answered.request.prompt.count(MARKED) == 2
     assert read("Unanswerable.", task, **endpoint).draft.declined
+
+
+@pytest.mark.parametrize(
+    ("said", "shape", "cited"),
+    [
+        ("Olof Berg", Shape.SPAN, ["Olof Berg"]),
+        ("Olaf Bergman", Shape.SPAN, []),
+        ("Olof Berg", Shape.CHOICE, []),  # an option, which text cannot prove
+    ],
+)
+def test_in_plain_text_an_answer_that_stands_in_the_text_is_its_own_quote(
+    said: str, shape: Shape, cited: list[str]
+) -> None:
+    draft = read(said, Task(shape), schemas=False).draft
+    assert ([citation.text for citation in draft.citations], draft.lost_quotes, draft.warnings) == (cited, 0, ())
+
+
+def test_an_approximate_tokenizer_leaves_a_share_of_the_window_free() -> None:
+    exact = ChatReader(ScriptedEndpoint([], window=10_000, max_output_tokens=1000))
+    rough = ChatReader(ScriptedEndpoint([], window=10_000, max_output_tokens=1000, approximate=True))
+    assert (exact.window, rough.window) == (10_000 - 1000 - MARGIN, 8500 - 1000 - MARGIN)
 
 
 def test_a_task_without_a_chat_template_goes_raw_where_the_endpoint_can_and_says_so_where_not() -> None:

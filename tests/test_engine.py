@@ -487,6 +487,7 @@ class WaitingReader:
 
     model = "scripted"
     window = 1000
+    counted_by = "words"
 
     def __init__(self) -> None:
         self.waits = asyncio.Event()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import pytest
 
-from selfroute.policies import POLICIES, Policy, Steps, always_long, always_rag, forecast, self_route
-from selfroute.types import Chunk, Draft, Estimate, Hit, Hits, Move, Question, Route
+from selfroute.policies import POLICIES, Policy, Steps, always_long, always_rag, evidence_gated, forecast, self_route
+from selfroute.types import Chunk, Citation, Draft, Estimate, Hit, Hits, Move, Question, Route, Shape, Task
 
 QUESTION = Question("Who approves night work?")
 HITS = (Hit(Chunk("harbour", 0, 4, "text", 1), 0.5),)
@@ -27,14 +27,15 @@ class FakeSteps:
     """Drafts by script; `made` keeps each step as (name, hits it was given, final)."""
 
     script: Sequence[Draft]
+    estimates: Mapping[Move, Estimate] = field(default_factory=lambda: ESTIMATES)
     made: list[tuple[str, Hits, bool]] = field(default_factory=list)
 
     async def retrieve(self, question: Question, k: int | None = None) -> Hits:
         self.made.append(("retrieve", (), False))
         return HITS
 
-    def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
-        return ESTIMATES[move]
+    async def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
+        return self.estimates[move]
 
     async def read_chunks(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
         return self._read("read_chunks", hits, final)
@@ -115,9 +116,77 @@ def test_only_a_draft_that_nothing_can_overrule_is_final(policy: Policy, flags: 
     assert [final for step, _, final in steps.made if step != "retrieve"] == flags
 
 
+CITED = (Citation("harbour", None, 0, 4, "text", 1.0),)
+PROVEN = replace(ANSWERED, citations=CITED)
+READ_ON_PROVEN = replace(READ_ON, citations=CITED)
+
+
+@pytest.mark.parametrize(
+    ("script", "stands", "names"),
+    [
+        ([PROVEN], PROVEN, ["retrieve", "read_chunks"]),
+        ([DECLINED, READ_ON_PROVEN], READ_ON_PROVEN, ["retrieve", "read_chunks", "read_documents"]),
+        ([ANSWERED, READ_ON_PROVEN], READ_ON_PROVEN, ["retrieve", "read_chunks", "read_documents"]),
+        ([ANSWERED, READ_ON], ANSWERED, ["retrieve", "read_chunks", "read_documents"]),
+        ([replace(ANSWERED, confidence=0.2), replace(READ_ON, confidence=0.8)], replace(READ_ON, confidence=0.8), None),
+    ],
+)
+def test_evidence_ends_the_reading_and_the_better_supported_answer_stands(
+    script: list[Draft], stands: Draft, names: list[str] | None
+) -> None:
+    draft, steps = followed(evidence_gated, *script)
+    assert draft == stands
+    assert names is None or steps.names == names
+
+
+@pytest.mark.parametrize("chunks", [DECLINED, ANSWERED])
+def test_a_decline_is_not_overruled_by_an_answer_without_evidence(chunks: Draft) -> None:
+    long = READ_ON if chunks.declined else replace(DECLINED, route=Route.LONG_CONTEXT)
+    draft, _ = followed(evidence_gated, chunks, long)
+    assert (draft.declined, draft.answer, draft.route) == (True, None, Route.LONG_CONTEXT)
+    assert draft.guess == long.answer
+
+
+def test_an_answer_that_text_cannot_prove_is_taken_as_self_route_takes_it() -> None:
+    letter = Question("A or B?", task=Task(shape=Shape.CHOICE))
+    draft, steps = followed(evidence_gated, ANSWERED, question=letter)
+    assert (draft, steps.names) == (ANSWERED, ["retrieve", "read_chunks"])
+    assert followed(evidence_gated, DECLINED, READ_ON, question=letter)[0] == READ_ON
+
+
+@pytest.mark.parametrize(
+    ("chunks", "documents", "at_once"),
+    [
+        (Estimate(100, None, (), False), Estimate(100, None, (), True), True),
+        (Estimate(99, None, (), False), Estimate(100, None, (), True), False),
+        (Estimate(99, Decimal(3), (), False), Estimate(100, Decimal(2), (), True), True),
+        (Estimate(100, Decimal(1), (), False), Estimate(50, Decimal(2), (), True), False),
+        (Estimate(100, Decimal(1), (), False), Estimate(50, None, (), True), True),
+    ],
+)
+def test_where_chunks_take_as_much_the_documents_are_read_at_once_but_not_by_the_papers_policies(
+    chunks: Estimate, documents: Estimate, at_once: bool
+) -> None:
+    estimates = {Move.READ_CHUNKS: chunks, Move.READ_DOCUMENTS: documents}
+    steps = FakeSteps([PROVEN], estimates=estimates)
+    asyncio.run(_awaited(evidence_gated, QUESTION, steps))
+    assert steps.made[1:] == [("read_documents", HITS, True) if at_once else ("read_chunks", HITS, False)]
+    for policy in (self_route, always_rag):
+        steps = FakeSteps([PROVEN], estimates=estimates)
+        asyncio.run(_awaited(policy, QUESTION, steps))
+        assert steps.names == ["retrieve", "read_chunks"]
+
+
+def test_a_forecast_of_evidence_gated_ends_at_the_first_answer_or_reads_all() -> None:
+    made = asyncio.run(forecast(evidence_gated, QUESTION, FakeSteps([]), "evidence_gated", "harbour"))
+    assert [move for move, _ in made.moves] == [Move.READ_CHUNKS, Move.READ_DOCUMENTS]
+    assert (made.least_tokens, made.most_tokens) == (10, 110)
+
+
 def test_the_table_of_policies_is_whole_and_cannot_be_changed() -> None:
     assert {name: make() for name, make in POLICIES.items()} == {
         "self_route": self_route,
+        "evidence_gated": evidence_gated,
         "always_rag": always_rag,
         "always_long": always_long,
     }

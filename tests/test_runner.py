@@ -56,6 +56,7 @@ class WatchedReader:
     most: int = 0
     model: str = "watched"
     window: int = 1_000_000
+    counted_by: str = "passages"
 
     def count_tokens(self, reading: Reading) -> int:
         return len(reading.passages)
@@ -214,7 +215,7 @@ def test_a_document_is_opened_once_for_all_its_rows_and_closed_with_its_last(tmp
     reader = WatchedReader(look)
     asked = samples("a", "b", "c", "d", "e")
     with standing(tmp_path, reader, asked, policies=list(POLICIES), ks=(1, 2), concurrency=2) as stand:
-        assert len(stand.run()) == 15 * 3 * 2
+        assert len(stand.run()) == 15 * len(POLICIES) * 2
         assert [index.name for index in stand.documents.given] == ["a", "b", "c", "d", "e"]
     assert opened_at_most <= 3  # of the two in flight, and the next
 

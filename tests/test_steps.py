@@ -14,12 +14,13 @@ import pytest
 
 from selfroute.embedders import Embedded
 from selfroute.embedders.hashing import HashingEmbedder
-from selfroute.errors import NoQuery, UnknownDocument
+from selfroute.errors import NoQuery, PromptTooLong, UnknownDocument
+from selfroute.fit import STRATEGIES
 from selfroute.index import Index
 from selfroute.policies import Steps
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
-from selfroute.readers.scripted import Line, ScriptedReader, answers, declines
+from selfroute.readers.scripted import Line, ScriptedReader, answers, declines, fails
 from selfroute.steps import QuestionSteps
 from selfroute.types import Call, Chunk, Citation, Document, Draft, Move, Question, Reading, Record, Route, Stage, Usage
 
@@ -52,6 +53,7 @@ def case(
     embedder: HashingEmbedder | None = None,
     reader: Reader | None = None,
     index: Index | None = None,
+    overflow: str = "fill",
 ) -> Case:
     embedder = embedder or HashingEmbedder()
     index = index or index_of(texts, embedder)
@@ -61,7 +63,8 @@ def case(
         calls.append(call)
 
     reader = reader or ScriptedReader(script, window=window)
-    return Case(QuestionSteps(index, embedder, reader, reader, Prices(prices or {}), record, k), index, calls)
+    steps = QuestionSteps(index, embedder, reader, reader, Prices(prices or {}), record, k, overflow=overflow)
+    return Case(steps, index, calls)
 
 
 def test_they_are_the_steps_that_policies_know() -> None:
@@ -146,19 +149,21 @@ def test_without_hits_a_scope_is_read_in_its_own_order() -> None:
 
 def test_as_many_documents_are_read_as_the_window_allows() -> None:
     fits_both = words(HARBOUR) + words(FOREST) + words(OF_ALL.text)
-    for window, read in ((fits_both, ["harbour", "forest"]), (fits_both - 1, ["harbour"])):
+    for window, whole in ((fits_both, [HARBOUR, FOREST]), (fits_both - 1, [HARBOUR])):
         made, reader = scripted(declines(), k=2, window=window)
         run(made.steps.read_documents(OF_ALL, run(made.steps.retrieve(OF_ALL))))
-        assert [p.document for p in reader.readings[0].passages] == read
-        assert made.steps.warnings == []
+        assert [p.text for p in reader.readings[0].passages if p.text in TEXTS.values()] == whole
+        assert bool(made.steps.warnings) == (len(whole) < 2)
 
 
-def test_no_reading_is_larger_than_the_window() -> None:
+@pytest.mark.parametrize("overflow", STRATEGIES)
+def test_no_reading_is_larger_than_the_window(overflow: str) -> None:
     for window in range(40):
-        made, reader = scripted(declines(), k=6, window=window)
-        run(made.steps.read_documents(OF_ALL, run(made.steps.retrieve(OF_ALL))))
-        [reading] = reader.readings
-        assert not reading.passages or reader.count_tokens(reading) <= window
+        made, reader = scripted(*[declines()] * 20, k=6, window=window, overflow=overflow)
+        hits = run(made.steps.retrieve(OF_ALL))
+        run(made.steps.read_chunks(OF_ALL, hits))
+        run(made.steps.read_documents(OF_ALL, hits))
+        assert all(not r.passages or reader.count_tokens(r) <= window for r in reader.readings)
 
 
 def test_a_document_that_alone_exceeds_the_window_is_read_in_part_its_hits_first() -> None:
@@ -186,15 +191,15 @@ def test_a_document_read_in_part_is_told_and_not_counted_as_read() -> None:
     made, _ = scripted(declines(), window=words("The quay is long.") + words(question.text))
     run(made.steps.read_documents(question, run(made.steps.retrieve(question))))
     [warning] = made.steps.warnings
-    assert "'harbour' exceeds the reader's window of 6 tokens: 1 of its 3 chunks were read" in warning
+    assert "'harbour' exceeds the reader's window of 6 tokens: 1 of 3 chunks were read, those most like" in warning
     assert 0 < made.steps.coverage(question) < 1
 
 
 def test_a_window_too_small_for_anything_is_told_too() -> None:
     made, reader = scripted(declines(), window=1)
     run(made.steps.read_documents(QUESTION, run(made.steps.retrieve(QUESTION))))
-    assert reader.readings[0].passages == ()
-    assert "0 of its 3 chunks were read" in made.steps.warnings[0]
+    assert reader.readings == []
+    assert "0 of 3 chunks were read" in made.steps.warnings[0]
     assert made.steps.coverage(QUESTION) == 0
 
 
@@ -246,18 +251,18 @@ def test_an_estimate_of_the_documents_is_what_reading_them_takes(window: int, sc
     made, reader = scripted(declines(), k=3, window=window)
     question = Question("harbour master forest pines", scope)
     hits = run(made.steps.retrieve(question))
-    estimate = made.steps.estimate(question, hits, Move.READ_DOCUMENTS)
+    estimate = run(made.steps.estimate(question, hits, Move.READ_DOCUMENTS))
     assert reader.readings == []
     assert len(made.calls) == 1
     run(made.steps.read_documents(question, hits))
-    assert estimate.tokens == made.calls[-1].usage.input_tokens
+    assert estimate.tokens == sum(call.usage.input_tokens for call in made.calls[1:])
     assert estimate.complete == (made.steps.coverage(question) == 1)
 
 
 def test_an_estimate_of_the_chunks_is_what_reading_them_takes() -> None:
     made = case(declines(), k=3)
     hits = run(made.steps.retrieve(QUESTION))
-    estimate = made.steps.estimate(QUESTION, hits, Move.READ_CHUNKS)
+    estimate = run(made.steps.estimate(QUESTION, hits, Move.READ_CHUNKS))
     run(made.steps.read_chunks(QUESTION, hits))
     assert estimate.tokens == made.calls[-1].usage.input_tokens
     assert estimate.documents == ()
@@ -267,21 +272,63 @@ def test_an_estimate_of_the_chunks_is_what_reading_them_takes() -> None:
 def test_an_estimate_names_the_documents_and_their_price() -> None:
     made = case(k=2, prices={"scripted": Price(Decimal(2), Decimal(9))})
     hits = run(made.steps.retrieve(OF_ALL))
-    estimate = made.steps.estimate(OF_ALL, hits, Move.READ_DOCUMENTS)
+    estimate = run(made.steps.estimate(OF_ALL, hits, Move.READ_DOCUMENTS))
     assert estimate.documents == ("harbour", "forest")
     assert estimate.cost == Decimal(2) * estimate.tokens / 1_000_000
 
 
 def test_an_estimate_without_a_price_has_no_cost() -> None:
     made = case()
-    assert made.steps.estimate(QUESTION, run(made.steps.retrieve(QUESTION)), Move.READ_DOCUMENTS).cost is None
+    assert run(made.steps.estimate(QUESTION, run(made.steps.retrieve(QUESTION)), Move.READ_DOCUMENTS)).cost is None
+
+
+def test_in_parts_all_is_read_and_the_best_supported_answer_stands() -> None:
+    made, reader = scripted(
+        declines(), answers("somebody else"), answers("Olof Berg"), window=8, overflow="windows", k=1
+    )
+    question = Question("master?", scope=("harbour",))
+    draft = run(made.steps.read_documents(question, run(made.steps.retrieve(question))))
+    assert len(reader.readings) == 3
+    assert (draft.answer, made.steps.coverage(question)) == ("somebody else", 1)  # neither stands in its part
+    assert made.steps.drafts == [draft]
+    measured = run(made.steps.long_context(question))
+    assert (measured.tokens, measured.complete) == (sum(c.usage.input_tokens for c in made.calls[1:]), True)
+
+
+def test_a_prompt_that_the_server_finds_too_long_is_read_once_more_with_less_of_it() -> None:
+    too_long = PromptTooLong("endpoint 'x'", "the prompt is too long")
+    for move in Move:
+        made, reader = scripted(fails(too_long), answers("Olof Berg"), k=6)
+        hits = run(made.steps.retrieve(OF_ALL))
+        draft = run(getattr(made.steps, move.value)(OF_ALL, hits))
+        sent, again = map(reader.count_tokens, reader.readings)
+        assert draft.answer == "Olof Berg"
+        assert 0 < again <= 0.8 * sent
+        assert any("too long for the server" in warning for warning in made.steps.warnings)
+        assert made.steps.coverage(OF_ALL) < 1
+
+
+def test_a_prompt_that_is_too_long_twice_is_an_error_and_so_is_one_that_cannot_be_less() -> None:
+    too_long = PromptTooLong("endpoint 'x'", "the prompt is too long")
+    made, reader = scripted(fails(too_long), fails(too_long), k=6)
+    with pytest.raises(PromptTooLong):
+        run(made.steps.read_documents(OF_ALL, run(made.steps.retrieve(OF_ALL))))
+    assert len(reader.readings) == 2
+    made, reader = scripted(fails(too_long), k=1, window=15)
+    with pytest.raises(PromptTooLong):
+        run(made.steps.read_chunks(QUESTION, run(made.steps.retrieve(QUESTION))))
+    assert len(reader.readings) == 1
+
+
+def test_what_counts_the_tokens_is_told_for_each_reading() -> None:
+    assert case().steps.counted_by == {"read_chunks": "words", "read_documents": "words"}
 
 
 def test_the_path_is_the_steps_that_were_taken() -> None:
     made = case(declines(), declines())
     hits = run(made.steps.retrieve(QUESTION))
     run(made.steps.read_chunks(QUESTION, hits))
-    made.steps.estimate(QUESTION, hits, Move.READ_DOCUMENTS)
+    run(made.steps.estimate(QUESTION, hits, Move.READ_DOCUMENTS))
     run(made.steps.read_documents(QUESTION, hits))
     assert made.steps.path == ["retrieve", "read_chunks", "read_documents"]
     assert [draft.route for draft in made.steps.drafts] == [Route.RAG, Route.LONG_CONTEXT]
@@ -339,6 +386,7 @@ class WarningReader:
 
     model = "warning"
     window = 1000
+    counted_by = "nothing"
 
     def count_tokens(self, reading: Reading) -> int:
         return 1
@@ -355,9 +403,9 @@ class CitingReader(WarningReader):
         return Draft(False, reading.route, "One", cited)
 
 
-def scripted(*script: Line, window: int = 1000, k: int = 1) -> tuple[Case, ScriptedReader]:
+def scripted(*script: Line, window: int = 1000, k: int = 1, overflow: str = "fill") -> tuple[Case, ScriptedReader]:
     reader = ScriptedReader(script, window=window)
-    return case(k=k, reader=reader), reader
+    return case(k=k, reader=reader, overflow=overflow), reader
 
 
 def index_of(texts: Mapping[str, str], embedder: HashingEmbedder) -> Index:

@@ -29,7 +29,7 @@ from selfroute.tokens import STRETCH, tokenizer
 def test_a_model_is_counted_by_its_own_encoding_or_says_that_it_is_not(
     model: str, named: str | None, name: str
 ) -> None:
-    assert tokenizer(model, named).name == name
+    assert tokenizer(model, named).split.name == name
 
 
 def test_counts_are_the_encodings() -> None:

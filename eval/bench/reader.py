@@ -58,7 +58,8 @@ class Kept:
     """Stands where a reader does and has none: what a run did not keep is not read again."""
 
     def __init__(self, of: Reader) -> None:
-        self.model, self.window, self.count_tokens = of.model, of.window, of.count_tokens
+        self.model, self.window = of.model, of.window
+        self.count_tokens, self.counted_by = of.count_tokens, of.counted_by
 
     async def read(self, reading: Reading, record: Record) -> Draft:
         raise UnsupportedTask("the run has not kept this reading")

@@ -89,8 +89,19 @@ class Endpoint(Protocol):
         """Whether it completes a prompt without a chat template."""
         ...
 
+    @property
+    def counted_by(self) -> str:
+        """What counts its tokens before a call, for people."""
+        ...
+
+    @property
+    def approximate(self) -> bool:
+        """Whether that is another model's tokenizer."""
+        ...
+
     def count_tokens(self, text: str) -> int:
-        """Tokens of a text, estimated. Makes no call."""
+        """Tokens of a text, without those of a template. Asks no model; blocking, since it may ask a server to
+        count."""
         ...
 
     async def complete(self, request: Request, record: Record, shown: Shown | None = None) -> Completion:

@@ -158,8 +158,11 @@ class OpenAIEndpoint:
 
     @property
     def counted_by(self) -> str:
-        """The tokenizer's name, for people."""
-        return self._tokenizer.name
+        return self._tokenizer.split.name
+
+    @property
+    def approximate(self) -> bool:
+        return self._tokenizer.split.approximate
 
     def count_tokens(self, text: str) -> int:
         return self._tokenizer.count(text)

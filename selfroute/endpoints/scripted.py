@@ -30,6 +30,8 @@ class ScriptedEndpoint:
     schemas: bool = True
     logprobs: bool = False
     raw: bool = False
+    counted_by: str = "words"
+    approximate: bool = False
     requests: list[Request] = field(default_factory=list)
 
     @property

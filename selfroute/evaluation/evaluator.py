@@ -86,6 +86,7 @@ class Evaluator:
     identity: Mapping[str, object]
     document_reader: Reader | None = None
     deadline: float | None = None
+    overflow: str = "fill"
 
     def run(
         self,
@@ -196,6 +197,7 @@ class Evaluator:
             policies=self.policies,
             k=self.k,
             deadline=self.deadline,
+            overflow=self.overflow,
         )
 
 

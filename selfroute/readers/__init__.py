@@ -18,8 +18,13 @@ class Reader(Protocol):
         """Input tokens that one reading may take."""
         ...
 
+    @property
+    def counted_by(self) -> str:
+        """What counts its tokens, for people."""
+        ...
+
     def count_tokens(self, reading: Reading) -> int:
-        """Input tokens that `read` would process. Makes no call."""
+        """Input tokens that `read` would process. Asks no model; blocking, since it may ask a server to count."""
         ...
 
     async def read(self, reading: Reading, record: Record) -> Draft: ...

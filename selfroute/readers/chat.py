@@ -1,7 +1,7 @@
 """A chat model as a reader: a prompt over an endpoint, its reply read as an answer with quotes or as a decline.
 
-A quote becomes a citation where it stands letter by letter in the text that was shown, whatever white space is between
-its words; one that does not is dropped and told. Knows nothing of retrieval, policies or wires.
+A quote becomes a citation where it is found in the text that was shown; one that is not is dropped and told. Knows
+nothing of retrieval, policies or wires.
 """
 
 from __future__ import annotations
@@ -14,14 +14,18 @@ from dataclasses import dataclass
 from selfroute.endpoints import Completion, Endpoint, Request, Token
 from selfroute.errors import UnusableReply
 from selfroute.prompts import SCHEMA, ordered, overhead, prompt, structured_for
+from selfroute.quotes import located
 from selfroute.replies import Reply, Unreadable, read_reply, thoughts_end
-from selfroute.types import Citation, Draft, Passage, Reading, Record
+from selfroute.types import Draft, Passage, Reading, Record
 
 FORM_TOKENS = 400
 """Room for quotes and braces, beyond what a task allows its answer."""
 
 MARGIN = 64
 """Tokens of a window that are left free, since counts before a call are estimates."""
+
+APPROXIMATE = 0.85
+"""The share of a window that is used where another model's tokenizer counts."""
 
 FRAME_TOKENS = 11
 """What the two messages of a chat take beside their words, in OpenAI's format."""
@@ -43,9 +47,14 @@ class ChatReader:
 
     @property
     def window(self) -> int:
-        """What the endpoint's window leaves beside a reply."""
-        room = max(self.endpoint.window - self.endpoint.max_output_tokens - MARGIN, 0)
+        """What the endpoint's window leaves beside a reply; blocking, as counting is."""
+        share = APPROXIMATE if self.endpoint.approximate else 1.0
+        room = max(int(self.endpoint.window * share) - self.endpoint.max_output_tokens - MARGIN, 0)
         return room if self.limit is None else min(room, self.limit)
+
+    @property
+    def counted_by(self) -> str:
+        return self.endpoint.counted_by
 
     def count_tokens(self, reading: Reading) -> int:
         """Estimated: the words of the prompt, and each passage with its frame."""
@@ -86,7 +95,7 @@ class ChatReader:
         reply = self._read(completion, structured, may_decline=reading.question.text is not None)
         if completion.finish == "length":
             warnings.append(f"the reply of {self.endpoint.where} was cut off at its limit")
-        return _draft(reading, passages, reply, odds(completion.tokens) if structured else None, warnings)
+        return _draft(reading, passages, reply, odds(completion.tokens) if structured else None, warnings, structured)
 
     def _structured(self, reading: Reading) -> bool:
         return self.endpoint.schemas and structured_for(reading)
@@ -152,6 +161,7 @@ def _draft(
     reply: Reply,
     sure: tuple[float, float] | None,
     warnings: Sequence[str],
+    structured: bool,
 ) -> Draft:
     if sure is not None and (sure[0] > 0.5 if reply.declined else sure[0] < 0.5):
         sure = None  # read from other words than those that decided
@@ -160,10 +170,12 @@ def _draft(
         return Draft(
             True, reading.route, score=score, guess=reply.answer, warnings=tuple(warnings), confidence=confidence
         )
-    cited = [_located(quote, passages) for quote in reply.quotes]
-    lost = cited.count(None)
-    told = [f"{lost} of the answer's {len(cited)} quotes stand nowhere in the text: left out"] if lost else []
-    citations = tuple(dict.fromkeys(citation for citation in cited if citation is not None))
+    citations, lost = located(reply.quotes, passages)
+    if not structured and reading.question.task.shape.in_words:
+        # In plain text nothing but the answer can be a quote, and where it stands in the text it is one.
+        citations, _ = located((reply.answer or "",), passages)
+    total = len(reply.quotes)
+    told = [f"{lost} of the answer's {total} quotes stand nowhere in the text, or everywhere: left out"] if lost else []
     return Draft(
         False,
         reading.route,
@@ -173,17 +185,5 @@ def _draft(
         reply.answer,
         (*warnings, *told),
         confidence,
+        lost,
     )
-
-
-def _located(quote: str, passages: Sequence[Passage]) -> Citation | None:
-    """Letter by letter where it can be; else with runs of white space taken as equal, since models join lines."""
-    loose = r"\s+".join(re.escape(word) for word in quote.split())
-    if not loose:
-        return None
-    for pattern in (re.escape(quote), loose):
-        for passage in passages:
-            if found := re.search(pattern, passage.text):
-                start, end = passage.start + found.start(), passage.start + found.end()
-                return Citation(passage.document, None, start, end, found[0], None)
-    return None

@@ -102,6 +102,10 @@ class ExtractiveReader:
         }
         self._split = lru_cache(maxsize=64)(self._windows)
 
+    @property
+    def counted_by(self) -> str:
+        return "its own word pieces"
+
     def count_tokens(self, reading: Reading) -> int:
         """Word pieces of all windows: the question and special pieces are repeated in each."""
         question = len(self._question(reading))

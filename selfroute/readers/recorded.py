@@ -62,6 +62,10 @@ class RecordedReader:
     def window(self) -> int:
         return self._reader.window
 
+    @property
+    def counted_by(self) -> str:
+        return self._reader.counted_by
+
     def count_tokens(self, reading: Reading) -> int:
         return self._reader.count_tokens(reading)
 
@@ -115,6 +119,10 @@ class AnswersReader:
     refuses: Callable[[str], bool]
     count: Callable[[str], int]
     window: int = 1_000_000
+
+    @property
+    def counted_by(self) -> str:
+        return "another model's tokenizer, an approximation"
 
     def count_tokens(self, reading: Reading) -> int:
         return self.count(reading.question.text or "") + sum(self.count(passage.text) for passage in reading.passages)

@@ -38,6 +38,10 @@ class ScriptedReader:
     window: int = 1_000_000
     readings: list[Reading] = field(default_factory=list)
 
+    @property
+    def counted_by(self) -> str:
+        return "words"
+
     def count_tokens(self, reading: Reading) -> int:
         return _words(reading)
 
@@ -64,6 +68,10 @@ class KnowingReader:
     fails: frozenset[str] = frozenset()
     model: str = "knowing"
     window: int = 1_000_000
+
+    @property
+    def counted_by(self) -> str:
+        return "words"
 
     def count_tokens(self, reading: Reading) -> int:
         return _words(reading)

@@ -1,0 +1,169 @@
+"""Which text one reading is shown: whole documents where they fit the reader's window, else what a strategy makes of
+them. Never cuts without a word: what is left out is told.
+
+Counts by the reader's own count. Knows nothing of policies, calls or money.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from selfroute.index import Index
+from selfroute.readers import Reader
+from selfroute.types import Chunk, Hits, Passage, Question, Reading, Route
+
+Ranked = Callable[[Sequence[str]], Iterable[Chunk]]
+"""The chunks of some documents, those first that most likely answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What is to be read, one reading after the other. `documents` are read whole; `warning` says what is not."""
+
+    readings: tuple[Reading, ...]
+    documents: tuple[str, ...] = ()
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fitter:
+    """Fits text for one question into `window` input tokens of `reader`."""
+
+    index: Index
+    reader: Reader
+    question: Question
+    window: int
+    _texts: dict[str, str] = field(default_factory=dict)
+
+    def chunks(self, hits: Hits) -> Fit:
+        """As many hits as fit, best first."""
+        passages = [Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text) for hit in hits]
+        number = _most(len(passages), lambda n: self.fits(Reading(self.question, tuple(passages[:n]), Route.RAG)))
+        warning = (
+            f"{number} of {len(hits)} chunks fit the reader's window of {self.window} tokens: the rest was not read"
+        )
+        return Fit(
+            (Reading(self.question, tuple(passages[:number]), Route.RAG),),
+            warning=warning if number < len(hits) else None,
+        )
+
+    def documents(self, wanted: Sequence[str], ranked: Ranked, strategy: str) -> Fit:
+        """`wanted`, best first: whole if they all fit, else by `strategy`, one of `STRATEGIES`."""
+        whole = self.whole(wanted)
+        number = _most(len(whole), lambda n: self.fits(self.reading(whole[:n])))
+        if number == len(whole):
+            return Fit((self.reading(whole),), tuple(wanted))
+        made = STRATEGIES[strategy](self, wanted, number, ranked)
+        few = f"document {wanted[0]!r} exceeds" if len(wanted) == 1 else f"{len(wanted)} documents exceed"
+        return replace(made, warning=f"{few} the reader's window of {self.window} tokens: {made.warning}")
+
+    def whole(self, documents: Sequence[str]) -> tuple[Passage, ...]:
+        return tuple(Passage(id_, 0, self._text(id_)) for id_ in documents)
+
+    def reading(self, passages: Sequence[Passage]) -> Reading:
+        return Reading(self.question, tuple(passages), Route.LONG_CONTEXT)
+
+    def fits(self, reading: Reading) -> bool:
+        return self.reader.count_tokens(reading) <= self.window
+
+    def of_chunks(self, chunks: Sequence[Chunk], order: Sequence[str]) -> tuple[Passage, ...]:
+        """Chunks as they stand in their documents, neighbours as one passage."""
+        places = {id_: place for place, id_ in enumerate(order)}
+        texts = {id_: self._text(id_) for id_ in dict.fromkeys(chunk.document for chunk in chunks)}
+        spans: list[tuple[str, int, int]] = []
+        for chunk in sorted(chunks, key=lambda chunk: (places[chunk.document], chunk.start)):
+            last = spans[-1] if spans else None
+            if last and last[0] == chunk.document and not texts[last[0]][last[2] : chunk.start].strip():
+                spans[-1] = (last[0], last[1], max(last[2], chunk.end))
+            else:
+                spans.append((chunk.document, chunk.start, chunk.end))
+        return tuple(Passage(id_, start, texts[id_][start:end]) for id_, start, end in spans)
+
+    def _text(self, document: str) -> str:
+        """Kept, since fitting looks at it many times."""
+        if document not in self._texts:
+            self._texts[document] = self.index.document(document).text
+        return self._texts[document]
+
+
+def _fill(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) -> Fit:
+    """Whole documents while they fit, and the best chunks of the others, in the order of their documents."""
+    whole, others = fitter.whole(wanted[:number]), wanted[number:]
+    chunks = list(ranked(others))
+
+    def shown(n: int) -> Reading:
+        return fitter.reading((*whole, *fitter.of_chunks(chunks[:n], others)))
+
+    fitting = _most(len(chunks), lambda n: fitter.fits(shown(n)))
+    told = f"{fitting} of {len(chunks)} chunks were read, those most like the question"
+    if len(wanted) > 1:
+        told = f"{number} were read whole, and {fitting} of the {len(chunks)} chunks of the others"
+    return Fit((shown(fitting),) if number or fitting else (), tuple(wanted[:number]), told)
+
+
+def _middle(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) -> Fit:
+    """The middle is cut out, as LongBench does (Bai et al. 2024): half of the window from the start of the documents,
+    half up to their end."""
+    whole = fitter.whole(wanted)
+    length = sum(len(passage.text) for passage in whole)
+
+    def kept(head: int, tail: int) -> Reading:
+        return fitter.reading((*_between(whole, 0, head), *_between(whole, length - tail, length)))
+
+    frame = fitter.reader.count_tokens(kept(0, 0))
+    half = frame + (fitter.window - frame) // 2
+    head = _most(length, lambda n: fitter.reader.count_tokens(kept(n, 0)) <= half)
+    tail = _most(length - head, lambda n: fitter.fits(kept(head, n)))
+    told = f"{length - head - tail} of {length} characters were cut out of the middle"
+    return Fit((kept(head, tail),) if head + tail else (), (), told)
+
+
+def _windows(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) -> Fit:
+    """All of it, in as many readings as it takes."""
+    chunks = [chunk for id_ in wanted for chunk in fitter.index.chunks(id_)]
+    readings: list[Reading] = []
+    at = 0
+    while at < len(chunks):
+        rest = chunks[at:]
+
+        def shown(n: int, rest: Sequence[Chunk] = rest) -> Reading:
+            return fitter.reading(fitter.of_chunks(rest[:n], wanted))
+
+        fitting = _most(len(rest), lambda n: fitter.fits(shown(n)))
+        if not fitting:
+            return Fit(tuple(readings), (), f"after {at} of {len(chunks)} chunks the next does not fit")
+        readings.append(shown(fitting))
+        at += fitting
+    return Fit(tuple(readings), tuple(wanted), f"they were read in {len(readings)} parts")
+
+
+def _refuse(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) -> Fit:
+    """Nothing is read."""
+    return Fit((), (), "nothing was read; ask about fewer documents, or set reader.overflow to fill, middle or windows")
+
+
+STRATEGIES: Mapping[str, Callable[[Fitter, Sequence[str], int, Ranked], Fit]] = MappingProxyType(
+    {"fill": _fill, "middle": _middle, "windows": _windows, "refuse": _refuse}
+)
+"""What is read of documents that do not fit; each is told how many of them do."""
+
+
+def _between(passages: Sequence[Passage], low: int, high: int) -> tuple[Passage, ...]:
+    """Characters `low:high` of the passages, taken as one text."""
+    kept, at = [], 0
+    for passage in passages:
+        start, end = max(low - at, 0), min(high - at, len(passage.text))
+        if start < end:
+            kept.append(Passage(passage.document, passage.start + start, passage.text[start:end]))
+        at += len(passage.text)
+    return tuple(kept)
+
+
+def _most(most: int, fits: Callable[[int], bool]) -> int:
+    """The greatest number up to `most` that fits, 0 if none does. All is tried first: most often it does."""
+    if most and fits(most):
+        return most
+    return bisect_right(range(1, most), False, key=lambda n: not fits(n))
