@@ -14,13 +14,14 @@ from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.errors import UnreadableFile
 from selfroute.evaluation.evaluator import Evaluator
 from selfroute.evaluation.metrics.replay import content_tokens, is_right, recall, refuses
-from selfroute.evaluation.replay import read_answers
+from selfroute.evaluation.replay import WORDED, cited, read_answers
 from selfroute.evaluation.rows import Row, read_rows
 from selfroute.evaluation.suite import Suite
 from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.readers.recorded import Said
 from selfroute.readers.scripted import ScriptedReader
+from selfroute.types import Passage, Question, Reading, Route
 
 RECORDED = Path(__file__).parents[2] / "shared" / "data" / "dev" / "replay" / "lara_predictions.jsonl.xz"
 PUBLISHED = {
@@ -211,3 +212,13 @@ def replayed(folder: Path, said: tuple[dict[str, object], ...] = (LINE, ABSENT))
         identity={},
     ).run(suite, folder / "run")
     return {(row.id, row.policy): row for row in read_rows(folder / "run")}
+
+
+def test_a_recorded_answer_is_cited_where_what_is_shown_words_most_of_it() -> None:
+    text = "Night work is approved in writing. The harbour master of the town is Olof Berg since spring."
+    reading = Reading(Question("Who is master?"), (Passage("port", 40, text),), Route.RAG)
+    [citation] = cited("Olof Berg, since spring", reading)
+    assert text[citation.start - 40 : citation.end - 40] == citation.text
+    assert citation.score is not None
+    assert citation.score >= WORDED
+    assert cited("Somebody from another town entirely", reading) == ()

@@ -97,10 +97,16 @@ def test_the_prediction_of_a_dataset_is_the_answer_or_nothing() -> None:
 
 
 def test_the_prediction_of_a_replay_is_what_the_model_said_last_refusals_included() -> None:
-    drafts = [{"guess": "The text does not say."}, {"guess": "It is not mentioned."}]
+    drafts = [{"declined": True, "guess": said} for said in ("The text does not say.", "It is not mentioned.")]
     declined = replace(ANSWER, answer=None, explain={"drafts": drafts})
     assert ReplayScorer().prediction(declined) == "It is not mentioned."
     assert ReplayScorer().prediction(replace(declined, explain={"drafts": drafts[:1]})) == "The text does not say."
+
+
+def test_an_answer_that_a_policy_withheld_is_scored_as_a_refusal() -> None:
+    withheld = [{"declined": True, "guess": "It is not mentioned."}, {"declined": False, "guess": "Olof Berg"}]
+    assert ReplayScorer().prediction(replace(ANSWER, answer=None, explain={"drafts": withheld})) is None
+    assert ReplayScorer().prediction(replace(ANSWER, explain={"drafts": withheld})) == ANSWER.answer
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,8 @@ def test_the_prediction_of_a_replay_is_what_the_model_said_last_refusals_include
         (SAMPLE, "The text does not mention it.", 0.0),
         (ABSENT, "The text does not mention it.", 100.0),
         (ABSENT, "Olof Berg", 0.0),
-        (ABSENT, None, 0.0),
+        (ABSENT, None, 100.0),
+        (SAMPLE, None, 0.0),
     ],
 )
 def test_a_replayed_answer_is_right_or_wrong(sample: Sample, said: str | None, score: float) -> None:

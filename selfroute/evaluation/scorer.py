@@ -51,7 +51,8 @@ class DatasetScorer:
 
 @dataclass(frozen=True, slots=True)
 class ReplayScorer:
-    """Right or wrong as `metrics.replay` says. A recorded refusal is scored by its words, which may hold the answer."""
+    """Right or wrong as `metrics.replay` says. A recorded refusal is scored by its words, which may hold the answer; an
+    answer that the policy withheld, as a refusal."""
 
     def metric(self, sample: Sample) -> str:
         return "replay"
@@ -59,7 +60,11 @@ class ReplayScorer:
     def prediction(self, answer: Answer) -> str | None:
         drafts = answer.explain["drafts"]
         assert isinstance(drafts, list)
+        if answer.answer is not None or not drafts[-1]["declined"]:
+            return answer.answer
         return str(drafts[-1]["guess"])
 
     def score(self, sample: Sample, prediction: str | None) -> float:
-        return 100.0 * is_right(prediction or "", sample.answers[0], sample.answerable)
+        return 100.0 * is_right(
+            UNANSWERABLE if prediction is None else prediction, sample.answers[0], sample.answerable
+        )

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 from selfroute.errors import BadInput
 from selfroute.readers import Reader
-from selfroute.types import Call, Draft, Reading, Record, Route, Usage
+from selfroute.types import Call, Citation, Draft, Reading, Record, Route, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +111,15 @@ class AnswersReader:
     """Replays a real model's recorded answers, whatever text it is shown: a test bed for policies.
 
     `said` is by (document, question); `refuses` tells a decline by its words; `count` counts tokens, by another
-    tokenizer than the model's own, so that usage is an estimate. Raises `BadInput` for what was not recorded.
+    tokenizer than the model's own, so that usage is an estimate; `cites` finds evidence for an answer in what would
+    have been shown, since none was recorded. Raises `BadInput` for what was not recorded.
     """
 
     model: str
     said: Mapping[tuple[str, str], Said]
     refuses: Callable[[str], bool]
     count: Callable[[str], int]
+    cites: Callable[[str, Reading], tuple[Citation, ...]] = lambda answer, reading: ()
     window: int = 1_000_000
 
     @property
@@ -137,7 +139,8 @@ class AnswersReader:
         await record(Call(reading.stage, self.model, usage, seconds=0.0, estimated=True))
         if self.refuses(text):
             return Draft(True, reading.route, guess=text)
-        return Draft(False, reading.route, text, guess=text)
+        cited = await asyncio.to_thread(self.cites, text, reading)
+        return Draft(False, reading.route, text, cited, guess=text)
 
 
 def key_of(reading: Reading, model: str) -> str:
