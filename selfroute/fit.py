@@ -137,7 +137,7 @@ def _windows(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked)
             return Fit(tuple(readings), (), f"after {at} of {len(chunks)} chunks the next does not fit")
         readings.append(shown(fitting))
         at += fitting
-    return Fit(tuple(readings), tuple(wanted), f"they were read in {len(readings)} parts")
+    return Fit(tuple(readings), tuple(wanted), f"read in {len(readings)} parts")
 
 
 def _refuse(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) -> Fit:

@@ -91,7 +91,7 @@ def test_in_windows_all_is_read_in_parts_that_fit() -> None:
     assert len(texts) == 3
     assert "".join("".join(part) for part in texts).replace("\n", "") == "".join(LINES) + TEXTS["short"]
     assert fit.documents == ("long", "short")
-    assert "were read in 3 parts" in (fit.warning or "")
+    assert "read in 3 parts" in (fit.warning or "")
 
 
 def test_a_chunk_that_fits_no_window_ends_the_reading_and_is_told() -> None:
