@@ -79,6 +79,7 @@ class StubOpenAI:
         self.models: list[dict[str, Any]] | None = [{"id": "stub", "object": "model", "created": 0, "owned_by": "x"}]
         self.models_status = 200
         self.keys: set[str] | None = None  # None: any
+        self.counts = False  # at /tokenize, as vLLM does
         self.hold = 0  # nothing is answered until so many requests are in flight at once
         self._in_flight = 0
         tokenizer("gpt-4o").count("")  # so that the tables are found offline
@@ -153,6 +154,10 @@ class StubOpenAI:
             if self.models_status != 200:
                 return await self._send(writer, self.models_status, b'{"error": {"message": "not this"}}')
             return await self._send(writer, 200, json.dumps({"object": "list", "data": self.models}).encode())
+        if path == "/tokenize":
+            if not self.counts:
+                return await self._send(writer, 404, b'{"detail": "Not Found"}')
+            return await self._send(writer, 200, json.dumps({"count": self.count(json.loads(sent)["prompt"])}).encode())
         asked = Asked(len(self.asked) + 1, path, json.loads(sent), headers, time.monotonic())
         self.asked.append(asked)
         self._in_flight += 1

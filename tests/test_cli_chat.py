@@ -113,6 +113,13 @@ def test_one_model_reads_chunks_and_another_reads_documents(run: Run, stub: Stub
     assert [asked.body["model"] for asked in stub.asked] == ["small", "small", "large", "small", "large"]
 
 
+def test_an_answer_says_what_counted_its_tokens(run: Run, stub: StubOpenAI) -> None:
+    for counts, name in ((False, "tiktoken o200k_base, an approximation"), (True, "the server's own tokenizer")):
+        stub.counts = counts
+        explain = run("ask", WHO, "--file", "harbour.md", "--json").json["explain"]
+        assert explain["counted_by"] == {"read_chunks": name, "read_documents": name}
+
+
 def test_the_account_of_an_answer_is_the_providers_with_its_price(run: Run, stub: StubOpenAI) -> None:
     answer = run("ask", FAR, "--file", "harbour.md", "--json").json
     for model, price in (("small", (1, 4, "0.1")), ("large", (10, 40, "10"))):
