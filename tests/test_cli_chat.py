@@ -315,12 +315,18 @@ def test_what_a_dry_run_says_is_what_is_read(run: Run, policy: str) -> None:
     )
 
 
-def test_a_dry_run_needs_no_key_and_leaves_no_question(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_needs_no_key_and_leaves_no_ledger_and_no_home(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MY_KEY")
     assert run("ask", WHO, "--file", "harbour.md", "--dry-run").code == 0
-    connection = sqlite3.connect(folder / "indexes/ledger.sqlite")
-    assert connection.execute("SELECT count(*) FROM questions").fetchone() == (0,)
-    connection.close()
+    assert run("ask", WHO, "--corpus", "none", "--dry-run").code == 1
+    assert not (folder / "indexes").exists()
+    assert run("index", "harbour.md", "--corpus", "port").code == 0
+    before = sorted((folder / "indexes").rglob("*"))
+    assert run("ask", WHO, "--corpus", "port", "--dry-run").code == 0
+    assert sorted((folder / "indexes").rglob("*")) == before
+    assert not (folder / "indexes/ledger.sqlite").exists()
 
 
 def test_a_dry_run_works_with_the_bundled_reader_and_is_exact_there(run: Run, folder: Path) -> None:
