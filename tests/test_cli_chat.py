@@ -394,27 +394,84 @@ def test_the_key_is_in_nothing_that_is_shown_logged_or_kept(
     assert KEY not in kept(folder)
 
 
-def test_an_interruption_ends_the_call_and_leaves_it_in_the_ledger(
-    folder: Path, stub: StubOpenAI, wait_until: Callable[[Callable[[], bool]], None]
+SIGNALS = pytest.mark.parametrize(
+    ("number", "ignored", "code"),
+    [
+        (signal.SIGINT, (), 130),
+        (signal.SIGTERM, (), 143),
+        (signal.SIGTERM, (signal.SIGINT,), 143),  # what a script starts in the background ignores interruptions
+    ],
+    ids=["interrupted", "terminated", "terminated in the background"],
+)
+
+
+@SIGNALS
+def test_a_signal_ends_the_call_and_leaves_it_in_the_ledger(
+    folder: Path,
+    stub: StubOpenAI,
+    wait_until: Callable[[Callable[[], bool]], None],
+    number: signal.Signals,
+    ignored: tuple[signal.Signals, ...],
+    code: int,
 ) -> None:
     stub.answer = lambda asked: Plan(stalls=True)
-    words = ("ask", WHO, "--file", "harbour.md", "--config", "mine.yaml")
-    child = subprocess.Popen(
-        [sys.executable, "-c", "from selfroute.cli import main; main()", *words],
+    child = started(ignored, "ask", WHO, "--file", "harbour.md")
+    wait_until(lambda: len(stub.stalled) == 1)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out, err.strip()) == (code, "", "")
+    wait_until(lambda: stub.gone == 1)
+    connection = sqlite3.connect(folder / "indexes/ledger.sqlite")
+    [call] = connection.execute("SELECT input_tokens, estimated, error FROM calls WHERE stage = 'read_chunks'")
+    [question] = connection.execute("SELECT outcome, error FROM questions")
+    connection.close()
+    assert call == (stub.charged["input_tokens"], 1, "abandoned")
+    assert question == (None, "CancelledError: ")
+
+
+@SIGNALS
+def test_a_signal_ends_a_run_with_its_calls_recorded_and_the_next_start_goes_on(
+    run: Run,
+    folder: Path,
+    stub: StubOpenAI,
+    wait_until: Callable[[Callable[[], bool]], None],
+    number: signal.Signals,
+    ignored: tuple[signal.Signals, ...],
+    code: int,
+) -> None:
+    told = stub.answer
+    stub.answer = lambda asked: told(asked) if asked.number == 1 else Plan(stalls=True)
+    words = ("eval", "mine.jsonl", "--policies", "always_long", "--concurrency", "1")
+    child = started(ignored, *words)
+    wait_until(lambda: len(stub.stalled) == 1)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (code, "")
+    assert err == "selfroute: stopped; what is done is in runs/mine: run the same again to go on\n"
+    kept = [json.loads(line) for line in (folder / "runs/mine/readings.jsonl").read_text().splitlines()]
+    assert [[call["error"] for call in one["calls"]] for one in kept] == [[None], ["abandoned"]]
+    stub.answer = told
+    assert run(*words).code == 0
+    read = json.loads((folder / "runs/mine/run.json").read_text())["read"]
+    assert read["input_tokens"] == stub.charged["input_tokens"]
+    assert len(stub.asked) == 4
+
+
+def started(ignored: tuple[signal.Signals, ...], *words: str) -> subprocess.Popen[str]:
+    """A command as a process of its own, which begins with these signals ignored."""
+    program = (
+        "import signal\n"
+        f"for number in {[int(number) for number in ignored]}: signal.signal(number, signal.SIG_IGN)\n"
+        "from selfroute.cli import main\n"
+        "main()\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *words, "--config", "mine.yaml"],
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        text=True,
         env=environment(),
     )
-    wait_until(lambda: len(stub.stalled) == 1)
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=60)
-    assert child.returncode == 130
-    assert b"Traceback" not in err
-    connection = sqlite3.connect(folder / "indexes/ledger.sqlite")
-    [(input_tokens, estimated, error)] = connection.execute(
-        "SELECT input_tokens, estimated, error FROM calls WHERE stage = 'read_chunks'"
-    ).fetchall()
-    connection.close()
-    assert (input_tokens, estimated, error) == (stub.charged["input_tokens"], 1, "abandoned")
 
 
 def test_a_window_that_replies_fill_is_refused(run: Run, folder: Path) -> None:
