@@ -59,12 +59,12 @@ class Arrived:
     def take(self, choice: Any) -> str:
         """Notes what a choice adds to the reply; returns the text of it. Raises `ReplyFailed`."""
         message = _of(choice, "delta") or _of(choice, "message")
-        text = _of(message, "content") if message is not None else _of(choice, "text")
-        text = storable(text) if isinstance(text, str) else ""
+        content = _of(message, "content") if message is not None else _of(choice, "text")
+        text = storable(_words(content, "text"))
         if text:
             self.parts.append(text)
-        refusal = _of(message, "refusal")
-        if isinstance(refusal, str) and refusal:
+        refusal = _words(_of(message, "refusal") or (content if isinstance(content, list) else None), "refusal")
+        if refusal:
             self.refusal = (self.refusal or "") + refusal
         finish = _of(choice, "finish_reason")
         if finish in FAILED:
@@ -79,6 +79,15 @@ class Arrived:
             own = _odds([token])
             if own:
                 self.tokens.append(Token(own[0][0], _odds(top if isinstance(top, list) else []) or own))
+
+
+def _words(content: Any, kind: str) -> str:
+    """A content's words. Some servers send it as a list of parts: then of the parts of this kind, so that thoughts
+    among them are left out."""
+    if isinstance(content, list):
+        parts = [_of(part, kind) for part in content if _of(part, "type") in (kind, f"output_{kind}", None)]
+        return "".join(part for part in parts if isinstance(part, str))
+    return content if isinstance(content, str) else ""
 
 
 def _odds(tokens: list[Any]) -> tuple[tuple[str, float], ...]:
