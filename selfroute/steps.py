@@ -114,8 +114,14 @@ class QuestionSteps:
         return draft
 
     def long_context(self, question: Question) -> Estimate:
-        """What reading the documents takes: as it was measured if they were read, else estimated."""
-        return self._measured or self.estimate(question, self.hits, Move.READ_DOCUMENTS)
+        """What reading the documents takes: as it was measured if they were read, else estimated. Its cost is that of
+        the whole call: an estimate takes it that the reader would write as much as was written last."""
+        if self._measured is not None:
+            return self._measured
+        read = self.estimate(question, self.hits, Move.READ_DOCUMENTS)
+        written = 0 if self._last is None else self._last.usage.output_tokens
+        usage = Usage(input_tokens=read.tokens, output_tokens=written)
+        return replace(read, cost=self._prices.cost(self._document_reader.model, usage))
 
     def coverage(self, question: Question) -> float:
         """The share of the tokens in scope that was read, 0 to 1, by the embedder's tokens of the chunks."""
