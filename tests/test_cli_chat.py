@@ -394,6 +394,42 @@ def test_the_key_is_in_nothing_that_is_shown_logged_or_kept(
     assert KEY not in kept(folder)
 
 
+@pytest.mark.parametrize("key", ["hunter2hunter2", "some.other/form+of=key"])
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_a_key_that_looks_like_none_is_in_nothing_although_the_server_repeats_it(
+    run: Run,
+    folder: Path,
+    stub: StubOpenAI,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    key: str,
+    status: int,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("MY_KEY", key)
+    stub.keys = {key}
+    error = {"message": f"not with {key}, nor {json.dumps(key)}", "code": 400}
+    body = json.dumps({"error": error}).encode()
+    stub.answer = lambda asked: Plan(status=status, error=error, body=body if status == 200 else None)
+    config = (folder / "mine.yaml").read_text()
+    (folder / "mine.yaml").write_text(config.replace("tokens: 500}", "tokens: 500, retries: 0}"))
+    shown = [
+        run("ask", WHO, "--file", "harbour.md"),
+        run("ask", WHO, "--file", "harbour.md", "--json"),
+        run("ask", WHO, "--file", "harbour.md", "--policy", "always_long"),
+        run("eval", "mine.jsonl"),
+        run("usage", "--json"),
+        run("doctor"),
+    ]
+    assert [done.code for done in shown] == [1, 1, 1, 1, 0, 1]
+    said = "".join(done.out + done.err for done in shown)
+    assert "not with [key], nor" in said
+    assert {f"Bearer {key}"} == {asked.headers["authorization"] for asked in stub.asked}
+    assert "not with [key]" in (folder / "runs/mine/rows.jsonl").read_text()
+    for place in (said, caplog.text, kept(folder)):
+        assert key not in place
+
+
 SIGNALS = pytest.mark.parametrize(
     ("number", "ignored", "code"),
     [
