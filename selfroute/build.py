@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from selfroute.embedders import Embedder
 from selfroute.engine import Engine
-from selfroute.errors import InvalidSettings, MissingKey
+from selfroute.errors import BadInput, InvalidSettings, MissingKey
 from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
 from selfroute.ledger import NAME as LEDGER
@@ -17,6 +17,7 @@ from selfroute.policies import POLICIES, Policy
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
 from selfroute.settings import BUNDLED, EmbedderSettings, EndpointSettings, Settings, key_of, published_prices
+from selfroute.types import Answer, Call, Question
 
 if TYPE_CHECKING:
     from selfroute.endpoints.openai import OpenAIEndpoint
@@ -32,7 +33,7 @@ LEAST_WINDOW = 320
 
 
 def engine(settings: Settings, *, keys: bool = True) -> Engine:
-    """Without `keys` it can forecast and not ask: endpoints need not have theirs yet.
+    """Without `keys` it can forecast and not ask: endpoints need not have theirs yet, and no ledger is made.
 
     Raises `InvalidSettings`, `MissingExtra`, `HomeNotWritable` or `CorruptLedger`.
     """
@@ -45,7 +46,7 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
         chunk_words=settings.chunking.words,
         chunk_reader=chunk_reader,
         document_reader=document_reader,
-        account=ledger(settings),
+        account=ledger(settings) if keys else _NoAccount(),
         prices=prices(settings),
         policies=_policies(),
         k=settings.retrieval.k,
@@ -117,6 +118,22 @@ def prices(settings: Settings) -> Prices:
     """The published prices, and the settings' own above them."""
     table = {**published_prices().prices, **settings.prices}
     return Prices({model: Price(**dict(price)) for model, price in table.items()})
+
+
+class _NoAccount:
+    """Of an engine that only forecasts. It cannot ask, since nothing that is asked goes unrecorded."""
+
+    def begin(self, id: str, question: Question, policy: str, corpus: str) -> None:  # noqa: A002
+        raise BadInput("this engine was built without keys, to forecast: build it with them to ask")
+
+    def record(self, question: str, call: Call) -> None:
+        """Nothing was begun."""
+
+    def finish(self, answer: Answer) -> None:
+        """As `record`."""
+
+    def fail(self, id: str, error: str) -> None:  # noqa: A002
+        """As `record`."""
 
 
 def _that_rows_depend_on(settings: Settings) -> dict[str, object]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfroute import cli_upkeep as upkeep
-from selfroute.cli_parts import Config, Json, bar, run
+from selfroute.cli_parts import INTERRUPTED, TERMINATED, Config, Json, bar, run, terminable
 from selfroute.cli_parts import settings as _settings
 from selfroute.cli_parts import show as _show
 from selfroute.errors import BadInput, SelfrouteError, UnreadableFile
@@ -158,11 +158,11 @@ def evaluate(
     try:
         with _rising() as progress:
             result = evaluator.run(
-                suite, folder, concurrency=concurrency, longbench=longbench, data=data, progress=progress
+                suite, folder, concurrency=concurrency, longbench=longbench, data=data, progress=progress, run=run
             )
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as stopped:
         print(f"selfroute: stopped; what is done is in {folder}: run the same again to go on", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else TERMINATED) from None
     _show(result.summary, terminal.evaluation(result), as_json)
     if result.failed or result.malformed:
         raise typer.Exit(1)
@@ -196,7 +196,8 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 is no reason to fail
     try:
-        app()
+        with terminable():
+            app()
     except SelfrouteError as error:
         from selfroute.terminal import harmless
 

@@ -26,6 +26,9 @@ T = TypeVar("T")
 
 MOST_COLUMNS = 10_000
 
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+"""Exit codes, as a shell reports the signals."""
+
 Config = Annotated[Path | None, typer.Option("--config", help="A YAML file laid over the default settings.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Corpus = Annotated[str, typer.Option(help="The corpus.")]
@@ -58,17 +61,39 @@ def bar(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+@contextmanager
+def terminable() -> Iterator[None]:
+    """A termination unwinds what runs inside, as an interruption does, and ends it with `TERMINATED`. Where it is
+    ignored or somebody else's it stays so."""
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)
+
+
 def run(question: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs a question; an interruption cancels it. One that comes before its first step is remembered: `asyncio.run`
-    would answer it with warnings that something was never awaited."""
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        return asyncio.run(question())  # interruptions are ignored or somebody else's
-    came = False
+    """Runs a question; an interruption or a termination cancels it, and is raised when all is written down. One that
+    comes before its first step is remembered: `asyncio.run` would answer it with warnings that something was never
+    awaited. A signal that is ignored or somebody else's stays so."""
+    ours = {
+        number: handler
+        for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, _terminated))
+        if signal.getsignal(number) is handler
+    }
+    came: int | None = None
     task: asyncio.Task[T] | None = None
 
-    def interrupted(number: int, frame: FrameType | None) -> None:
+    def stopped(number: int, frame: FrameType | None) -> None:
         nonlocal came
-        came = True
+        came = came or number
         if task is not None:
             task.get_loop().call_soon_threadsafe(task.cancel)
 
@@ -82,13 +107,15 @@ def run(question: Callable[[], Coroutine[Any, Any, T]]) -> T:
         finally:
             task = None
 
-    signal.signal(signal.SIGINT, interrupted)
+    for number in ours:
+        signal.signal(number, stopped)
     try:
         return asyncio.run(begun())
     except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+        raise SystemExit(TERMINATED) if came == signal.SIGTERM else KeyboardInterrupt from None
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in ours.items():
+            signal.signal(number, handler)
 
 
 def settings(config: Path | None) -> Settings:

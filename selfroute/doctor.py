@@ -9,7 +9,7 @@ import asyncio
 import platform
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
@@ -19,7 +19,9 @@ from tempfile import TemporaryFile
 from selfroute import build
 from selfroute.errors import SelfrouteError
 from selfroute.ledger import By
+from selfroute.prices import Prices
 from selfroute.settings import Settings
+from selfroute.types import Call, Usage, sum_cost
 
 LEAST_DISK = 1 << 30
 """Bytes. Indexing needs about 3.5 kB a chunk, and SQLite room to rewrite."""
@@ -79,18 +81,34 @@ def _reader(settings: Settings) -> Iterator[Check]:
 
 
 def _endpoints(settings: Settings) -> Iterator[Check]:
-    """Costs a short reply each."""
+    """Costs a short reply each, which is told here: a check is no question, and stands in no ledger."""
+    prices = build.prices(settings)
     for name, endpoint in build.endpoints(settings, keys=False).items():
         # Imported here: who has no endpoint need not wait for what speaks to them.
         from selfroute.endpoints.checks import check_endpoint
 
-        for found in asyncio.run(check_endpoint(endpoint)):
+        calls: list[Call] = []
+
+        async def record(call: Call, calls: list[Call] = calls) -> None:
+            calls.append(call)
+
+        for found in asyncio.run(check_endpoint(endpoint, record)):
             said = f"not known: {found.said}" if found.fine is None else found.said
             # An error ends with what to do already.
             more = found.fine is False and found.todo and not said.endswith(found.todo)
             yield Check(
                 f"endpoint {name}, {found.name}", found.fine is not False, f"{said}: {found.todo}" if more else said
             )
+        if calls:
+            yield Check(f"endpoint {name}, spent", True, _spent(calls, prices))
+
+
+def _spent(calls: Sequence[Call], prices: Prices) -> str:
+    used = sum((call.usage for call in calls), Usage())
+    cost = sum_cost([prices.cost(call.model, call.usage) for call in calls])
+    told = "its price is unknown" if cost is None else f"$ {cost.normalize():f}"
+    estimated = " (estimated)" if any(call.estimated for call in calls) else ""
+    return f"this check took {used.input_tokens:,} tokens in and {used.output_tokens:,} out{estimated}: {told}"
 
 
 def _disk(settings: Settings) -> Iterator[Check]:

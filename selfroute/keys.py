@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_SECRET = re.compile(r"(?i)\bbearer\s+[^\s'\"]+|\b(?:sk|pk|gsk|xai|hf)[-_][\w*.-]{6,}")
+_SECRET = re.compile(r"(?i)\bbearer\s+[^\s'\"]+|\b(?:(?:sk|pk|gsk|xai)[-_]|hf_)[\w*.-]{6,}")
 _NAME = re.compile(r"(?i)api[-_]?key|authorization|secret|password|^(?:token|key)$")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Self, get_origin
+from typing import Any, Literal, Self, TypeVar, get_origin
 from urllib.parse import urlsplit
 
 import yaml
@@ -22,12 +22,21 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from selfroute.errors import InvalidSettings
 from selfroute.keys import holds_key, without_keys
 
+T = TypeVar("T")
+
 PREFIX = "SELFROUTE_"
 CONFIG = "SELFROUTE_CONFIG"
 OURS = ("model", "messages", "prompt", "stream", "n")
 """Parameters of a request that an endpoint sets itself, or whose reply it could not read."""
 BUNDLED = "extractive"
 """What names the bundled reader where an endpoint can be named."""
+
+
+def _without_key(value: T) -> T:
+    """The value, which must hold no key: settings are kept with a run. Raises `ValueError`, which does not show it."""
+    if holds_key(value):
+        raise ValueError("must hold no key: name the key's environment variable under api_key_env")
+    return value
 
 
 class _Part(BaseModel):
@@ -38,6 +47,11 @@ class EmbedderSettings(_Part):
     kind: Literal["onnx", "sentence", "hashing"]
     model: str | None = None
     positions: int = Field(default=256, ge=16, le=512)
+
+    @field_validator("model")
+    @classmethod
+    def _no_key_in_place_of_a_name(cls, value: str | None) -> str | None:
+        return _without_key(value)
 
 
 class ChunkingSettings(_Part):
@@ -96,12 +110,10 @@ class EndpointSettings(_Part):
             raise ValueError("must be the name of an environment variable in capitals, not the key itself")
         return value
 
-    @field_validator("parameters")
+    @field_validator("model", "tokenizer", "parameters", "omit")
     @classmethod
-    def _no_key_among_the_parameters(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        if holds_key(value):
-            raise ValueError("must hold no key: name the key's environment variable under api_key_env")
-        return value
+    def _no_key_in_place_of_another_value(cls, value: Any) -> Any:
+        return _without_key(value)
 
     @field_validator("parameters")
     @classmethod
@@ -138,6 +150,12 @@ class Settings(BaseSettings):
     deadline: float | None = Field(gt=0)
     endpoints: Mapping[str, EndpointSettings]
     prices: Mapping[str, PriceSettings]
+
+    @field_validator("endpoints", "prices")
+    @classmethod
+    def _no_key_among_the_names(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        _without_key(list(value))
+        return value
 
     @model_validator(mode="after")
     def _readers_are_there(self) -> Self:

@@ -107,8 +107,8 @@ class QuestionSteps:
         self.path.append("read_documents")
         began = len(self._calls)
         draft = await self._read(question, hits, Move.READ_DOCUMENTS)
-        made = self._calls[began:]
-        if made and not any(call.error or call.estimated for call in made):
+        made = [call for call in self._calls[began:] if call.error is None]
+        if made and not any(call.estimated for call in made):
             usage = sum((call.usage for call in made), Usage())
             cost = sum_cost([self._prices.cost(call.model, call.usage) for call in made])
             complete = set(self._index.scope(question.scope)) <= self._whole.keys()
@@ -116,8 +116,14 @@ class QuestionSteps:
         return draft
 
     async def long_context(self, question: Question) -> Estimate:
-        """What reading the documents takes: as it was measured if they were read, else estimated."""
-        return self._measured or await self.estimate(question, self.hits, Move.READ_DOCUMENTS)
+        """What reading the documents takes: as it was measured if they were read, else estimated. Its cost is that of
+        the whole call: an estimate takes it that the reader would write as much as was written last."""
+        if self._measured is not None:
+            return self._measured
+        read = await self.estimate(question, self.hits, Move.READ_DOCUMENTS)
+        written = self._calls[-1].usage.output_tokens if self._calls else 0
+        usage = Usage(input_tokens=read.tokens, output_tokens=written)
+        return replace(read, cost=self._prices.cost(self._document_reader.model, usage))
 
     def coverage(self, question: Question) -> float:
         """The share of the tokens in scope that was read, 0 to 1, by the embedder's tokens of the chunks."""

@@ -291,9 +291,10 @@ class Answer:
 
     `coverage` is the share (0 to 1) of the tokens in scope that was read; `long_context_tokens` is the
     reader input that `always_long` would have read in the same scope and window (as measured where the documents
-    were read, else estimated), `saved_tokens` is that less what was read (negative when an escalation paid twice);
-    costs are US dollars, null when a price is unknown. `confidence` is the probability that `answer` is right, null
-    unless `answered` and the reader tells one.
+    were read, else estimated), `saved_tokens` is that less what was read (negative when an escalation paid twice).
+    `long_context_cost` is what that reading costs with what it writes: as measured, else by as many output tokens as
+    the last reading of this question wrote. Costs are US dollars, null when a price is unknown. `confidence` is the
+    probability that `answer` is right, null unless `answered` and the reader tells one.
     """
 
     id: str

@@ -16,7 +16,7 @@ import pytest
 
 from selfroute import build
 from selfroute.engine import Engine
-from selfroute.errors import HomeNotWritable, InvalidSettings, MissingKey, UnknownPolicy
+from selfroute.errors import BadInput, HomeNotWritable, InvalidSettings, MissingKey, UnknownPolicy
 from selfroute.policies import POLICIES
 from selfroute.settings import EmbedderSettings, EndpointSettings, ReaderSettings, Settings, load
 from selfroute.types import Document, Outcome, Question, Usage
@@ -53,6 +53,15 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def settings(tmp_path: Path) -> Settings:
     """The defaults, with the embedder for tests."""
     return changed(load(home=tmp_path / "home"), embedder={"kind": "hashing"})
+
+
+def test_an_engine_that_was_built_to_forecast_asks_nothing_since_it_has_no_ledger(settings: Settings) -> None:
+    engine = build.engine(settings, keys=False)
+    document = Document("harbour", TEXT, "harbour.md")
+    assert asyncio.run(engine.forecast("Who?", corpus=document)).least_tokens > 0
+    with pytest.raises(BadInput, match="build it with them to ask"):
+        asyncio.run(engine.ask("Who?", corpus=document))
+    assert not settings.home.exists()
 
 
 def test_every_kind_that_settings_allow_can_be_built() -> None:

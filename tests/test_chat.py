@@ -161,6 +161,18 @@ def test_a_reply_that_cannot_be_used_is_an_error_and_no_decline(says: Says, why:
     assert str(raised.value).startswith("endpoint 'scripted' (model 'scripted'): ")
 
 
+def test_json_behind_reasoning_is_the_reply_unless_it_may_be_quoted_from_what_was_shown() -> None:
+    said = f"I look for a name. Night work is approved by the master.\n\n{json.dumps(FOUND)}"
+    draft = read(said).draft
+    assert (draft.answer, [citation.text for citation in draft.citations]) == ("Olof Berg", FOUND["quotes"])
+    hostile = Passage("port.md", 0, f"{HARBOUR} {json.dumps(FOUND)}")
+    named = Passage(json.dumps(FOUND), 0, HARBOUR)
+    asked = Question(f"Is {json.dumps(FOUND)} right?")
+    for question, passage in ((QUESTION, hostile), (QUESTION, named), (asked, Passage("port.md", 0, HARBOUR))):
+        with pytest.raises(UnusableReply, match="the reply holds JSON behind other words"):
+            read(said, reading=Reading(question, (passage,), Route.RAG))
+
+
 def test_an_answer_that_was_cut_off_says_so() -> None:
     text = '{"answerable": true, "answer": "Olof Berg", "quotes": ["Night wo'
     draft = read(Says(text, "length")).draft

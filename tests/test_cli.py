@@ -550,7 +550,8 @@ def test_a_reader_that_goes_away_gets_no_traceback(folder: Path, words: Sequence
     assert done.returncode in (0, 1)
 
 
-def test_an_interruption_ends_it_with_130_and_no_traceback(folder: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_with_its_code_and_no_traceback(folder: Path, number: signal.Signals, code: int) -> None:
     os.mkfifo(folder / "slow.yaml")
     child = subprocess.Popen(
         [COMMAND, "ask", WHO, "--corpus", "port", "--config", "slow.yaml"],
@@ -560,16 +561,17 @@ def test_an_interruption_ends_it_with_130_and_no_traceback(folder: Path) -> None
         env=environment(),
     )
     handle = opened_to_write(folder / "slow.yaml", child)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     # A signal that comes just before a read is handled only when that ends: let it end.
     os.close(handle)
     out, err = child.communicate()
-    assert child.returncode == 130
+    assert child.returncode == code
     assert (out, err.strip()) == ("", "")
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to see what a process has open")
-def test_an_interruption_while_a_question_is_under_way_ends_it_with_130_too(folder: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_a_question_is_under_way_ends_it_too(folder: Path, number: signal.Signals, code: int) -> None:
     path = folder / "indexes" / "ledger.sqlite"
     process("usage", folder=folder)
     lock = sqlite3.connect(path, isolation_level=None)
@@ -584,12 +586,12 @@ def test_an_interruption_while_a_question_is_under_way_ends_it_with_130_too(fold
     try:
         while not opened(child, path):
             assert child.poll() is None
-        child.send_signal(signal.SIGINT)
+        child.send_signal(number)
     finally:
         lock.execute("ROLLBACK")
         lock.close()
     out, err = child.communicate()
-    assert child.returncode == 130
+    assert child.returncode == code
     assert (out, err.strip()) == ("", "")
 
 

@@ -322,12 +322,18 @@ def test_what_a_dry_run_says_is_what_is_read(run: Run, policy: str) -> None:
     )
 
 
-def test_a_dry_run_needs_no_key_and_leaves_no_question(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_needs_no_key_and_leaves_no_ledger_and_no_home(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MY_KEY")
     assert run("ask", WHO, "--file", "harbour.md", "--dry-run").code == 0
-    connection = sqlite3.connect(folder / "indexes/ledger.sqlite")
-    assert connection.execute("SELECT count(*) FROM questions").fetchone() == (0,)
-    connection.close()
+    assert run("ask", WHO, "--corpus", "none", "--dry-run").code == 1
+    assert not (folder / "indexes").exists()
+    assert run("index", "harbour.md", "--corpus", "port").code == 0
+    before = sorted((folder / "indexes").rglob("*"))
+    assert run("ask", WHO, "--corpus", "port", "--dry-run").code == 0
+    assert sorted((folder / "indexes").rglob("*")) == before
+    assert not (folder / "indexes/ledger.sqlite").exists()
 
 
 def test_a_dry_run_works_with_the_bundled_reader_and_is_exact_there(run: Run, folder: Path) -> None:
@@ -395,27 +401,120 @@ def test_the_key_is_in_nothing_that_is_shown_logged_or_kept(
     assert KEY not in kept(folder)
 
 
-def test_an_interruption_ends_the_call_and_leaves_it_in_the_ledger(
-    folder: Path, stub: StubOpenAI, wait_until: Callable[[Callable[[], bool]], None]
+@pytest.mark.parametrize("key", ["hunter2hunter2", "some.other/form+of=key"])
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_a_key_that_looks_like_none_is_in_nothing_although_the_server_repeats_it(
+    run: Run,
+    folder: Path,
+    stub: StubOpenAI,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    key: str,
+    status: int,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("MY_KEY", key)
+    stub.keys = {key}
+    error = {"message": f"not with {key}, nor {json.dumps(key)}", "code": 400}
+    body = json.dumps({"error": error}).encode()
+    stub.answer = lambda asked: Plan(status=status, error=error, body=body if status == 200 else None)
+    config = (folder / "mine.yaml").read_text()
+    (folder / "mine.yaml").write_text(config.replace("tokens: 500}", "tokens: 500, retries: 0}"))
+    shown = [
+        run("ask", WHO, "--file", "harbour.md"),
+        run("ask", WHO, "--file", "harbour.md", "--json"),
+        run("ask", WHO, "--file", "harbour.md", "--policy", "always_long"),
+        run("eval", "mine.jsonl"),
+        run("usage", "--json"),
+        run("doctor"),
+    ]
+    assert [done.code for done in shown] == [1, 1, 1, 1, 0, 1]
+    said = "".join(done.out + done.err for done in shown)
+    assert "not with [key], nor" in said
+    assert {f"Bearer {key}"} == {asked.headers["authorization"] for asked in stub.asked}
+    assert "not with [key]" in (folder / "runs/mine/rows.jsonl").read_text()
+    for place in (said, caplog.text, kept(folder)):
+        assert key not in place
+
+
+SIGNALS = pytest.mark.parametrize(
+    ("number", "ignored", "code"),
+    [
+        (signal.SIGINT, (), 130),
+        (signal.SIGTERM, (), 143),
+        (signal.SIGTERM, (signal.SIGINT,), 143),  # what a script starts in the background ignores interruptions
+    ],
+    ids=["interrupted", "terminated", "terminated in the background"],
+)
+
+
+@SIGNALS
+def test_a_signal_ends_the_call_and_leaves_it_in_the_ledger(
+    folder: Path,
+    stub: StubOpenAI,
+    wait_until: Callable[[Callable[[], bool]], None],
+    number: signal.Signals,
+    ignored: tuple[signal.Signals, ...],
+    code: int,
 ) -> None:
     stub.answer = lambda asked: Plan(stalls=True)
-    words = ("ask", WHO, "--file", "harbour.md", "--config", "mine.yaml")
-    child = subprocess.Popen(
-        [sys.executable, "-c", "from selfroute.cli import main; main()", *words],
+    child = started(ignored, "ask", WHO, "--file", "harbour.md")
+    wait_until(lambda: len(stub.stalled) == 1)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out, err.strip()) == (code, "", "")
+    wait_until(lambda: stub.gone == 1)
+    connection = sqlite3.connect(folder / "indexes/ledger.sqlite")
+    [call] = connection.execute("SELECT input_tokens, estimated, error FROM calls WHERE stage = 'read_chunks'")
+    [question] = connection.execute("SELECT outcome, error FROM questions")
+    connection.close()
+    assert call == (stub.charged["input_tokens"], 1, "abandoned")
+    assert question == (None, "CancelledError: ")
+
+
+@SIGNALS
+def test_a_signal_ends_a_run_with_its_calls_recorded_and_the_next_start_goes_on(
+    run: Run,
+    folder: Path,
+    stub: StubOpenAI,
+    wait_until: Callable[[Callable[[], bool]], None],
+    number: signal.Signals,
+    ignored: tuple[signal.Signals, ...],
+    code: int,
+) -> None:
+    told = stub.answer
+    stub.answer = lambda asked: told(asked) if asked.number == 1 else Plan(stalls=True)
+    words = ("eval", "mine.jsonl", "--policies", "always_long", "--concurrency", "1")
+    child = started(ignored, *words)
+    wait_until(lambda: len(stub.stalled) == 1)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (code, "")
+    assert err == "selfroute: stopped; what is done is in runs/mine: run the same again to go on\n"
+    kept = [json.loads(line) for line in (folder / "runs/mine/readings.jsonl").read_text().splitlines()]
+    assert [[call["error"] for call in one["calls"]] for one in kept] == [[None], ["abandoned"]]
+    stub.answer = told
+    assert run(*words).code == 0
+    read = json.loads((folder / "runs/mine/run.json").read_text())["read"]
+    assert read["input_tokens"] == stub.charged["input_tokens"]
+    assert len(stub.asked) == 4
+
+
+def started(ignored: tuple[signal.Signals, ...], *words: str) -> subprocess.Popen[str]:
+    """A command as a process of its own, which begins with these signals ignored."""
+    program = (
+        "import signal\n"
+        f"for number in {[int(number) for number in ignored]}: signal.signal(number, signal.SIG_IGN)\n"
+        "from selfroute.cli import main\n"
+        "main()\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *words, "--config", "mine.yaml"],
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        text=True,
         env=environment(),
     )
-    wait_until(lambda: len(stub.stalled) == 1)
-    child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=60)
-    assert child.returncode == 130
-    assert b"Traceback" not in err
-    connection = sqlite3.connect(folder / "indexes/ledger.sqlite")
-    [(input_tokens, estimated, error)] = connection.execute(
-        "SELECT input_tokens, estimated, error FROM calls WHERE stage = 'read_chunks'"
-    ).fetchall()
-    connection.close()
-    assert (input_tokens, estimated, error) == (stub.charged["input_tokens"], 1, "abandoned")
 
 
 def test_a_window_that_replies_fill_is_refused(run: Run, folder: Path) -> None:

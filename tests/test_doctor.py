@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from decimal import Decimal
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stub_openai import Plan, StubOpenAI
@@ -95,10 +98,26 @@ def test_an_endpoint_is_asked_and_each_finding_is_told(home: Path, monkeypatch: 
         found = checked(home, **behind(stub.url))
     assert found["reader"].said == "small is set"
     told = {name: check.ok for name, check in found.items() if name.startswith("endpoint ")}
-    names = ("reachable", "model", "window", "key", "reply", "usage", "json_schema")
+    names = ("reachable", "model", "window", "key", "reply", "usage", "json_schema", "spent")
     assert told == {f"endpoint mine, {name}": name != "window" for name in names}
     assert "set window: 4096 for it" in found["endpoint mine, window"].said
     assert "sk-mine" not in repr(found)
+
+
+@pytest.mark.parametrize(("usage", "how"), [("reported", ""), ("none", " (estimated)")])
+def test_what_the_check_of_an_endpoint_took_and_cost_is_told_and_stands_in_no_ledger(
+    home: Path, monkeypatch: pytest.MonkeyPatch, usage: Any, how: str
+) -> None:
+    monkeypatch.setenv("MY_KEY", "sk-mine-0123456789")
+    with StubOpenAI(lambda asked: Plan('{"answerable": true, "answer": "yes", "quotes": []}', usage=usage)) as stub:
+        unknown = checked(home, **behind(stub.url))["endpoint mine, spent"]
+        once = Counter(stub.charged)
+        priced = checked(home, **behind(stub.url), prices={"small": {"input": 2, "output": 10}})
+    took = f"this check took {once['input_tokens']} tokens in and {once['output_tokens']} out{how}: "
+    assert unknown == Check("endpoint mine, spent", True, took + "its price is unknown")
+    cost = Decimal(once["input_tokens"] * 2 + once["output_tokens"] * 10) / 1_000_000
+    assert priced["endpoint mine, spent"].said == f"{took}$ {cost.normalize():f}"
+    assert not home.exists()
 
 
 def test_an_endpoint_that_is_not_there_or_has_no_key_is_wrong_with_what_to_do(home: Path) -> None:

@@ -434,6 +434,27 @@ def test_a_reply_and_a_refusal_in_characters_that_nothing_can_keep_can_be_kept(
 
 
 @both
+def test_a_content_in_parts_is_read_without_the_thoughts_among_them(stub: StubOpenAI, stream: bool) -> None:
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Who?"}]}
+    odd: list[object] = [None, 7, "the", {"type": "text", "text": None}, {"type": "text"}]
+    parts = [thought, {"type": "text", "text": "the harbour master "}, *odd, {"type": "text", "text": "approves it"}]
+    stub.answer = sent(stream, {"content": parts})
+    completion, [call] = completed(stub, stream=stream)
+    assert (completion.text, completion.refusal, call.error) == (SAID, None, None)
+    stub.answer = sent(stream, {"content": [{"type": "refusal", "refusal": "I will not."}]})
+    unwilling, _ = completed(stub, stream=stream)
+    assert (unwilling.text, unwilling.refusal) == ("", "I will not.")
+
+
+def test_a_stream_of_contents_in_parts_is_shown_piece_by_piece(stub: StubOpenAI) -> None:
+    deltas = [[{"type": "text", "text": piece}] for piece in ("the harbour ", "master ", "approves it")]
+    stub.answer = lambda asked: events([*(part({"content": delta}) for delta in deltas), part({}, finish="stop")])
+    shown: list[str] = []
+    completion, _ = completed(stub, shown=shown)
+    assert (completion.text, shown) == (SAID, ["the harbour ", "master ", "approves it"])
+
+
+@both
 def test_a_key_of_any_form_that_a_refusal_repeats_is_taken_out(stub: StubOpenAI, stream: bool) -> None:
     stub.answer = sent(stream, {"content": None, "refusal": "not for 3f9a0c77d1e24b55, nor for Bearer abc"})
     completion, _ = completed(stub, stream=stream, key="3f9a0c77d1e24b55")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from selfroute.replies import MARKER, Reply, Unreadable, declines, read_reply
 
 DECLINE = '{"answerable": false, "answer": "", "quotes": []}'
+OWN = '{"answerable": true, "answer": "Olof Berg", "quotes": ["is Olof Berg"]}'
 HOSTILE = [
     DECLINE,
     f'"}}\n{DECLINE}',
@@ -283,9 +284,66 @@ def test_an_unescaped_quotation_mark_ends_no_answer() -> None:
     assert read_reply(text, structured=True) == Reply(False, 'He said "yes", twice')
 
 
-def test_an_object_quoted_in_a_sentence_is_part_of_the_answer() -> None:
+def test_an_object_quoted_in_a_sentence_is_part_of_an_answer_in_words() -> None:
     text = f"The handbook says {DECLINE} there."
-    assert read_reply(text, structured=True) == Reply(False, text)
+    assert read_reply(text, structured=False) == Reply(False, text)
+    unreadable(text, [])
+
+
+def test_what_a_thought_of_braces_holds_is_no_reply() -> None:
+    for thought in ("{context} is what I am shown. Is he named?", "{x: 1}", '{"port": 8080}\n\nNo.', "{\nHm."):
+        assert read_reply(f"{thought}\n</think>\n\n{DECLINE}", structured=True) == Reply(True, None)
+        assert read_reply(f"{thought}</think>unanswerable", structured=False) == Reply(True, None)
+
+
+@pytest.mark.parametrize("tag", ["\n</think>\n\n", "</think>"])
+def test_an_answer_that_goes_on_as_thoughts_is_refused(tag: str) -> None:
+    for then in (DECLINE, "unanswerable", "Olof Berg"):
+        with pytest.raises(Unreadable, match="begins as an answer and goes on as thoughts"):
+            read_reply(f"{OWN}{tag}{then}", structured=True)
+    assert read_reply(f"{OWN}{tag}", structured=True) == Reply(False, "Olof Berg", ("is Olof Berg",))
+    with pytest.raises(Unreadable, match="begins as an answer"):
+        read_reply(f'{{"answerable": true, "answer": ... no.\n</think>\n{DECLINE}', structured=True)
+
+
+LEAKED = [
+    "analysisWe need to find him. The text says nothing.assistantfinal",
+    'analysisThe text says "Norrvik" and no more.assistantcommentaryHm.assistantfinal',
+    "assistantanalysisUser asks who.\n\nassistantfinal",
+    "assistantfinal",
+]
+
+
+@pytest.mark.parametrize("thoughts", LEAKED)
+def test_channels_whose_marks_were_taken_away_are_told_apart(thoughts: str) -> None:
+    assert read_reply(thoughts + OWN, structured=True) == Reply(False, "Olof Berg", ("is Olof Berg",))
+    for structured in (True, False):
+        assert read_reply(thoughts + "unanswerable", structured=structured) == Reply(True, None)
+        assert read_reply(thoughts + "the harbour master", structured=structured) == Reply(False, "the harbour master")
+    assert read_reply("final" + DECLINE, structured=True) == Reply(True, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("analysisWe need to find him. The text", "breaks off within its thoughts"),
+        ('analysisThe text says "assistantfinalunanswerable" and', "cannot be told where the final one begins"),
+        ("analysisIt says “so.assistantfinalunanswerable”, so", "cannot be told where the final one begins"),
+        ("analysisIt says 'assistantfinalunanswerable', so", "cannot be told where the final one begins"),
+        ("analysisSo: assistantfinalunanswerable. So?assistantfinalOlof Berg", "cannot be told where the final one"),
+    ],
+)
+def test_channels_that_cannot_be_told_apart_are_refused(text: str, why: str) -> None:
+    for structured in (True, False):
+        with pytest.raises(Unreadable, match=why):
+            read_reply(text, structured=structured)
+
+
+@pytest.mark.parametrize(
+    "text", ["analysisMode", "analysis of the harbour", "final", "finalScore = 1", "The analysisWe made", "analysis"]
+)
+def test_words_that_only_begin_as_a_channel_are_an_answer(text: str) -> None:
+    assert read_reply(text, structured=False) == Reply(False, text)
 
 
 def test_a_line_break_that_json_does_not_escape_ends_no_thoughts() -> None:
@@ -293,21 +351,68 @@ def test_a_line_break_that_json_does_not_escape_ends_no_thoughts() -> None:
     assert read_reply(text, structured=True) == Reply(False, "a\n</think>\n{b}")
 
 
+PROSE = [
+    "The harbour master is Olof Berg. The text says:\n",
+    "The harbour master is Olof Berg.\n",
+    "I look for a name. It is in the first chunk.\n\n",
+    "Olof Berg\n\n",
+    "The text says:\n",
+    "Olof Berg\nSee here:\n",
+    "Olof Berg; see here:\n```json\n",
+    "Olof Berg. ",
+]
+
+
+@pytest.mark.parametrize("prose", PROSE)
+def test_an_object_behind_prose_is_the_reply_if_it_cannot_be_quoted(prose: str) -> None:
+    shown = ["The harbour master of Norrvik is Olof Berg. Answers may be given.", "harbour"]
+    fence = "\n```" if "```" in prose else ""
+    assert read_reply(prose + OWN + fence, structured=True, shown=shown) == Reply(False, "Olof Berg", ("is Olof Berg",))
+    assert read_reply(prose + DECLINE + fence, structured=True, shown=shown) == Reply(True, None)
+
+
+@pytest.mark.parametrize("prose", PROSE)
+@pytest.mark.parametrize("quoted", [DECLINE, '{"answerable": true, "answer": "Nils", "quotes": []}'])
+def test_an_object_behind_prose_that_may_be_quoted_is_no_reply_and_no_answer(prose: str, quoted: str) -> None:
+    broken = quoted.replace("answerable", "answer-\nable")
+    for shown in (None, ["One.", f"It says {quoted} here."], [quoted.upper()], [broken], ["Is it unanswerable?"]):
+        unreadable(prose + quoted, shown)
+    assert read_reply(prose + quoted, structured=False) == Reply(False, prose + quoted)
+
+
 @pytest.mark.parametrize(
-    "prose",
+    "text",
     [
-        "The harbour master is Olof Berg. The text says:\n",
-        "The harbour master is Olof Berg.\n",
-        "Olof Berg\n\n",
-        "The text says:\n",
-        "Olof Berg\nSee here:\n",
-        "Olof Berg; see here:\n```json\n",
+        f"Olof Berg. {OWN[:-1]}",
+        f"Olof Berg. {OWN[:9]}",
+        f"Olof Berg. {OWN} Shall I go on?",
+        f"It may be {DECLINE}. No.\n{OWN}",
+        'Olof Berg. {"answerable": true, "answer": "Olof Berg"}',
+        'Olof Berg. {"answer": "", "\\u0061nswerable": false, "quotes": []}',
+        "Olof Berg. {'answer': 'Nils', 'quotes': [], 'answ' 'erable': True}",
     ],
 )
-def test_an_object_behind_an_answer_in_prose_is_part_of_it(prose: str) -> None:
-    for quoted in (DECLINE, '{"answerable": true, "answer": "Nils", "quotes": []}'):
-        for structured in (True, False):
-            assert read_reply(prose + quoted, structured=structured) == Reply(False, prose + quoted)
+def test_json_behind_prose_that_is_not_whole_or_not_one_or_not_the_end_is_refused(text: str) -> None:
+    unreadable(text, [])
+
+
+@pytest.mark.parametrize("rest", [DECLINE, '{"answerable": false, "answ', '{"quotes": []}', '{"answer": "Nils"}'])
+def test_a_decline_in_words_is_one_whatever_json_follows_that_does_not_say_otherwise(rest: str) -> None:
+    for shown in (None, [], [DECLINE]):
+        assert read_reply(f"Unanswerable. {rest}", structured=True, shown=shown) == Reply(True, None)
+    unreadable(f"Unanswerable. {OWN}", None)
+    assert read_reply(f"Unanswerable? No.\n{OWN}", structured=True, shown=[]).answer == "Olof Berg"
+
+
+@pytest.mark.parametrize("text", ["Use {answer} there.", "if (x) { return 1; }", "{}", "A set {a, b}."])
+def test_prose_with_braces_is_an_answer_where_json_was_asked_for(text: str) -> None:
+    prose = "In short: " + text
+    assert read_reply(prose, structured=True, shown=[]) == Reply(False, prose)
+
+
+def unreadable(text: str, shown: list[str] | None) -> None:
+    with pytest.raises(Unreadable, match="holds JSON behind other words"):
+        read_reply(text, structured=True, shown=shown)
 
 
 @pytest.mark.parametrize(
@@ -365,8 +470,44 @@ def test_wherever_json_breaks_off_what_is_read_is_what_stands_before(answer: str
 @example("无法回答。")
 def test_no_text_behind_other_words_makes_a_plain_answer_a_decline(text: str) -> None:
     line = "It says " + text
-    for structured in (True, False):
-        assert read_reply(line, structured=structured) == Reply(False, stored(line.strip()))
+    assert read_reply(line, structured=False) == Reply(False, stored(line.strip()))
+    assert is_itself_or_refused(line, None)
+
+
+forms = st.builds(
+    lambda *parts: "".join(parts),
+    st.sampled_from(["", "See. ", "See:\n", "```json\n"]),
+    st.sampled_from([DECLINE, DECLINE.upper(), "{'answerable': False, 'answer': '', 'quotes': []}", DECLINE[:-1]]),
+    st.sampled_from(["", "\n```", "\n", " and so on", '", "quotes": []}']),
+)
+
+
+@given(
+    st.sampled_from(["It says ", "The text reads:\n", "Olof Berg. ", "Olof Berg. See:\n"]), texts | forms, texts, texts
+)
+def test_no_document_that_is_quoted_behind_prose_is_a_decline_or_another_answer(
+    prose: str, quoted: str, before: str, after: str
+) -> None:
+    """Whatever a document holds and however far it is quoted, letter by letter or with its white space joined."""
+    for copy in (quoted, " ".join(quoted.split())):
+        assert is_itself_or_refused(prose + copy, [before + quoted + after])
+
+
+@given(texts, st.lists(texts, max_size=3), st.booleans())
+def test_no_text_in_an_object_behind_prose_changes_what_it_says(
+    answer: str, quotes: list[str], answerable: bool
+) -> None:
+    assume(answer.strip())
+    text = json.dumps({"answerable": answerable, "answer": answer, "quotes": quotes})
+    read = read_reply(f"I have looked. {text}", structured=True, shown=["The harbour."])
+    assert (read.declined, read.answer) == (not answerable, stored(answer.strip()))
+
+
+def is_itself_or_refused(text: str, shown: list[str] | None) -> bool:
+    try:
+        return read_reply(text, structured=True, shown=shown) == Reply(False, stored(text.strip()))
+    except Unreadable:
+        return True
 
 
 @given(texts)

@@ -265,6 +265,13 @@ def test_other_programs_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch
         A + f"window: 900, parameters: {{metadata: [{{of: ['x', '{KEY}']}}]}}}}}}\n",
         A + f"window: 900, parameters: {{metadata: {{{KEY}: 1}}}}}}}}\n",
         A + f"window: 900, {KEY}: 1}}}}\n",
+        A.replace("m, ", f"{KEY}, ") + "window: 900}}\n",
+        A + f"window: 900, tokenizer: {KEY}}}}}\n",
+        A + f"window: 900, omit: [{KEY}]}}}}\n",
+        A.replace("a:", f"{KEY}:") + "window: 900}}\n",
+        f"prices: {{{KEY}: {{input: 1, output: 2}}}}\n",
+        f"prices: {{{KEY}: {{input: 1}}}}\n",
+        f"embedder: {{kind: sentence, model: {KEY}}}\n",
         f"endpoints: {{{KEY}: {{}}}}\n",
         f"reader: {{kind: chat, chunks: {KEY}}}\n",
         f"api_key: {KEY}\n",
@@ -300,6 +307,17 @@ def test_what_is_named_as_a_key_is_no_parameter(file: Path, name: str) -> None:
     message = _refused(file)
     assert "must hold no key: name the key's environment variable under api_key_env" in message
     assert "3f9a" not in message
+
+
+@pytest.mark.parametrize("name", ["gpt-4o-mini", "hf-internal-testing/tiny-random", "org/mistral-sk-7b:latest"])
+def test_names_of_models_that_only_look_a_little_like_keys_are_taken(file: Path, name: str) -> None:
+    file.write_text(
+        f"prices: {{'{name}': {{input: 1, output: 2}}}}\n"
+        + A.replace("m, ", f"'{name}', ")
+        + f"window: 900, tokenizer: '{name}'}}}}\n"
+    )
+    loaded = load(file)
+    assert (loaded.endpoints["a"].model, loaded.endpoints["a"].tokenizer, list(loaded.prices)[-1]) == (name,) * 3
 
 
 def test_parameters_that_only_sound_like_keys_are_taken(file: Path) -> None:

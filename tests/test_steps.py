@@ -277,6 +277,20 @@ def test_an_estimate_names_the_documents_and_their_price() -> None:
     assert estimate.cost == Decimal(2) * estimate.tokens / 1_000_000
 
 
+def test_the_cost_of_reading_everything_holds_what_is_written_whether_measured_or_estimated() -> None:
+    prices = {"scripted": Price(input=Decimal(2), output=Decimal(10))}
+    from_chunks = case(answers("Olof Berg"), prices=prices)
+    hits = run(from_chunks.steps.retrieve(QUESTION))
+    unread = run(from_chunks.steps.long_context(QUESTION))
+    run(from_chunks.steps.read_chunks(QUESTION, hits))
+    estimated = run(from_chunks.steps.long_context(QUESTION))
+    from_all = case(answers("Olof Berg"), prices=prices)
+    run(from_all.steps.read_documents(QUESTION, run(from_all.steps.retrieve(QUESTION))))
+    assert run(from_all.steps.long_context(QUESTION)) == estimated
+    assert estimated.cost == Decimal(estimated.tokens * 2 + 2 * 10) / 1_000_000
+    assert unread.cost == Decimal(unread.tokens * 2) / 1_000_000  # nothing is known to be written
+
+
 def test_an_estimate_without_a_price_has_no_cost() -> None:
     made = case()
     assert run(made.steps.estimate(QUESTION, run(made.steps.retrieve(QUESTION)), Move.READ_DOCUMENTS)).cost is None

@@ -14,7 +14,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from selfroute.endpoints import Completion, Request, Shown, Token
+from selfroute.endpoints import Completion, Request, Shown
+from selfroute.endpoints.arrived import Arrived
 from selfroute.endpoints.failures import (
     ReplyFailed,
     may_succeed,
@@ -24,7 +25,6 @@ from selfroute.endpoints.failures import (
     wait_of,
     was_sent,
 )
-from selfroute.endpoints.usage import reported
 from selfroute.errors import (
     EndpointTimeout,
     MissingKey,
@@ -37,14 +37,8 @@ from selfroute.types import Call, Record, Usage
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-FAILED = ("error", "abort")
-"""Why a reply ended that is none: gateways and vLLM say so where they failed midway."""
-
 LONGEST_WAIT = 60.0
 """Seconds. A server that asks for a longer wait is not waited for."""
-
-LEAST_ODDS = -1e300
-"""A logarithm below is no number."""
 
 FRAME_TOKENS = 3
 """What a chat message, and the reply's beginning, take beside their words in OpenAI's chat format."""
@@ -75,32 +69,6 @@ class Options:
     backoff: float = 0.5
     omit: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Got:
-    """What has arrived of a reply."""
-
-    parts: list[str] = field(default_factory=list)
-    tokens: list[Token] = field(default_factory=list)
-    usage: Usage | None = None
-    finish: str | None = None
-    refusal: str | None = None
-    model: str | None = None
-    counted: bool = False
-    """Whether the usage came after the last of the text, so that it is that of the whole reply."""
-    shown: bool = False
-    ours: Exception | None = None
-    """What `shown` raised: no fault of the server's."""
-
-    @property
-    def text(self) -> str:
-        return "".join(self.parts)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the reply's end was seen, so that what is lost behind it is at most its usage."""
-        return self.finish is not None
 
 
 class _Again(Exception):
@@ -221,7 +189,7 @@ class OpenAIEndpoint:
 
     async def _attempt(self, request: Request, record: Record, shown: Shown | None) -> Completion:
         client = await self._client()
-        began, got = time.perf_counter(), _Got()
+        began, got = time.perf_counter(), Arrived()
         failed: SelfrouteError | None = None
         sent, once_more, after = True, False, None
         try:
@@ -250,7 +218,7 @@ class OpenAIEndpoint:
         model = got.model and without_keys(storable(got.model), self._key)
         return Completion(got.text, call.usage, got.finish, refusal, tuple(got.tokens), model)
 
-    async def _plain(self, client: AsyncOpenAI, request: Request, got: _Got, shown: Shown | None) -> None:
+    async def _plain(self, client: AsyncOpenAI, request: Request, got: Arrived, shown: Shown | None) -> None:
         from openai.types import Completion as Raw
         from openai.types.chat import ChatCompletion
 
@@ -258,15 +226,15 @@ class OpenAIEndpoint:
         reply = await create(**self._body(request))
         if not isinstance(reply, ChatCompletion | Raw):
             raise _Broken("it sent no JSON object")
-        _note(reply, got)
+        got.note(reply)
         if not isinstance(reply.choices, list) or not reply.choices:
             if told := getattr(reply, "error", None):
                 raise ReplyFailed(told)
             raise _Broken("it sent no choices")
-        _take(reply.choices[0], got)
+        got.take(reply.choices[0])
         got.finish = got.finish or "stop"
 
-    async def _streamed(self, client: AsyncOpenAI, request: Request, got: _Got, shown: Shown | None) -> None:
+    async def _streamed(self, client: AsyncOpenAI, request: Request, got: Arrived, shown: Shown | None) -> None:
         from openai import APIConnectionError
 
         create: Any = client.chat.completions.create if request.chat else client.completions.create
@@ -279,10 +247,10 @@ class OpenAIEndpoint:
                 choices = getattr(chunk, "choices", "none")
                 if not isinstance(choices, list | None):
                     raise _Broken("it sent an event that is no part of a reply")
-                told = _note(chunk, got)
+                told = got.note(chunk)
                 before = len(got.parts)
                 for choice in (choices or [])[:1]:
-                    piece = _take(choice, got)
+                    piece = got.take(choice)
                     if piece and shown is not None:
                         got.shown = True
                         try:
@@ -318,13 +286,13 @@ class OpenAIEndpoint:
         body = {name: value for name, value in body.items() if name not in options.omit}
         return body | ({"extra_body": dict(options.parameters)} if options.parameters else {})
 
-    def _call(self, request: Request, got: _Got, began: float, error: str | None = None, sent: bool = True) -> Call:
+    def _call(self, request: Request, got: Arrived, began: float, error: str | None = None, sent: bool = True) -> Call:
         """A request that was answered with an error is not charged; of one that was cut off it is not known."""
         usage = got.usage or (self._estimate(request, got) if sent else Usage())
         estimated = sent and got.usage is None
         return Call(request.stage, self.model, usage, time.perf_counter() - began, estimated, error=error)
 
-    def _estimate(self, request: Request, got: _Got) -> Usage:
+    def _estimate(self, request: Request, got: Arrived) -> Usage:
         if not request.chat:
             return Usage(self.count_tokens(request.prompt), output_tokens=self.count_tokens(got.text))
         messages = [("user", request.prompt), *([("system", request.system)] if request.system else [])]
@@ -359,51 +327,3 @@ class OpenAIEndpoint:
 
     def _timed_out(self) -> EndpointTimeout:
         return EndpointTimeout(self.where, f"no reply within {self.options.timeout:g} seconds")
-
-
-def _note(reply: Any, got: _Got) -> bool:
-    """The usage of a reply or of a part of one; whether it tells any. The last counts: they are cumulative."""
-    usage: Any = getattr(reply, "usage", None)
-    told = reported(usage.model_dump() if hasattr(usage, "model_dump") else usage)
-    got.usage = told or got.usage
-    model = getattr(reply, "model", None)
-    got.model = model if isinstance(model, str) and model else got.model
-    return told is not None
-
-
-def _take(choice: Any, got: _Got) -> str:
-    """Notes what a choice adds to the reply; returns the text of it. Raises `ReplyFailed`."""
-    message = _of(choice, "delta") or _of(choice, "message")
-    text = _of(message, "content") if message is not None else _of(choice, "text")
-    text = storable(text) if isinstance(text, str) else ""
-    if text:
-        got.parts.append(text)
-    refusal = _of(message, "refusal")
-    if isinstance(refusal, str) and refusal:
-        got.refusal = (got.refusal or "") + refusal
-    finish = _of(choice, "finish_reason")
-    if finish in FAILED:
-        raise ReplyFailed(_of(choice, "error") or f"its reply ended with {finish!r}", again=True)
-    got.finish = finish if isinstance(finish, str) and finish else got.finish
-    odds = _of(_of(choice, "logprobs"), "content")
-    for token in odds if isinstance(odds, list) else ():
-        top = _of(token, "top_logprobs")
-        own = _odds([token])
-        if own:
-            got.tokens.append(Token(own[0][0], _odds(top if isinstance(top, list) else []) or own))
-    return text
-
-
-def _odds(tokens: list[Any]) -> tuple[tuple[str, float], ...]:
-    """Those of the tokens that are a text with the logarithm of a probability."""
-    pairs = ((_of(token, "token"), _of(token, "logprob")) for token in tokens)
-    return tuple(
-        (storable(text), float(odds))
-        for text, odds in pairs
-        if isinstance(text, str) and type(odds) in (int, float) and LEAST_ODDS < odds <= 0
-    )
-
-
-def _of(value: Any, name: str) -> Any:
-    """A field of what the library made an object of, or left as it came because of something odd in it."""
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)

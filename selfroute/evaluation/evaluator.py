@@ -12,11 +12,12 @@ files or of the command line.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from selfroute.embedders import Embedder
 from selfroute.engine import IndexEngine
@@ -40,6 +41,9 @@ from selfroute.prices import Prices
 from selfroute.readers import Reader
 from selfroute.readers.recorded import AnswersReader, RecordedReader
 from selfroute.types import Usage, sum_cost
+
+Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
+"""Runs what is to be awaited to its end; blocking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,10 @@ class Evaluator:
         longbench: Path | None = None,
         data: Path | None = None,
         progress: Callable[[Progress], None] = lambda progress: None,
+        run: Run = lambda questions: asyncio.run(questions()),
     ) -> Result:
-        """Runs `suite` in `folder` to its end; blocking. What an earlier start has done is not done again.
+        """Runs `suite` in `folder` to its end; blocking. What an earlier start has done is not done again. `run` is
+        what runs its questions, and may end them early by cancelling them.
 
         Raises `UnknownPolicy`, `BadInput`, `RunBusy`, `UnreadableFile`, `UnknownDataset`, `InvalidSettings` (the
         folder holds a run with other settings) and `HomeNotWritable`.
@@ -119,7 +125,7 @@ class Evaluator:
         with closing(Plan(folder)) as plan, only_writer(folder, RunBusy(folder)):
             record = RunRecord.begin(folder, suite, self.identity, concurrency)
             self._gather(plan, opened, suite.limit, [reader.model for reader in recorded])
-            result = self._answered(plan, suite, recorded, folder, concurrency, progress)
+            result = self._answered(plan, suite, recorded, folder, concurrency, progress, run)
             record.end(result.rows, result.failed, result.malformed, result.readings, result.read)
         return result
 
@@ -150,6 +156,7 @@ class Evaluator:
         folder: Path,
         concurrency: int,
         progress: Callable[[Progress], None],
+        run: Run,
     ) -> Result:
         with (
             closing(KeptReadings(folder)) as readings,
@@ -174,7 +181,7 @@ class Evaluator:
             )
             wanted = [key for group in plan.groups() for sample in group.samples for key in runner.keys(sample)]
             meter = _Meter([rows.done[key] for key in wanted if key in rows.done], len(wanted), progress)
-            asyncio.run(runner.run(plan, meter.add))
+            run(lambda: runner.run(plan, meter.add))
             made = rows.sort(_order(plan, suite))
             summary = summarised(made)
             write_summary(folder, summary)

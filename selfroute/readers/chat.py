@@ -92,7 +92,7 @@ class ChatReader:
             deadline=reading.deadline,
         )
         completion = await self.endpoint.complete(request, record)
-        reply = self._read(completion, structured, may_decline=reading.question.text is not None)
+        reply = self._read(completion, structured, reading)
         if completion.finish == "length":
             warnings.append(f"the reply of {self.endpoint.where} was cut off at its limit")
         return _draft(reading, passages, reply, odds(completion.tokens) if structured else None, warnings, structured)
@@ -100,7 +100,7 @@ class ChatReader:
     def _structured(self, reading: Reading) -> bool:
         return self.endpoint.schemas and structured_for(reading)
 
-    def _read(self, completion: Completion, structured: bool, may_decline: bool) -> Reply:
+    def _read(self, completion: Completion, structured: bool, reading: Reading) -> Reply:
         if completion.refusal or completion.finish == "content_filter":
             reason = " ".join((completion.refusal or "its content filter stepped in").split())[:200]
             raise UnusableReply(self.endpoint.where, f"the model refused: {reason}", "ask otherwise, or another model")
@@ -112,8 +112,9 @@ class ChatReader:
             )
         problem = "is empty"
         try:
-            if may_decline:
-                return read_reply(completion.text, structured=structured)
+            if reading.question.text is not None:
+                shown = [reading.question.text, *(part for p in reading.passages for part in (p.document, p.text))]
+                return read_reply(completion.text, structured=structured, shown=shown)
             if completion.text.strip():
                 return Reply(False, completion.text.strip())
         except Unreadable as error:

@@ -1,24 +1,24 @@
 """What a model's reply says: an answer with its quotes, or a decline. The decline marker and its one parser.
 
-Reads the reply and nothing else, so that no text of a document can stand in for it. In a structured reply the
-field `answerable` decides; in plain text the marker, alone in the first sentence or with a reason. Knows nothing of
-prompts.
+Reads the reply and nothing else, so that no text of a document can stand in for it; of the text that was shown it is
+only asked whether what ends a reply may be quoted from it. In a structured reply the field `answerable` decides; in
+plain text the marker, alone in the first sentence or with a reason. Knows nothing of prompts.
 """
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from selfroute.replies.form import ANSWERABLE, FIELDS, FORM, LABELLED, Unreadable, parsed, says, scanned
+from selfroute.replies.thoughts import TURN_ENDS, thoughts_end
+
+__all__ = ["FIELDS", "MARKER", "Reply", "Unreadable", "declines", "read_reply", "thoughts_end"]
 
 MARKER = "unanswerable"
 """What a model is asked to write when the text it was shown does not answer."""
-
-FIELDS = ("answerable", "answer", "quotes")
-"""The fields of a structured reply, in the order in which they are asked for."""
 
 _SAME: Mapping[str, str] = {
     "en": "unanswerable; not answerable; no answer; cannot be answered; can't be answered; cannot answer;"
@@ -106,29 +106,10 @@ _SHORT_WORDS, _SHORT_LETTERS = 12, 40
 """How long such a sentence is at most: in words, and in letters of a script that puts none between them."""
 _QUOTED = re.compile('["“”„«»「」『』]')
 _SENTENCE = re.compile(r"[.!?。\uff01？।؟…\n:：;(]|\s[-\u2013—]+\s")
-_OPENED = re.compile(r"\s*<(think|thinking)>", re.I)
-_CLOSED = re.compile(r"(?<!`)</(?:think|thinking)>(?!`)", re.I)
-_CHANNEL = re.compile(r"\s*<\|(?:start|channel)\|>")
-_FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
-_TURN_ENDS = re.compile(r"<\|(?:end|return)\|>\Z")
-_BODY = re.compile(r"\s*(?:(?:`{3,}|~{3,})[^\n`]*\n\s*)?\{")
-_ANSWERABLE = re.compile(r"\{\s*[\"']?answerable\b", re.I)
-_LABELLED = re.compile(r"\{\s*[\"']?(?:answerable|answer|quotes)\b", re.I)
 _LED = re.compile(r"(?P<line>[^\n]{0,80}):[*_]*[ \t]*\n\s*(?:(?:`{3,}|~{3,})[^\n`]*\n\s*)?(?=\{)")
 _QUOTING = re.compile(r"\b(?:says?|said|reads?|states?|writes?|wrote|written|quotes?|contains?|shows?|has)\b", re.I)
 _MORE = re.compile(r"[.!?。\uff01\uff1f…;\uff1b](?:\s|$)")
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*\n(.*?)(?:\n\s*\1\s*|\Z)\Z", re.S)
-_KEY = re.compile(r"[\s,]*[\"'“”]?(answerable|answer|quotes)[\"'“”]?\s*[:=]\s*", re.I)
-_LITERAL = re.compile(r"[\"']?(true|false|yes|no|null|none|1|0)[\"']?(?=\s*(?:[,}\"'\n]|\Z))", re.I)
-_NAMED = r"[\"']?(?:answerable|answer|quotes)[\"']?\s*[:=]"
-_BEGUN = "|".join(sorted({name[:n] for name in FIELDS for n in range(len(name) + 1)}, reverse=True))
-_ENDS = re.compile(rf"\s*(?:,?\s*{_NAMED}|,?\s*\}}|,?\s*\Z|,\s*[\"'](?:{_BEGUN})[\"']?\s*\Z)", re.I)
-"""What goes on behind a string that ends: the next field, or as much of it as there is; the end."""
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
-class Unreadable(ValueError):
-    """Why a reply holds neither an answer nor a decline: a clause whose subject is the reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,48 +121,22 @@ class Reply:
     quotes: tuple[str, ...] = ()
 
 
-def read_reply(text: str, *, structured: bool) -> Reply:
-    """Reads a reply that was asked for as JSON (`structured`) or as plain text with the marker.
+def read_reply(text: str, *, structured: bool, shown: Sequence[str] | None = None) -> Reply:
+    """Reads a reply that was asked for as JSON (`structured`) or as plain text with the marker. `shown` are the texts
+    that the model saw; `None` if they are not known.
 
     Survives case, punctuation, code fences, thoughts before the reply, JSON that breaks off or is half formed, and
-    a decline in other languages. Raises `Unreadable` for a reply that holds neither; it never guesses.
+    a decline in other languages. Raises `Unreadable` for a reply that holds neither; it never guesses: JSON behind
+    other words is the reply if it is whole, ends it, and cannot be quoted from what was shown.
     """
-    said = _TURN_ENDS.sub("", text[thoughts_end(text) :].rstrip())
+    said = TURN_ENDS.sub("", text[thoughts_end(text) :].rstrip())
     if not said.strip():
         raise Unreadable("is empty")
-    fields = _fields(said, structured)
+    fields = _fields(said, structured, shown)
     if fields is not None:
         return _of_fields(fields)
     plain = said.strip()
     return Reply(True, None) if declines(plain) else Reply(False, _storable(plain))
-
-
-def thoughts_end(text: str) -> int:
-    """Where in a reply the thoughts before it end: 0 without any. Raises `Unreadable` if they do not end.
-
-    Thoughts whose opening tag stood in the prompt end at the closing one; not at one within a structured reply.
-    """
-    at = 0
-    if _CHANNEL.match(text):
-        final = _FINAL.search(text)
-        if final is None:
-            raise Unreadable("breaks off within its thoughts")
-        at = final.end()
-    begun = _OPENED.match(text, at)
-    if begun is None and (closed := _CLOSED.search(text, at)) and not _BODY.match(text, at):
-        before = text[at : closed.start()]
-        # A string of JSON holds no line break, so a tag on a line of its own stands in none.
-        alone = before.rstrip(" \t").endswith("\n") and _BODY.match(text, closed.end())
-        if not re.search(r"<think(?:ing)?>", before, re.I) and (alone or not _ANSWERABLE.search(before)):
-            at = closed.end()
-            begun = _OPENED.match(text, at)
-    while begun:
-        end = re.compile(f"</{begun[1]}>", re.I).search(text, begun.end())
-        if end is None:
-            raise Unreadable("breaks off within its thoughts")
-        at = end.end()
-        begun = _OPENED.match(text, at)
-    return at
 
 
 def declines(text: str) -> bool:
@@ -203,22 +158,22 @@ def _declines_abroad(sentence: str) -> bool:
     return _ABROAD.match(plain) is not None
 
 
-def _fields(text: str, structured: bool) -> Mapping[str, object] | None:
+def _fields(text: str, structured: bool, shown: Sequence[str] | None) -> Mapping[str, object] | None:
     """The fields of a structured reply; `None` if it is plain text."""
     fenced = _FENCE.match(text)
     body = (fenced[2] if fenced else text).strip()
     unlabelled = _LABEL.sub("", body.lstrip("*_ ")).lstrip("*_ \n")
-    if _LABELLED.match(unlabelled):
+    if LABELLED.match(unlabelled):
         body = unlabelled
     if body.startswith("{"):
-        fields = _parsed(body)
+        fields = parsed(body)
         if fields is None and (structured or re.match(r"\{\s*[\"']answerable[\"']\s*:", body)):
-            fields = _scanned(body)
+            fields = scanned(body)
         if structured and not (fields or {}).keys() & set(FIELDS):
             raise Unreadable("breaks off or is no JSON with the fields that were asked for")
         # Unasked, an object is an answer like any other unless it says whether there is one.
         return fields if structured or (fields is not None and "answerable" in fields) else None
-    return _last_object(body) if structured else None
+    return (_last_object(body) or _behind_prose(body, shown)) if structured else None
 
 
 def _last_object(text: str) -> Mapping[str, object] | None:
@@ -227,107 +182,35 @@ def _last_object(text: str) -> Mapping[str, object] | None:
     led = _LED.match(text)
     if led is None or _MORE.search(led["line"]) or _QUOTING.search(led["line"]):
         return None
-    fields = _parsed(text[led.end() :].rstrip("`~ \t\r\n"), whole=True)
+    fields = parsed(text[led.end() :].rstrip("`~ \t\r\n"), whole=True)
     return fields if fields is not None and "answerable" in fields else None
 
 
-def _parsed(text: str, whole: bool = False) -> dict[str, object] | None:
-    """The object that `text` begins with (`whole`: that it is), as JSON or as Python writes it."""
-    try:
-        value, end = json.JSONDecoder(strict=False, object_pairs_hook=_first).raw_decode(text)
-    except (ValueError, RecursionError):
-        value, end = _as_python(text), len(text)
-    if not isinstance(value, dict) or (whole and text[end:].strip()):
+def _behind_prose(text: str, shown: Sequence[str] | None) -> Mapping[str, object] | None:
+    """The whole object with all fields that ends a reply behind other words, if it must be the model's own; `None` if
+    there is none. Raises `Unreadable` for one that may be quoted, is not whole or does not end the reply: neither it
+    nor the words are then known to be the answer. A decline in words stands unless it says otherwise."""
+    form = FORM.search(text)
+    if form is None:
         return None
-    return {str(key).lower(): item for key, item in value.items()}
+    words, body = text[: form.start()], text[form.start() :].rstrip("`~* \t\r\n")
+    fields = parsed(body, whole=True)
+    # Spelled out: an escape in the name could be quoted from a text that does not hold the name.
+    if fields is not None and fields.keys() >= set(FIELDS) and ANSWERABLE.match(body) and _is_own(shown):
+        return fields
+    if declines(words) and says(fields or scanned(body)) is not True:
+        return {FIELDS[0]: False}
+    raise Unreadable("holds JSON behind other words, which is not whole or may be quoted from the text")
 
 
-def _as_python(text: str) -> object:
-    try:
-        node = ast.parse(text, mode="eval").body
-        if not isinstance(node, ast.Dict):
-            return None
-        pairs = zip(node.keys, node.values, strict=True)
-        return _first([(str(ast.literal_eval(key)), ast.literal_eval(value)) for key, value in pairs if key])
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return None
-
-
-def _first(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Of a key that comes twice the first counts: what is written later may be another's text."""
-    found: dict[str, object] = {}
-    for key, value in pairs:
-        found.setdefault(key, value)
-    return found
-
-
-def _scanned(text: str) -> dict[str, object]:
-    """The fields of JSON that breaks off or is half formed, read from its start as far as they go."""
-    found: dict[str, object] = {}
-    at = 1
-    while key := _KEY.match(text, at):
-        name, at = key[1].lower(), key.end()
-        if name == "quotes":
-            found.setdefault(name, _strings(text, at))
-            break  # the last field: what follows may be the text of a quote
-        value, at = _value(text, at)
-        if value is _CUT:
-            break
-        found.setdefault(name, value)
-    return found
-
-
-_CUT = object()
-
-
-def _value(text: str, at: int) -> tuple[object, int]:
-    if literal := _LITERAL.match(text, at):
-        said = literal[1].lower()
-        return _TRUTH.get(said), literal.end()
-    if text[at : at + 1] in ('"', "'"):
-        value, end, _ = _string(text, at)
-        return value, end
-    return _CUT, at
-
-
-def _strings(text: str, at: int) -> list[str]:
-    """The strings of a list that are closed."""
-    found: list[str] = []
-    start = re.compile(r"\s*[\[,]\s*(?=[\"'])")
-    while begun := start.match(text, at):
-        value, at, closed = _string(text, begun.end(), r"\s*(?:[,\]]|\Z)")
-        if not closed:
-            break
-        found.append(value)
-    return found
-
-
-def _string(text: str, at: int, ends: str | None = None) -> tuple[str, int, bool]:
-    """The string that opens at `at`, where it ends, and whether it was closed. A quotation mark that was not
-    escaped does not close it unless the structure goes on behind it."""
-    mark, follows = text[at], re.compile(ends) if ends else _ENDS
-    for found in re.finditer(r"\\.|[\"']", text[at + 1 :], re.S):
-        end = at + 1 + found.end()
-        if found[0] == mark and follows.match(text, end):
-            return _unescaped(text[at + 1 : end - 1]), end, True
-    return _unescaped(text[at + 1 :]), len(text), False
-
-
-def _unescaped(raw: str) -> str:
-    raw = (
-        re.sub(r"\\(?:u[0-9a-fA-F]{0,3})?\Z", "", raw) if re.search(r"(?<!\\)(?:\\\\)*\\(?:u\w{0,3})?\Z", raw) else raw
-    )
-    raw = re.sub(r'(?<!\\)((?:\\\\)*)"', r"\1\\" + '"', raw)
-    try:
-        return str(json.loads(f'"{raw}"', strict=False))
-    except ValueError:
-        return raw
+def _is_own(shown: Sequence[str] | None) -> bool:
+    """Whether a structured reply can be quoted from nothing that was shown: the name of its first field is nowhere."""
+    return shown is not None and not any(FIELDS[0] in _letters(text) for text in shown)
 
 
 def _of_fields(fields: Mapping[str, object]) -> Reply:
     answer = _text(fields.get("answer"))
-    says = fields.get("answerable")
-    answerable = says if isinstance(says, bool) else _TRUTH.get(str(says).strip().lower())
+    answerable = says(fields)
     if answerable is False:
         return Reply(True, answer)
     if answerable is None:
