@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -32,12 +32,18 @@ from selfroute.policies import Policy, forecast
 from selfroute.prices import Prices
 from selfroute.readers import Reader
 from selfroute.steps import QuestionSteps
+from selfroute.streaming import streamed
 from selfroute.types import (
     Answer,
     Call,
+    Cited,
+    Delta,
     Document,
+    Done,
     Draft,
+    Emit,
     Estimate,
+    Event,
     Forecast,
     Outcome,
     Question,
@@ -46,6 +52,7 @@ from selfroute.types import (
     Stage,
     Totals,
     Usage,
+    Used,
     sum_cost,
 )
 
@@ -113,6 +120,30 @@ class Engine:
         async with self._source(question, corpus) as (name, source):
             return await self._ask(question, policy, name, source, k)
 
+    async def ask_stream(
+        self,
+        question: Question | str,
+        policy: str = "self_route",
+        *,
+        corpus: str | Document,
+        k: int | None = None,
+    ) -> AsyncGenerator[Event]:
+        """As `ask`, told as it happens: steps, calls, the answer's text as it is made, its citations, and `Done`.
+
+        A draft that the policy may yet overrule is not shown before it stands. Once text was shown nothing is tried
+        again: an error after that ends the stream, and is raised here as `ask` raises it. Closing the stream, or
+        leaving it, cancels what is under way and puts down what that took.
+        """
+
+        async def asked(emit: Emit) -> None:
+            checked = self._checked(question, policy, k)
+            async with self._source(checked, corpus) as (name, source):
+                await self._ask(checked, policy, name, source, k, emit)
+
+        async with aclosing(streamed(asked)) as events:
+            async for event in events:
+                yield event
+
     @property
     def corpora(self) -> Corpora:
         """What there is to ask: its documents can be listed, shown and deleted, and the corpora renamed, verified and
@@ -163,7 +194,15 @@ class Engine:
             raise BadInput(f"k is {k}: ask for at least one chunk")
         return question
 
-    async def _ask(self, question: Question, policy: str, name: str, source: Index | Document, k: int | None) -> Answer:
+    async def _ask(
+        self,
+        question: Question,
+        policy: str,
+        name: str,
+        source: Index | Document,
+        k: int | None,
+        emit: Emit | None = None,
+    ) -> Answer:
         id_ = uuid4().hex
         began = time.perf_counter()
         await asyncio.to_thread(self._account.begin, id_, question, policy, name)
@@ -173,24 +212,30 @@ class Engine:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
             calls.append(priced)
             await _to_its_end(asyncio.to_thread(self._account.record, id_, priced))
+            if emit is not None:
+                await emit(Used(priced))
 
         try:
             async with _until(self._deadline) as deadline:
                 index = source if isinstance(source, Index) else await self._transient(source, record)
-                steps = self._steps(index, record, k, deadline)
+                steps = self._steps(index, record, k, deadline, emit)
                 draft = await self._policies[policy](question, steps)
             full = await asyncio.to_thread(steps.long_context, question)
             answer = _answer(id_, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
             await asyncio.to_thread(self._account.finish, answer)
-            return answer
         except BaseException as error:
             # Cancellation too: what was spent must not look like a question still under way. An account that fails
             # as well must not hide the cause.
             with suppress(SelfrouteError):
                 self._account.fail(id_, f"{type(error).__name__}: {error}")
             raise
+        if emit is not None:
+            await _tell(answer, steps.shown, emit)
+        return answer
 
-    def _steps(self, index: Index, record: Record, k: int | None, deadline: float | None = None) -> QuestionSteps:
+    def _steps(
+        self, index: Index, record: Record, k: int | None, deadline: float | None = None, emit: Emit | None = None
+    ) -> QuestionSteps:
         return QuestionSteps(
             index,
             self._embedder,
@@ -200,6 +245,7 @@ class Engine:
             record,
             k or self._k,
             deadline,
+            emit,
         )
 
     def _open(self, corpus: str) -> Index:
@@ -293,6 +339,15 @@ def _answer(
             ],
         },
     )
+
+
+async def _tell(answer: Answer, shown: str, emit: Emit) -> None:
+    """The rest of an answer that stands, of which `shown` was told."""
+    if rest := (answer.answer or "").removeprefix(shown):
+        await emit(Delta(rest))
+    for citation in answer.citations:
+        await emit(Cited(citation))
+    await emit(Done(answer))
 
 
 @asynccontextmanager

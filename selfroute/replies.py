@@ -104,13 +104,16 @@ _ABROAD = re.compile(
 """The same in other languages, of the question that was asked: another's that went unanswered is an answer."""
 _SHORT_WORDS, _SHORT_LETTERS = 12, 40
 """How long such a sentence is at most: in words, and in letters of a script that puts none between them."""
+_DECIDED = 80
+"""Letters. `_MARKED` matches at most 59, and the longest of `_SAME` has 62."""
 _QUOTED = re.compile('["“”„«»「」『』]')
 _SENTENCE = re.compile(r"[.!?。\uff01？।؟…\n:：;(]|\s[-\u2013—]+\s")
 _OPENED = re.compile(r"\s*<(think|thinking)>", re.I)
 _CLOSED = re.compile(r"(?<!`)</(?:think|thinking)>(?!`)", re.I)
 _CHANNEL = re.compile(r"\s*<\|(?:start|channel)\|>")
 _FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
-_TURN_ENDS = re.compile(r"<\|(?:end|return)\|>\Z")
+TURN_ENDS = ("<|end|>", "<|return|>")
+_TURN_ENDS = re.compile("(?:" + "|".join(map(re.escape, TURN_ENDS)) + r")\Z")
 _BODY = re.compile(r"\s*(?:(?:`{3,}|~{3,})[^\n`]*\n\s*)?\{")
 _ANSWERABLE = re.compile(r"\{\s*[\"']?answerable\b", re.I)
 _LABELLED = re.compile(r"\{\s*[\"']?(?:answerable|answer|quotes)\b", re.I)
@@ -120,6 +123,8 @@ _MORE = re.compile(r"[.!?。\uff01\uff1f…;\uff1b](?:\s|$)")
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*\n(.*?)(?:\n\s*\1\s*|\Z)\Z", re.S)
 _KEY = re.compile(r"[\s,]*[\"'“”]?(answerable|answer|quotes)[\"'“”]?\s*[:=]\s*", re.I)
 _LITERAL = re.compile(r"[\"']?(true|false|yes|no|null|none|1|0)[\"']?(?=\s*(?:[,}\"'\n]|\Z))", re.I)
+_ESCAPES = re.compile(r"((?:\\[\"\\/]|\\[nrt](?![a-z])|\\u[0-9a-fA-F]{4})+)|\\.", re.S)
+"""Those that can be meant as JSON where others are not: `\\frac` and `\\nu` are no line breaks."""
 _NAMED = r"[\"']?(?:answerable|answer|quotes)[\"']?\s*[:=]"
 _BEGUN = "|".join(sorted({name[:n] for name in FIELDS for n in range(len(name) + 1)}, reverse=True))
 _ENDS = re.compile(rf"\s*(?:,?\s*{_NAMED}|,?\s*\}}|,?\s*\Z|,\s*[\"'](?:{_BEGUN})[\"']?\s*\Z)", re.I)
@@ -153,7 +158,7 @@ def read_reply(text: str, *, structured: bool) -> Reply:
     if fields is not None:
         return _of_fields(fields)
     plain = said.strip()
-    return Reply(True, None) if declines(plain) else Reply(False, _storable(plain))
+    return Reply(True, None) if declines(plain) else Reply(False, storable(plain))
 
 
 def thoughts_end(text: str) -> int:
@@ -195,12 +200,42 @@ def declines(text: str) -> bool:
     return begins is not None or _declines_abroad(first)
 
 
+def decided(text: str) -> bool:
+    """Whether plain text that begins so is an answer whatever follows: neither a decline nor a structured reply.
+
+    No form of a decline has as many letters as `_DECIDED`, except that its first sentence may be longer abroad.
+    """
+    opened = _LABEL.sub("", text.strip().lstrip(_DRESS))
+    if len(_letters(opened)) < _DECIDED or declines(text) or begins_object(text) is not False:
+        return False
+    parts = _SENTENCE.split(opened)
+    first = next(number for number, part in enumerate(parts) if _letters(part))
+    plain = _plain(parts[first])
+    # A word, or a few letters, may yet become part of the one before.
+    return first < len(parts) - 1 or (len(plain.split()) > _SHORT_WORDS + 1 and len(plain) > _SHORT_LETTERS + 4)
+
+
+def begins_object(text: str) -> bool | None:
+    """Whether a reply, as far as it has come, begins with an object, fenced or labelled or not; `None`: not known."""
+    body = text.lstrip()
+    if body.startswith(("```", "~~~")):
+        _, _, body = body.partition("\n")
+        if not body.strip():
+            return None
+    body = _LABEL.sub("", body.lstrip().lstrip("*_ ")).lstrip("*_ \n")
+    return body.startswith("{") if body else None
+
+
 def _declines_abroad(sentence: str) -> bool:
-    plain = " ".join(unicodedata.normalize("NFKC", sentence).casefold().strip(" *_`").split())
+    plain = _plain(sentence)
     unspaced = re.search("[\u3040-\u30ff\u3400-\u9fff]", plain)
     if _QUOTED.search(plain) or (len(plain) > _SHORT_LETTERS if unspaced else len(plain.split()) > _SHORT_WORDS):
         return False
     return _ABROAD.match(plain) is not None
+
+
+def _plain(sentence: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", sentence).casefold().strip(" *_`").split())
 
 
 def _fields(text: str, structured: bool) -> Mapping[str, object] | None:
@@ -239,7 +274,7 @@ def _parsed(text: str, whole: bool = False) -> dict[str, object] | None:
         value, end = _as_python(text), len(text)
     if not isinstance(value, dict) or (whole and text[end:].strip()):
         return None
-    return {str(key).lower(): item for key, item in value.items()}
+    return value
 
 
 def _as_python(text: str) -> object:
@@ -254,10 +289,10 @@ def _as_python(text: str) -> object:
 
 
 def _first(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Of a key that comes twice the first counts: what is written later may be another's text."""
+    """Of a key that comes twice, however it is written, the first counts: what comes later may be another's text."""
     found: dict[str, object] = {}
     for key, value in pairs:
-        found.setdefault(key, value)
+        found.setdefault(key.lower(), value)
     return found
 
 
@@ -270,7 +305,8 @@ def _scanned(text: str) -> dict[str, object]:
         if name == "quotes":
             found.setdefault(name, _strings(text, at))
             break  # the last field: what follows may be the text of a quote
-        value, at = _value(text, at)
+        # What stands in quotation marks is the answer's own words, be they "no".
+        value, at = _value(text, at, literals=name != "answer" or text[at : at + 1] not in ('"', "'"))
         if value is _CUT:
             break
         found.setdefault(name, value)
@@ -280,8 +316,8 @@ def _scanned(text: str) -> dict[str, object]:
 _CUT = object()
 
 
-def _value(text: str, at: int) -> tuple[object, int]:
-    if literal := _LITERAL.match(text, at):
+def _value(text: str, at: int, literals: bool) -> tuple[object, int]:
+    if literals and (literal := _LITERAL.match(text, at)):
         said = literal[1].lower()
         return _TRUTH.get(said), literal.end()
     if text[at : at + 1] in ('"', "'"):
@@ -321,7 +357,7 @@ def _unescaped(raw: str) -> str:
     try:
         return str(json.loads(f'"{raw}"', strict=False))
     except ValueError:
-        return raw
+        return _ESCAPES.sub(lambda found: json.loads(f'"{found[1]}"') if found[1] else found[0], raw)
 
 
 def _of_fields(fields: Mapping[str, object]) -> Reply:
@@ -339,7 +375,7 @@ def _of_fields(fields: Mapping[str, object]) -> Reply:
         raise Unreadable("says that there is an answer and does not give it")
     quotes = fields.get("quotes")
     listed = [quotes] if isinstance(quotes, str) else quotes if isinstance(quotes, list) else []
-    return Reply(False, answer, tuple(_storable(quote) for quote in listed if isinstance(quote, str) and quote.strip()))
+    return Reply(False, answer, tuple(storable(quote) for quote in listed if isinstance(quote, str) and quote.strip()))
 
 
 def _text(value: object) -> str | None:
@@ -349,10 +385,10 @@ def _text(value: object) -> str | None:
         value = str(value)
     if isinstance(value, bool):
         value = "yes" if value else "no"
-    return _storable(value.strip()) or None if isinstance(value, str) else None
+    return storable(value.strip()) or None if isinstance(value, str) else None
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Half a surrogate pair and NUL are no text that a database keeps."""
     return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
 

@@ -21,7 +21,9 @@ from selfroute.types import (
     Call,
     Chunk,
     Citation,
+    Delta,
     Draft,
+    Emit,
     Estimate,
     Hits,
     Move,
@@ -31,12 +33,16 @@ from selfroute.types import (
     Record,
     Route,
     Stage,
+    Step,
     Usage,
 )
 
 
 class QuestionSteps:
-    """Steps for one question over one opened index. Make a new one for each question."""
+    """Steps for one question over one opened index. Make a new one for each question.
+
+    With `emit` what happens is told as it happens, and a final answer as it is made; `shown` is what was told of it.
+    """
 
     def __init__(
         self,
@@ -48,6 +54,7 @@ class QuestionSteps:
         record: Record,
         k: int,
         deadline: float | None = None,
+        emit: Emit | None = None,
     ) -> None:
         self._index = index
         self._embedder = embedder
@@ -57,6 +64,7 @@ class QuestionSteps:
         self._record = record
         self._k = k
         self._deadline = deadline
+        self._emit = emit
         self._last: Call | None = None
         self._measured: Estimate | None = None
         self._read: dict[str, dict[int, int]] = {}  # document -> start of a chunk -> its tokens
@@ -65,11 +73,12 @@ class QuestionSteps:
         self.hits: Hits = ()
         self.drafts: list[Draft] = []
         self.warnings: list[str] = []
+        self.shown = ""
 
     async def retrieve(self, question: Question, k: int | None = None) -> Hits:
         if question.text is None:
             raise NoQuery
-        self.path.append("retrieve")
+        await self.begin("retrieve")
         began = time.perf_counter()
         embedded = await asyncio.to_thread(self._embedder.embed, [question.text])
         usage = Usage(input_tokens=embedded.tokens)
@@ -90,23 +99,23 @@ class QuestionSteps:
         return Estimate(tokens, cost, documents, complete=set(documents) == set(scope))
 
     async def read_chunks(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
-        self.path.append("read_chunks")
+        await self.begin("read_chunks")
         self._note([hit.chunk for hit in hits])
-        return await self._drafted(self._chunk_reader, _of_chunks(question, hits))
+        return await self._drafted(self._chunk_reader, _of_chunks(question, hits), final)
 
     async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
         """Reads the documents that own the hits, best first, as many as the reader's window allows.
 
         A first document that alone exceeds the window is read in part: its best chunks, in document order.
         """
-        self.path.append("read_documents")
+        await self.begin("read_documents")
         documents = await asyncio.to_thread(self._fitting, question, hits)
         reading = await asyncio.to_thread(self._of_documents, question, hits, documents)
         if documents:
             self._whole.update(documents)
         else:
             self._note_part(self._first(question, hits), reading)
-        draft = await self._drafted(self._document_reader, reading)
+        draft = await self._drafted(self._document_reader, reading, final)
         if (last := self._last) is not None and last.error is None and not last.estimated:
             complete = set(documents) == set(self._index.scope(question.scope))
             cost = self._prices.cost(last.model, last.usage)
@@ -124,18 +133,32 @@ class QuestionSteps:
         total = sum(tokens.values())
         return read / total if total else 0.0
 
-    async def _drafted(self, reader: Reader, reading: Reading) -> Draft:
+    async def begin(self, name: str) -> None:
+        """Notes a step, and tells of it."""
+        self.path.append(name)
+        if self._emit is not None:
+            await self._emit(Step(name))
+
+    async def _drafted(self, reader: Reader, reading: Reading, final: bool) -> Draft:
         self._last = None
 
         async def noted(call: Call) -> None:
             self._last = call
             await self._record(call)
 
-        draft = await reader.read(replace(reading, deadline=self._deadline), noted)
+        shown = self._show if final and self._emit is not None else None
+        draft = await reader.read(replace(reading, deadline=self._deadline), noted, shown)
+        if self._emit is not None:
+            await self._emit(Step(self.path[-1], draft.declined))
         draft = replace(draft, citations=await asyncio.to_thread(self._paged, draft.citations))
         self.drafts.append(draft)
         self.warnings += [warning for warning in draft.warnings if warning not in self.warnings]
         return draft
+
+    async def _show(self, text: str) -> None:
+        assert self._emit is not None
+        self.shown += text
+        await self._emit(Delta(text))
 
     def _paged(self, citations: Sequence[Citation]) -> tuple[Citation, ...]:
         """Readers know passages and no pages: which page a citation stands on is told here, for all of them."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from selfroute.types import Record, Stage, Usage
+from selfroute.types import Record, Shown, Stage, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,6 @@ class Completion:
     model: str | None = None
 
 
-Shown = Callable[[str], Awaitable[None]]
-"""Receives a reply piece by piece as it is made. Once it was called, nothing is tried again."""
-
-
 class Endpoint(Protocol):
     """Completes prompts. Every attempt, failed and abandoned ones too, goes to `record`."""
 
@@ -89,10 +85,16 @@ class Endpoint(Protocol):
         """Whether it completes a prompt without a chat template."""
         ...
 
+    @property
+    def thinks(self) -> bool:
+        """Whether its model thinks before it replies."""
+        ...
+
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, estimated. Makes no call."""
         ...
 
     async def complete(self, request: Request, record: Record, shown: Shown | None = None) -> Completion:
-        """Raises `EndpointError` and `MissingKey`."""
+        """`shown` receives the reply as it is made, if the endpoint can; once it was called nothing is tried again.
+        Raises `EndpointError` and `MissingKey`."""
         ...
