@@ -100,6 +100,9 @@ def ask(
     document: Annotated[list[str] | None, typer.Option(help="Ask only this document; may be repeated.")] = None,
     k: Annotated[int | None, typer.Option(min=1, help="Chunks to retrieve.  [default: 5]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read and cost; ask nobody.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream/--no-stream", help="At a terminal, write the answer as it is made.")
+    ] = True,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -116,6 +119,13 @@ def ask(
     if dry_run:
         forecast = run(lambda: engine.forecast(asked, policy, corpus=source, k=k))
         _show(forecast, terminal.forecast(forecast), as_json)
+        return
+    if stream and sys.stdout.isatty() and not as_json:
+        from rich.console import Console
+
+        from selfroute.live import follow
+
+        run(lambda: follow(engine.ask_stream(asked, policy, corpus=source, k=k), asked.text, Console()))
         return
     answer = run(lambda: engine.ask(asked, policy, corpus=source, k=k))
     _show(answer, terminal.answer(answer), as_json)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 
-from selfroute.replies import TURN_ENDS, Unreadable, begins_object, decided, storable, thoughts_end
+from selfroute.replies import BREAK, TURN_ENDS, Unreadable, begins_object, decided, storable, thoughts_end
 
 _OBJECT = re.compile(r"(?:\A|>|(?:`{3,}|~{3,})[^\n`]*\n)\s*\{")
 """What may be the beginning of a structured reply."""
@@ -21,7 +21,7 @@ _HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _SURE = re.compile(
     rf"""
     (?P<text> [^"\\<\x00-\x1f]+ | <(?=[^|]) )
-    | (?P<escape> \\["\\/] | \\[nrt](?=[^a-z]) | {_HIGH}{_LOW} | \\u(?![dD][89a-fA-F])[0-9a-fA-F]{{4}} )
+    | (?P<escape> \\["\\/] | {BREAK}(?=[a-z]*[^a-z]) | {_HIGH}{_LOW} | \\u(?![dD][89a-fA-F])[0-9a-fA-F]{{4}} )
     """,
     re.X,
 )

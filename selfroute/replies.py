@@ -105,7 +105,7 @@ _ABROAD = re.compile(
 _SHORT_WORDS, _SHORT_LETTERS = 12, 40
 """How long such a sentence is at most: in words, and in letters of a script that puts none between them."""
 _DECIDED = 80
-"""Letters. `_MARKED` matches at most 59, and the longest of `_SAME` has 62."""
+"""Letters: `_MARKED` matches at most 59, the longest of `_SAME` has 60."""
 _QUOTED = re.compile('["“”„«»「」『』]')
 _SENTENCE = re.compile(r"[.!?。\uff01？।؟…\n:：;(]|\s[-\u2013—]+\s")
 _OPENED = re.compile(r"\s*<(think|thinking)>", re.I)
@@ -123,8 +123,9 @@ _MORE = re.compile(r"[.!?。\uff01\uff1f…;\uff1b](?:\s|$)")
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})[^\n`]*\n(.*?)(?:\n\s*\1\s*|\Z)\Z", re.S)
 _KEY = re.compile(r"[\s,]*[\"'“”]?(answerable|answer|quotes)[\"'“”]?\s*[:=]\s*", re.I)
 _LITERAL = re.compile(r"[\"']?(true|false|yes|no|null|none|1|0)[\"']?(?=\s*(?:[,}\"'\n]|\Z))", re.I)
-_ESCAPES = re.compile(r"((?:\\[\"\\/]|\\[nrt](?![a-z])|\\u[0-9a-fA-F]{4})+)|\\.", re.S)
-"""Those that can be meant as JSON where others are not: `\\frac` and `\\nu` are no line breaks."""
+BREAK = r"\\(?!(?:n(?:abla|eq?|ot|u)|r(?:ho|ight)|t(?:an|au|ext|frac|heta|imes|o))(?![a-z]))[nrt]"
+"""A line break or tab where not all escapes are JSON's: there `\\nu` is none."""
+_ESCAPES = re.compile(rf"((?:\\[\"\\/]|{BREAK}|\\u[0-9a-fA-F]{{4}})+)|\\.", re.S)
 _NAMED = r"[\"']?(?:answerable|answer|quotes)[\"']?\s*[:=]"
 _BEGUN = "|".join(sorted({name[:n] for name in FIELDS for n in range(len(name) + 1)}, reverse=True))
 _ENDS = re.compile(rf"\s*(?:,?\s*{_NAMED}|,?\s*\}}|,?\s*\Z|,\s*[\"'](?:{_BEGUN})[\"']?\s*\Z)", re.I)
@@ -201,10 +202,7 @@ def declines(text: str) -> bool:
 
 
 def decided(text: str) -> bool:
-    """Whether plain text that begins so is an answer whatever follows: neither a decline nor a structured reply.
-
-    No form of a decline has as many letters as `_DECIDED`, except that its first sentence may be longer abroad.
-    """
+    """Whether plain text that begins so is an answer whatever follows: neither a decline nor a structured reply."""
     opened = _LABEL.sub("", text.strip().lstrip(_DRESS))
     if len(_letters(opened)) < _DECIDED or declines(text) or begins_object(text) is not False:
         return False

@@ -87,8 +87,8 @@ def test_an_answer_in_sound_json_is_shown_but_for_white_space_and_odd_escapes(
 
 def test_an_answer_is_shown_as_it_is_made() -> None:
     growing = GrowingReply(structured=True)
-    parts = [HEAD[:9], HEAD[9:], " Olof", " Berg", " \\", "n", "Yes\\u00", "e9 ", '", "quotes": ["x"]}']
-    assert [growing.add(part) for part in parts] == ["", "", "Olof", " Berg", "", "", " \nYes", "\u00e9", ""]
+    parts = [HEAD[:9], HEAD[9:], " Olof", " Berg", " \\", "n", "yes\\u00", "e9 ", '", "quotes": ["x"]}']
+    assert [growing.add(part) for part in parts] == ["", "", "Olof", " Berg", "", "", " \nyes", "\u00e9", ""]
 
 
 def test_plain_text_is_shown_once_it_can_be_no_decline() -> None:

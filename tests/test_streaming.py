@@ -106,10 +106,10 @@ def test_without_an_answer_no_text_is_told() -> None:
 
 
 def test_the_bundled_reader_tells_its_answer_at_once() -> None:
-    text = "The harbour master of Norrvik is Olof Berg, who has held the post since 1998."
-    events = told(ExtractiveReader(), "always_long", document=Document("a.md", text, "a.md"))
+    text = "Night work is approved by the harbour master, Olof Berg."
+    events = told(ExtractiveReader(), "always_long", "Who approves night work?", Document("a.md", text, "a.md"))
     assert [event.text for event in events if isinstance(event, Delta)] == [last(events).answer]
-    assert last(events).answer == "Olof Berg"
+    assert "Olof Berg" in (last(events).answer or "")
 
 
 def test_an_answer_stands_in_the_account_before_what_was_held_back_of_it_is_told() -> None:
