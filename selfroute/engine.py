@@ -8,17 +8,16 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 from selfroute.embedders import Embedder
 from selfroute.errors import (
     BadInput,
-    DeadlineExceeded,
     EmptyCorpus,
     EmptyQuestion,
     SelfrouteError,
@@ -55,6 +54,10 @@ from selfroute.types import (
     Used,
     sum_cost,
 )
+from selfroute.waiting import to_its_end, until
+
+if TYPE_CHECKING:
+    from selfroute.rewriter import Rewriter
 
 
 class Account(Protocol):
@@ -89,6 +92,7 @@ class Engine:
         policies: Mapping[str, Policy],
         k: int = 5,
         deadline: float | None = None,
+        rewriter: Rewriter | None = None,
     ) -> None:
         self._home = home
         self._embedder = embedder
@@ -100,6 +104,7 @@ class Engine:
         self._policies = policies
         self._k = k
         self._deadline = deadline
+        self._rewriter = rewriter
         self._account = account
 
     async def ask(
@@ -112,6 +117,8 @@ class Engine:
     ) -> Answer:
         """Answers from a corpus by name, or from one `Document` that is not indexed.
 
+        A question with a `history` is first made to stand alone, where a rewriter is set; else, and where that fails,
+        it is used as it is, with a warning.
         `policy` is `self_route`, `always_rag` or `always_long`; `k` chunks are retrieved (else as in the settings).
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex`,
         `DeadlineExceeded` and what the reader raises. A failed question stays in the ledger with its calls.
@@ -158,7 +165,8 @@ class Engine:
         corpus: str | Document,
         k: int | None = None,
     ) -> Forecast:
-        """What `ask` would read and what that would cost: retrieves, asks no reader, writes nothing down.
+        """What `ask` would read and what that would cost: retrieves, asks no reader, writes nothing down. A question
+        with a `history` is taken as it is; rewriting it comes on top.
 
         Raises what `ask` raises before it reads.
         """
@@ -186,7 +194,8 @@ class Engine:
         question = Question(question) if isinstance(question, str) else question
         if question.text is not None and not question.text.strip():
             raise EmptyQuestion
-        if question.text is not None and any("\ud800" <= c <= "\udfff" for c in question.text):
+        said = [question.text, *(part for turn in question.history for part in (turn.question, turn.answer))]
+        if any("\ud800" <= c <= "\udfff" for text in said for c in text or ""):
             raise BadInput("the question holds bytes that are no text: write it in UTF-8")
         if policy not in self._policies:
             raise UnknownPolicy(policy, self._policies)
@@ -211,16 +220,17 @@ class Engine:
         async def record(call: Call) -> None:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
             calls.append(priced)
-            await _to_its_end(asyncio.to_thread(self._account.record, id_, priced))
+            await to_its_end(asyncio.to_thread(self._account.record, id_, priced))
             if emit is not None:
                 await emit(Used(priced))
 
         try:
-            async with _until(self._deadline) as deadline:
+            async with until(self._deadline) as deadline:
                 index = source if isinstance(source, Index) else await self._transient(source, record)
                 steps = self._steps(index, record, k, deadline, emit)
-                draft = await self._policies[policy](question, steps)
-            full = await asyncio.to_thread(steps.long_context, question)
+                alone = await self._alone(question, steps, record, deadline)
+                draft = await self._policies[policy](alone, steps)
+            full = await asyncio.to_thread(steps.long_context, alone)
             answer = _answer(id_, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
             await asyncio.to_thread(self._account.finish, answer)
         except BaseException as error:
@@ -232,6 +242,24 @@ class Engine:
         if emit is not None:
             await _tell(answer, steps.shown, emit)
         return answer
+
+    async def _alone(
+        self, question: Question, steps: QuestionSteps, record: Record, deadline: float | None
+    ) -> Question:
+        """The question without its history, in words that stand alone as far as they can be had."""
+        if not question.history or question.text is None:
+            return question
+        if self._rewriter is None:
+            steps.warnings.append(
+                "the question was used as it is, without the earlier turns: name an endpoint under the setting "
+                "'rewriter'"
+            )
+            return replace(question, history=())
+        await steps.begin("rewrite")
+        rewritten = await self._rewriter.rewrite(question.text, question.history, record, deadline)
+        steps.warnings += [rewritten.warning] if rewritten.warning else []
+        steps.rewritten = rewritten.text
+        return replace(question, text=rewritten.text or question.text, history=())
 
     def _steps(
         self, index: Index, record: Record, k: int | None, deadline: float | None = None, emit: Emit | None = None
@@ -323,6 +351,7 @@ def _answer(
         saved_tokens=full.tokens - totals.reader_input_tokens,
         warnings=tuple(steps.warnings),
         explain={
+            "rewritten": steps.rewritten,
             "hits": [
                 {"document": h.chunk.document, "start": h.chunk.start, "end": h.chunk.end, "score": round(h.score, 4)}
                 for h in steps.hits
@@ -350,40 +379,6 @@ async def _tell(answer: Answer, shown: str, emit: Emit) -> None:
     await emit(Done(answer))
 
 
-@asynccontextmanager
-async def _until(seconds: float | None) -> AsyncIterator[float | None]:
-    """Ends what runs inside after so many seconds; gives the moment, by the loop's clock. Raises `DeadlineExceeded`."""
-    if seconds is None:
-        yield None
-        return
-    moment = asyncio.get_running_loop().time() + seconds
-    try:
-        async with asyncio.timeout_at(moment) as limit:
-            yield moment
-    except TimeoutError:
-        if limit.expired():
-            raise DeadlineExceeded(seconds) from None
-        raise
-
-
-async def _to_its_end(writing: Awaitable[None]) -> None:
-    """Awaits what must not be left half done: a cancellation meanwhile, even a second one, waits for its end."""
-    task = asyncio.ensure_future(writing)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-        except Exception:  # told below, once it is known whether the question was cancelled
-            break
-    if cancelled is not None:
-        with suppress(SelfrouteError):
-            task.result()
-        raise cancelled
-    task.result()
-
-
 async def _unrecorded(call: Call) -> None:
     """A forecast is no question: what embedding it takes stands in no account."""
 
@@ -395,4 +390,5 @@ def _totals(calls: list[Call], seconds: float) -> Totals:
         estimated=any(call.estimated for call in calls),
         cost=sum_cost([call.cost for call in calls]),
         seconds=seconds,
+        rewrite_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.REWRITE),
     )

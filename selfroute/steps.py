@@ -42,6 +42,7 @@ class QuestionSteps:
     """Steps for one question over one opened index. Make a new one for each question.
 
     With `emit` what happens is told as it happens, and a final answer as it is made; `shown` is what was told of it.
+    `rewritten` is the question as it is read, if it is not as it was asked.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class QuestionSteps:
         self.drafts: list[Draft] = []
         self.warnings: list[str] = []
         self.shown = ""
+        self.rewritten: str | None = None
 
     async def retrieve(self, question: Question, k: int | None = None) -> Hits:
         if question.text is None:

@@ -51,6 +51,8 @@ def account(given: Answer) -> RenderableType:
         _line("outcome", given.outcome.value, "green" if given.answer is not None else "yellow"),
         _line("route", f"{given.route.value} ({given.policy}: {' -> '.join(given.path)})"),
     ]
+    if rewritten := given.explain.get("rewritten"):
+        parts.append(_line("asked as", str(rewritten)))
     parts += [_line("citation", _cited(citation)) for citation in given.citations]
     parts += [_line("warning", warning, "yellow") for warning in given.warnings]
     parts += [_calls(given), _account(given)]
