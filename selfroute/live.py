@@ -26,7 +26,7 @@ async def follow(events: AsyncGenerator[Event], question: str | None, console: C
     """Writes until the end. Raises what the stream raises, with the cursor at the beginning of a line."""
     console.print(terminal.question(question), highlight=False)
     begun, before = False, ""
-    doing = console.status("")
+    doing = console.status("opening")
     doing.start()
     try:
         async with aclosing(events):
