@@ -22,6 +22,7 @@ from selfroute.types import Answer, Call, Question
 if TYPE_CHECKING:
     from selfroute.endpoints.openai import OpenAIEndpoint
     from selfroute.evaluation.evaluator import Evaluator
+    from selfroute.rewriter import Rewriter
 
 
 PATIENCE = {"timeout", "retries", "stream", "api_key_env"}
@@ -52,6 +53,7 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
         k=settings.retrieval.k,
         deadline=settings.deadline,
         overflow=settings.reader.overflow,
+        rewriter=rewriter(settings, keys),
     )
 
 
@@ -137,10 +139,11 @@ class _NoAccount:
 
 
 def _that_rows_depend_on(settings: Settings) -> dict[str, object]:
-    """The settings without those that change no row: where things are, how long is waited, and what no reader uses."""
+    """The settings without those that change no row: where things are, how long is waited, what no reader uses,
+    and what rewrites questions, of which those of an evaluation have no need."""
     chosen = settings.reader
     named = {chosen.chunks, chosen.documents} if chosen.kind == "chat" else set()
-    kept = settings.model_dump(mode="json", exclude={"home", "ledger", "deadline", "endpoints"})
+    kept = settings.model_dump(mode="json", exclude={"home", "ledger", "deadline", "endpoints", "rewriter"})
     return kept | {
         "endpoints": {
             name: endpoint.model_dump(mode="json", exclude=PATIENCE)
@@ -165,6 +168,17 @@ def readers(settings: Settings, keys: bool = True) -> tuple[Reader, Reader]:
     """What reads chunks and what reads documents: one reader, or two. Raises `InvalidSettings`, and `MissingKey` where
     `keys` are wanted."""
     return READERS[settings.reader.kind](settings, keys)
+
+
+def rewriter(settings: Settings, keys: bool = True) -> Rewriter | None:
+    """What makes questions stand alone, if an endpoint does. Raises `MissingKey` where `keys` are wanted."""
+    name = settings.rewrites
+    if name is None:
+        return None
+    from selfroute.rewriter import Rewriter
+
+    one = settings.endpoints[name]
+    return Rewriter(ENDPOINTS[one.kind](name, one, keys))
 
 
 def _policies() -> dict[str, Policy]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from selfroute.errors import BadInput, SelfrouteError, UnreadableFile
 
 if TYPE_CHECKING:
     from selfroute.evaluation.evaluator import Progress
+    from selfroute.types import Turn
 
 app = typer.Typer(
     help="Answers questions about long documents by reading as little as it needs.",
@@ -96,10 +98,16 @@ def ask(
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     corpus: Annotated[str | None, typer.Option(help="The corpus to ask.")] = None,
     file: Annotated[Path | None, typer.Option(help="Ask one document that is not indexed.")] = None,
-    policy: Annotated[str, typer.Option(help="self_route, always_rag or always_long.")] = "self_route",
+    policy: Annotated[str, typer.Option(help="self_route, evidence_gated, always_rag or always_long.")] = "self_route",
     document: Annotated[list[str] | None, typer.Option(help="Ask only this document; may be repeated.")] = None,
+    history: Annotated[
+        Path | None, typer.Option(help='The turns before, as JSON: [{"question": ..., "answer": ...}].')
+    ] = None,
     k: Annotated[int | None, typer.Option(min=1, help="Chunks to retrieve.  [default: 5]")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be read and cost; ask nobody.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream/--no-stream", help="At a terminal, write the answer as it is made.")
+    ] = True,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -112,10 +120,17 @@ def ask(
         raise BadInput("name what to ask: either --corpus NAME or --file PATH")
     source = corpus if corpus is not None else load_one(file or Path())
     engine = build.engine(_settings(config), keys=not dry_run)
-    asked = Question(question, tuple(document or ()))
+    asked = Question(question, tuple(document or ()), history=_turns(history) if history is not None else ())
     if dry_run:
         forecast = run(lambda: engine.forecast(asked, policy, corpus=source, k=k))
         _show(forecast, terminal.forecast(forecast), as_json)
+        return
+    if stream and sys.stdout.isatty() and not as_json:
+        from rich.console import Console
+
+        from selfroute.live import follow
+
+        run(lambda: follow(engine.ask_stream(asked, policy, corpus=source, k=k), asked.text, Console()))
         return
     answer = run(lambda: engine.ask(asked, policy, corpus=source, k=k))
     _show(answer, terminal.answer(answer), as_json)
@@ -203,6 +218,19 @@ def main() -> None:
 
         print(f"selfroute: {harmless(' '.join(str(error).splitlines()))}", file=sys.stderr)
         sys.exit(1)
+
+
+def _turns(path: Path) -> tuple[Turn, ...]:
+    from selfroute.wire import turns
+
+    try:
+        return turns(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UnreadableFile(path, (error.strerror or str(error)).lower()) from error
+    except (ValueError, RecursionError) as error:
+        raise UnreadableFile(path, f"is no JSON ({error}): write a list of turns") from error
+    except BadInput as error:
+        raise UnreadableFile(path, str(error)) from error
 
 
 def _listed(given: str | None) -> list[str]:

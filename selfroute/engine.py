@@ -8,17 +8,16 @@ from __future__ import annotations
 import asyncio
 import copy
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 from selfroute.embedders import Embedder
 from selfroute.errors import (
     BadInput,
-    DeadlineExceeded,
     EmptyCorpus,
     EmptyQuestion,
     SelfrouteError,
@@ -32,12 +31,18 @@ from selfroute.policies import Policy, forecast
 from selfroute.prices import Prices
 from selfroute.readers import Reader
 from selfroute.steps import QuestionSteps
+from selfroute.streaming import streamed
 from selfroute.types import (
     Answer,
     Call,
+    Cited,
+    Delta,
     Document,
+    Done,
     Draft,
+    Emit,
     Estimate,
+    Event,
     Forecast,
     Outcome,
     Question,
@@ -45,8 +50,13 @@ from selfroute.types import (
     Stage,
     Totals,
     Usage,
+    Used,
     sum_cost,
 )
+from selfroute.waiting import to_its_end, until
+
+if TYPE_CHECKING:
+    from selfroute.rewriter import Rewriter
 
 
 class Account(Protocol):
@@ -82,6 +92,7 @@ class Engine:
         k: int = 5,
         deadline: float | None = None,
         overflow: str = "fill",
+        rewriter: Rewriter | None = None,
     ) -> None:
         self._home = home
         self._embedder = embedder
@@ -94,6 +105,7 @@ class Engine:
         self._k = k
         self._deadline = deadline
         self._overflow = overflow
+        self._rewriter = rewriter
         self._account = account
 
     async def ask(
@@ -106,6 +118,8 @@ class Engine:
     ) -> Answer:
         """Answers from a corpus by name, or from one `Document` that is not indexed.
 
+        A question with a `history` is first made to stand alone, where a rewriter is set; else, and where that fails,
+        it is used as it is, with a warning.
         `policy` is one of `policies.POLICIES`; `k` chunks are retrieved (else as in the settings).
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex`,
         `DeadlineExceeded` and what the reader raises. A failed question stays in the ledger with its calls.
@@ -113,6 +127,30 @@ class Engine:
         question = self._checked(question, policy, k)
         async with self._source(question, corpus) as (name, source):
             return await self._ask(question, policy, name, source, k)
+
+    async def ask_stream(
+        self,
+        question: Question | str,
+        policy: str = "self_route",
+        *,
+        corpus: str | Document,
+        k: int | None = None,
+    ) -> AsyncGenerator[Event]:
+        """As `ask`, told as it happens: steps, calls, the answer's text as it is made, its citations, and `Done`.
+
+        A draft that the policy may yet overrule is not shown before it stands. Once text was shown nothing is tried
+        again: an error after that ends the stream, and is raised here as `ask` raises it. Closing the stream, or
+        leaving it, cancels what is under way and puts down what that took.
+        """
+
+        async def asked(emit: Emit) -> None:
+            checked = self._checked(question, policy, k)
+            async with self._source(checked, corpus) as (name, source):
+                await self._ask(checked, policy, name, source, k, emit)
+
+        async with aclosing(streamed(asked)) as events:
+            async for event in events:
+                yield event
 
     @property
     def corpora(self) -> Corpora:
@@ -128,7 +166,8 @@ class Engine:
         corpus: str | Document,
         k: int | None = None,
     ) -> Forecast:
-        """What `ask` would read and what that would cost: retrieves, asks no reader, writes nothing down.
+        """What `ask` would read and what that would cost: retrieves, asks no reader, writes nothing down. A question
+        with a `history` is taken as it is; rewriting it comes on top.
 
         Raises what `ask` raises before it reads.
         """
@@ -156,7 +195,8 @@ class Engine:
         question = Question(question) if isinstance(question, str) else question
         if question.text is not None and not question.text.strip():
             raise EmptyQuestion
-        if question.text is not None and any("\ud800" <= c <= "\udfff" for c in question.text):
+        said = [question.text, *(part for turn in question.history for part in (turn.question, turn.answer))]
+        if any("\ud800" <= c <= "\udfff" for text in said for c in text or ""):
             raise BadInput("the question holds bytes that are no text: write it in UTF-8")
         if policy not in self._policies:
             raise UnknownPolicy(policy, self._policies)
@@ -164,7 +204,15 @@ class Engine:
             raise BadInput(f"k is {k}: ask for at least one chunk")
         return question
 
-    async def _ask(self, question: Question, policy: str, name: str, source: Index | Document, k: int | None) -> Answer:
+    async def _ask(
+        self,
+        question: Question,
+        policy: str,
+        name: str,
+        source: Index | Document,
+        k: int | None,
+        emit: Emit | None = None,
+    ) -> Answer:
         id_ = uuid4().hex
         began = time.perf_counter()
         await asyncio.to_thread(self._account.begin, id_, question, policy, name)
@@ -173,25 +221,50 @@ class Engine:
         async def record(call: Call) -> None:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
             calls.append(priced)
-            await _to_its_end(asyncio.to_thread(self._account.record, id_, priced))
+            await to_its_end(asyncio.to_thread(self._account.record, id_, priced))
+            if emit is not None:
+                await emit(Used(priced))
 
         try:
-            async with _until(self._deadline) as deadline:
+            async with until(self._deadline) as deadline:
                 index = source if isinstance(source, Index) else await self._transient(source, record)
-                steps = self._steps(index, record, k, deadline)
-                draft = await self._policies[policy](question, steps)
-            full = await steps.long_context(question)
+                steps = self._steps(index, record, k, deadline, emit)
+                alone = await self._alone(question, steps, record, deadline)
+                draft = await self._policies[policy](alone, steps)
+            full = await steps.long_context(alone)
             answer = _answer(id_, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
             await asyncio.to_thread(self._account.finish, answer)
-            return answer
         except BaseException as error:
             # Cancellation too: what was spent must not look like a question still under way. An account that fails
             # as well must not hide the cause.
             with suppress(SelfrouteError):
                 self._account.fail(id_, f"{type(error).__name__}: {error}")
             raise
+        if emit is not None:
+            await _tell(answer, steps.shown, emit)
+        return answer
 
-    def _steps(self, index: Index, record: Record, k: int | None, deadline: float | None = None) -> QuestionSteps:
+    async def _alone(
+        self, question: Question, steps: QuestionSteps, record: Record, deadline: float | None
+    ) -> Question:
+        """The question without its history, in words that stand alone as far as they can be had."""
+        if not question.history or question.text is None:
+            return question
+        if self._rewriter is None:
+            steps.warnings.append(
+                "the question was used as it is, without the earlier turns: name an endpoint under the setting "
+                "'rewriter'"
+            )
+            return replace(question, history=())
+        await steps.begin("rewrite")
+        rewritten = await self._rewriter.rewrite(question.text, question.history, record, deadline)
+        steps.warnings += [rewritten.warning] if rewritten.warning else []
+        steps.rewritten = rewritten.text
+        return replace(question, text=rewritten.text or question.text, history=())
+
+    def _steps(
+        self, index: Index, record: Record, k: int | None, deadline: float | None = None, emit: Emit | None = None
+    ) -> QuestionSteps:
         return QuestionSteps(
             index,
             self._embedder,
@@ -202,6 +275,7 @@ class Engine:
             k or self._k,
             deadline,
             self._overflow,
+            emit,
         )
 
     def _open(self, corpus: str) -> Index:
@@ -279,6 +353,7 @@ def _answer(
         saved_tokens=full.tokens - totals.reader_input_tokens,
         warnings=tuple(steps.warnings),
         explain={
+            "rewritten": steps.rewritten,
             "hits": [
                 {"document": h.chunk.document, "start": h.chunk.start, "end": h.chunk.end, "score": round(h.score, 4)}
                 for h in steps.hits
@@ -299,38 +374,13 @@ def _answer(
     )
 
 
-@asynccontextmanager
-async def _until(seconds: float | None) -> AsyncIterator[float | None]:
-    """Ends what runs inside after so many seconds; gives the moment, by the loop's clock. Raises `DeadlineExceeded`."""
-    if seconds is None:
-        yield None
-        return
-    moment = asyncio.get_running_loop().time() + seconds
-    try:
-        async with asyncio.timeout_at(moment) as limit:
-            yield moment
-    except TimeoutError:
-        if limit.expired():
-            raise DeadlineExceeded(seconds) from None
-        raise
-
-
-async def _to_its_end(writing: Awaitable[None]) -> None:
-    """Awaits what must not be left half done: a cancellation meanwhile, even a second one, waits for its end."""
-    task = asyncio.ensure_future(writing)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-        except Exception:  # told below, once it is known whether the question was cancelled
-            break
-    if cancelled is not None:
-        with suppress(SelfrouteError):
-            task.result()
-        raise cancelled
-    task.result()
+async def _tell(answer: Answer, shown: str, emit: Emit) -> None:
+    """The rest of an answer that stands, of which `shown` was told."""
+    if rest := (answer.answer or "").removeprefix(shown):
+        await emit(Delta(rest))
+    for citation in answer.citations:
+        await emit(Cited(citation))
+    await emit(Done(answer))
 
 
 async def _unrecorded(call: Call) -> None:
@@ -344,4 +394,5 @@ def _totals(calls: list[Call], seconds: float) -> Totals:
         estimated=any(call.estimated for call in calls),
         cost=sum_cost([call.cost for call in calls]),
         seconds=seconds,
+        rewrite_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.REWRITE),
     )

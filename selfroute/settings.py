@@ -30,6 +30,8 @@ OURS = ("model", "messages", "prompt", "stream", "n")
 """Parameters of a request that an endpoint sets itself, or whose reply it could not read."""
 BUNDLED = "extractive"
 """What names the bundled reader where an endpoint can be named."""
+READER = "reader"
+"""What names the endpoint that reads chunks, or else documents, where another can be named."""
 
 
 def _without_key(value: T) -> T:
@@ -147,6 +149,7 @@ class Settings(BaseSettings):
     chunking: ChunkingSettings
     retrieval: RetrievalSettings
     reader: ReaderSettings
+    rewriter: str | None
     deadline: float | None = Field(gt=0)
     endpoints: Mapping[str, EndpointSettings]
     prices: Mapping[str, PriceSettings]
@@ -159,15 +162,25 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _readers_are_there(self) -> Self:
+        have = ", ".join(sorted(self.endpoints)) or "none"
+        if self.rewriter not in (None, READER, *self.endpoints):
+            raise ValueError(f"rewriter names endpoint {self.rewriter!r}, which is not under 'endpoints'; have: {have}")
         if self.reader.kind != "chat":
             return self
-        have = ", ".join(sorted(self.endpoints)) or "none"
         if self.reader.chunks is None:
             raise ValueError(f"reader.kind is 'chat': name the endpoint that reads under 'reader.chunks'; have: {have}")
         for name in (self.reader.chunks, self.reader.documents):
             if name not in (None, BUNDLED, *self.endpoints):
                 raise ValueError(f"the reader names endpoint {name!r}, which is not under 'endpoints'; have: {have}")
         return self
+
+    @property
+    def rewrites(self) -> str | None:
+        """The name of the endpoint that rewrites questions, if one does."""
+        if self.rewriter != READER or READER in self.endpoints:
+            return self.rewriter
+        named = (self.reader.chunks, self.reader.documents) if self.reader.kind == "chat" else ()
+        return next((name for name in named if name in self.endpoints), None)
 
     @classmethod
     def settings_customise_sources(

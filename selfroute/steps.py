@@ -22,7 +22,9 @@ from selfroute.types import (
     Call,
     Chunk,
     Citation,
+    Delta,
     Draft,
+    Emit,
     Estimate,
     Hits,
     Move,
@@ -30,7 +32,9 @@ from selfroute.types import (
     Reading,
     Record,
     Route,
+    Shown,
     Stage,
+    Step,
     Usage,
     Vectors,
     sum_cost,
@@ -43,7 +47,11 @@ ROUTES: Mapping[Move, Route] = {Move.READ_CHUNKS: Route.RAG, Move.READ_DOCUMENTS
 
 
 class QuestionSteps:
-    """Steps for one question over one opened index. Make a new one for each question."""
+    """Steps for one question over one opened index. Make a new one for each question.
+
+    With `emit` what happens is told as it happens, and a final answer as it is made; `shown` is what was told of it.
+    `rewritten` is the question as it is read, if it is not as it was asked.
+    """
 
     def __init__(
         self,
@@ -56,6 +64,7 @@ class QuestionSteps:
         k: int,
         deadline: float | None = None,
         overflow: str = "fill",
+        emit: Emit | None = None,
     ) -> None:
         self._index = index
         self._embedder = embedder
@@ -66,6 +75,7 @@ class QuestionSteps:
         self._k = k
         self._deadline = deadline
         self._overflow = overflow
+        self._emit = emit
         self._vector: Vectors | None = None
         self._calls: list[Call] = []
         self._measured: Estimate | None = None
@@ -75,6 +85,8 @@ class QuestionSteps:
         self.hits: Hits = ()
         self.drafts: list[Draft] = []
         self.warnings: list[str] = []
+        self.shown = ""
+        self.rewritten: str | None = None
 
     @property
     def counted_by(self) -> dict[str, str]:
@@ -84,7 +96,7 @@ class QuestionSteps:
     async def retrieve(self, question: Question, k: int | None = None) -> Hits:
         if question.text is None:
             raise NoQuery
-        self.path.append("retrieve")
+        await self.begin("retrieve")
         began = time.perf_counter()
         embedded = await asyncio.to_thread(self._embedder.embed, [question.text])
         usage = Usage(input_tokens=embedded.tokens)
@@ -98,15 +110,15 @@ class QuestionSteps:
 
     async def read_chunks(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
         """Reads as many of the hits as the reader's window allows, best first."""
-        self.path.append("read_chunks")
-        return await self._read(question, hits, Move.READ_CHUNKS)
+        await self.begin("read_chunks")
+        return await self._read(question, hits, Move.READ_CHUNKS, final)
 
     async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
         """Reads the documents that own the hits, whole if they fit the reader's window, else as the setting
         `reader.overflow` says."""
-        self.path.append("read_documents")
+        await self.begin("read_documents")
         began = len(self._calls)
-        draft = await self._read(question, hits, Move.READ_DOCUMENTS)
+        draft = await self._read(question, hits, Move.READ_DOCUMENTS, final)
         made = [call for call in self._calls[began:] if call.error is None]
         if made and not any(call.estimated for call in made):
             usage = sum((call.usage for call in made), Usage())
@@ -132,40 +144,54 @@ class QuestionSteps:
         total = sum(tokens.values())
         return read / total if total else 0.0
 
-    async def _read(self, question: Question, hits: Hits, move: Move) -> Draft:
+    async def begin(self, name: str) -> None:
+        """Notes a step, and tells of it."""
+        self.path.append(name)
+        if self._emit is not None:
+            await self._emit(Step(name))
+
+    async def _read(self, question: Question, hits: Hits, move: Move, final: bool) -> Draft:
         """Reads what fits. If the server finds it too long all the same, once more with less: counts before a call
         may be estimates, and a server's window smaller than the settings say."""
         fit = await asyncio.to_thread(self._fit, question, hits, move)
         try:
-            return await self._drafted(fit, move)
+            return await self._drafted(fit, move, final)
         except PromptTooLong as error:
             sent = await asyncio.to_thread(self._tokens, fit, move)
             window = int(min(sent, self._reader(move).window) * SMALLER)
             fit = await asyncio.to_thread(self._fit, question, hits, move, window)
-            if not any(reading.passages for reading in fit.readings):
+            if self.shown or not any(reading.passages for reading in fit.readings):
                 raise
             self._warn(f"the text was too long for the server: {error}; it was read once more, with less of it")
-            return await self._drafted(fit, move)
+            return await self._drafted(fit, move, final)
 
-    async def _drafted(self, fit: Fit, move: Move) -> Draft:
-        """The best supported draft of the readings of a fit."""
-        drafts = [await self._drafted_once(reading, move) for reading in fit.readings]
+    async def _drafted(self, fit: Fit, move: Move, final: bool) -> Draft:
+        """The best supported draft of the readings of a fit. Of several, none is shown before all are read."""
+        shown = self._show if final and self._emit is not None and len(fit.readings) == 1 else None
+        drafts = [await self._drafted_once(reading, move, shown) for reading in fit.readings]
         if fit.warning:
             self._warn(fit.warning)
         await asyncio.to_thread(self._note, fit)
         draft = better_supported(tuple(drafts)) if drafts else Draft(True, ROUTES[move])
         self.drafts.append(draft)
+        if self._emit is not None:
+            await self._emit(Step(self.path[-1], draft.declined))
         return draft
 
-    async def _drafted_once(self, reading: Reading, move: Move) -> Draft:
+    async def _drafted_once(self, reading: Reading, move: Move, shown: Shown | None) -> Draft:
         async def noted(call: Call) -> None:
             self._calls.append(call)
             await self._record(call)
 
-        draft = await self._reader(move).read(replace(reading, deadline=self._deadline), noted)
+        draft = await self._reader(move).read(replace(reading, deadline=self._deadline), noted, shown)
         for warning in draft.warnings:
             self._warn(warning)
         return replace(draft, citations=await asyncio.to_thread(self._paged, draft.citations))
+
+    async def _show(self, text: str) -> None:
+        assert self._emit is not None
+        self.shown += text
+        await self._emit(Delta(text))
 
     def _reader(self, move: Move) -> Reader:
         return self._chunk_reader if move is Move.READ_CHUNKS else self._document_reader

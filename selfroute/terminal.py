@@ -32,13 +32,27 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 
 def answer(given: Answer) -> RenderableType:
-    """The answer, its evidence, what was read for it and what reading everything would have cost."""
+    """The question, the answer, its evidence, what was read for it and what reading everything would have cost."""
+    return Group(question(given.question), outcome(given))
+
+
+def question(text: str | None) -> RenderableType:
+    return _line("question", text or "(none)")
+
+
+def outcome(given: Answer) -> RenderableType:
+    """What follows the question."""
+    return Group(_line("answer", given.answer if given.answer is not None else "none", "bold"), account(given))
+
+
+def account(given: Answer) -> RenderableType:
+    """What follows the answer's text."""
     parts: list[RenderableType] = [
-        _line("question", given.question or "(none)"),
-        _line("answer", given.answer if given.answer is not None else "none", "bold"),
         _line("outcome", given.outcome.value, "green" if given.answer is not None else "yellow"),
         _line("route", f"{given.route.value} ({given.policy}: {' -> '.join(given.path)})"),
     ]
+    if rewritten := given.explain.get("rewritten"):
+        parts.append(_line("asked as", str(rewritten)))
     parts += [_line("citation", _cited(citation)) for citation in given.citations]
     parts += [_line("warning", warning, "yellow") for warning in given.warnings]
     parts += [_calls(given), _account(given)]
@@ -69,6 +83,11 @@ def forecast(given: Forecast) -> RenderableType:
 
 def _ends(given: Forecast) -> list[tuple[int, Decimal | None]]:
     return [(given.least_tokens, given.least_cost), (given.most_tokens, given.most_cost)]
+
+
+def label(name: str) -> str:
+    """What stands before a line's content."""
+    return f"{name:<9}"
 
 
 def harmless(text: str) -> str:
@@ -299,7 +318,7 @@ def _cited(citation: Citation) -> str:
 
 
 def _line(name: str, value: str, style: str = "") -> Text:
-    return Text.assemble((f"{name:<9}", "dim"), (harmless(value), style))
+    return Text.assemble((label(name), "dim"), (harmless(value), style))
 
 
 def _text(value: str, style: str = "") -> Text:

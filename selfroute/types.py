@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -38,6 +38,7 @@ class Stage(StrEnum):
     EMBED = "embed"
     READ_CHUNKS = "read_chunks"
     READ_DOCUMENTS = "read_documents"
+    REWRITE = "rewrite"
 
 
 class Shape(StrEnum):
@@ -120,15 +121,25 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question of a conversation and its answer; null where there was none."""
+
+    question: str
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question and its scope: the ids of the documents it is about; empty means the whole corpus.
 
-    `text` is `None` for a task without a query (a summary): it cannot be retrieved for.
+    `text` is `None` for a task without a query (a summary): it cannot be retrieved for. `history` are the turns
+    before it, the oldest first: what `text` may leave unsaid.
     """
 
     text: str | None
     scope: tuple[str, ...] = ()
     task: Task = field(default_factory=Task)
+    history: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +180,11 @@ class Record(Protocol):
     """Receives every call as it completes and returns only when it is durable."""
 
     async def __call__(self, call: Call) -> None: ...
+
+
+Shown = Callable[[str], Awaitable[None]]
+"""Receives a text piece by piece as it is made. What it was given is seen and cannot be taken back: nothing is tried
+again after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,18 +287,20 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the calls of one question. `embedding_tokens` is the part of `usage.input_tokens` that
-    embedding took: token shares and `saved_tokens` leave it out. `seconds` is wall time."""
+    """Sums over the calls of one question. `embedding_tokens` and `rewrite_tokens` are the parts of
+    `usage.input_tokens` that embedding and rewriting took: token shares and `saved_tokens` leave them out. `seconds` is
+    wall time."""
 
     usage: Usage
     embedding_tokens: int
     estimated: bool
     cost: Decimal | None
     seconds: float
+    rewrite_tokens: int = 0
 
     @property
     def reader_input_tokens(self) -> int:
-        return self.usage.input_tokens - self.embedding_tokens
+        return self.usage.input_tokens - self.embedding_tokens - self.rewrite_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +335,49 @@ class Answer:
     saved_tokens: int
     warnings: tuple[str, ...]
     explain: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step began, `name` as in `Answer.path`; or a reading ended, with what came of it in `declined`."""
+
+    name: str
+    declined: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of the answer. All of them together are `Answer.answer`; without an answer there are none."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """A citation of the answer. They come after its text."""
+
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A call stands in the account."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The question has ended. Nothing comes after it."""
+
+    answer: Answer
+
+
+Event = Step | Delta | Cited | Used | Done
+"""What happens to a question, as it happens."""
+
+Emit = Callable[[Event], Awaitable[None]]
+"""Receives events in their order."""
 
 
 def sum_cost(costs: list[Decimal | None]) -> Decimal | None:

@@ -1,4 +1,4 @@
-"""Answers and sums as JSON values: the contract of `--json` and of the service.
+"""Answers and sums as JSON values, and a conversation from them: the contract of `--json` and of the service.
 
 Costs are decimal strings in US dollars, so that no digit is lost; null when a price is unknown.
 """
@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
+
+from selfroute.errors import BadInput
+from selfroute.types import Turn
 
 
 def to_json(value: object) -> object:
@@ -24,3 +27,22 @@ def to_json(value: object) -> object:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [to_json(item) for item in value]
     return value
+
+
+def turns(value: object) -> tuple[Turn, ...]:
+    """The turns of a conversation from a list of objects, each with a `question` and an `answer`, which may be null.
+    Other fields are left alone, so that whole answers can be given. Raises `BadInput`."""
+    if not isinstance(value, list):
+        raise BadInput('it must be a list of turns: [{"question": "...", "answer": "..."}]')
+    return tuple(_turn(item, number) for number, item in enumerate(value, 1))
+
+
+def _turn(item: object, number: int) -> Turn:
+    if not isinstance(item, Mapping):
+        raise BadInput(f"turn {number} is no object: give it a question and an answer")
+    question, answer = item.get("question"), item.get("answer")
+    if not isinstance(question, str) or not question.strip():
+        raise BadInput(f'turn {number} has no question: write what was asked under "question"')
+    if "answer" not in item or not isinstance(answer, str | None):
+        raise BadInput(f'turn {number} has no answer: write it under "answer", or null where there was none')
+    return Turn(question, answer)

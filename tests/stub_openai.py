@@ -167,6 +167,9 @@ class StubOpenAI:
         try:
             await self._full.wait()
             return await self._reply(asked, self.answer(asked), reader, writer)
+        except ConnectionError:
+            self.gone += 1  # before the end of what it was sent
+            raise
         finally:
             self._in_flight -= 1
 

@@ -142,6 +142,28 @@ def test_a_run_is_told_apart_by_what_its_rows_depend_on_alone(settings: Settings
         assert identity(**other) != plain, other  # type: ignore[arg-type]
     assert identity({"kind": "extractive"}) == identity({"kind": "extractive"}, window=8000)
     assert build.evaluator(changed(settings, deadline=5)).identity == build.evaluator(settings).identity
+    assert build.evaluator(changed(settings, rewriter=None)).identity == build.evaluator(settings).identity
+
+
+@pytest.mark.parametrize(
+    ("reader", "rewriter", "model"),
+    [
+        ({"kind": "extractive"}, "reader", None),
+        ({"kind": "extractive"}, "two", "m2"),
+        ({"kind": "chat", "chunks": "one", "documents": "two"}, "reader", "m1"),
+        ({"kind": "chat", "chunks": "one", "documents": "two"}, "two", "m2"),
+        ({"kind": "chat", "chunks": "one", "documents": "two"}, None, None),
+        ({"kind": "chat", "chunks": "extractive", "documents": "two"}, "reader", "m2"),
+        ({"kind": "chat", "chunks": "extractive"}, "reader", None),
+    ],
+)
+def test_questions_are_rewritten_by_the_endpoint_that_reads_or_the_one_that_is_named(
+    settings: Settings, reader: dict[str, str], rewriter: str | None, model: str | None
+) -> None:
+    endpoint = {"base_url": "http://localhost:1/v1", "window": 9000}
+    two = {"one": endpoint | {"model": "m1"}, "two": endpoint | {"model": "m2"}}
+    made = build.rewriter(changed(settings, reader=reader, endpoints=two, rewriter=rewriter))
+    assert (made and made.endpoint.model) == model
 
 
 def test_another_key_variable_makes_no_other_run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -297,6 +297,57 @@ def test_which_model_answered_is_in_the_account(run: Run) -> None:
     assert [row["key"] for row in rows] == ["hashing-64", "large", "small"]
 
 
+# Conversations.
+
+
+def test_a_question_with_earlier_turns_is_rewritten_read_and_shown(run: Run, folder: Path, stub: StubOpenAI) -> None:
+    def answer(asked: Asked) -> Plan:
+        return Plan(WHO) if "Last question: Who is he?" in asked.prompt else knowing(asked)
+
+    stub.answer = answer
+    (folder / "turns.json").write_text(json.dumps([{"question": "Is there a harbour master?", "answer": "yes"}]))
+    words = ("ask", "Who is he?", "--file", "harbour.md", "--history", "turns.json")
+    told = run(*words, "--json").json
+    assert (told["question"], told["explain"]["rewritten"], told["answer"]) == ("Who is he?", WHO, "Olof Berg")
+    assert [call["stage"] for call in told["calls"]] == ["embed", "rewrite", "embed", "read_chunks"]
+    assert told["totals"]["rewrite_tokens"] == told["calls"][1]["usage"]["input_tokens"] > 0
+    assert told["totals"]["usage"]["input_tokens"] - told["totals"]["embedding_tokens"] == stub.charged["input_tokens"]
+    assert f"asked as {WHO}\n" in run(*words).out
+    (folder / "off.yaml").write_text((folder / "mine.yaml").read_text() + "rewriter: null\n")
+    off = run(*words, "--json", config="off.yaml").json
+    assert (off["explain"]["rewritten"], len(off["warnings"])) == (None, 1)
+
+
+def test_the_bundled_reader_takes_the_last_question_as_it_is_and_says_so(run: Run, folder: Path) -> None:
+    (folder / "none.yaml").write_text("{}\n")
+    (folder / "turns.json").write_text(json.dumps([{"question": "Is there a harbour master?", "answer": None}]))
+    done = run("ask", WHO, "--file", "harbour.md", "--history", "turns.json", config="none.yaml")
+    assert done.code == 0
+    assert "warning  the question was used as it is, without the earlier turns: name an endpoint" in done.out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "turns.json: no such file or directory"),
+        ("[{", "turns.json: is no JSON"),
+        ("[" * 100_000, "turns.json: is no JSON"),
+        ("{}", "turns.json: it must be a list of turns"),
+        ('[{"question": "Who?"}]', 'turns.json: turn 1 has no answer: write it under "answer"'),
+    ],
+)
+def test_a_history_that_cannot_be_used_is_told_in_one_line(
+    run: Run, folder: Path, stub: StubOpenAI, content: str | None, said: str
+) -> None:
+    if content is not None:
+        (folder / "turns.json").write_text(content)
+    done = run("ask", WHO, "--file", "harbour.md", "--history", "turns.json")
+    assert done.code == 1
+    assert done.err.startswith(f"selfroute: {said}")
+    assert len(done.err.splitlines()) == 1
+    assert stub.asked == []
+
+
 # What would be read.
 
 

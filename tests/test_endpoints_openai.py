@@ -23,6 +23,7 @@ from selfroute.endpoints import Completion, Endpoint, Request
 from selfroute.endpoints.failures import MAPPED, retry_after, translated
 from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.errors import (
+    BadInput,
     EndpointBusy,
     EndpointError,
     EndpointFailed,
@@ -236,6 +237,19 @@ def test_after_the_first_piece_was_shown_nothing_is_tried_again(stub: StubOpenAI
     assert isinstance(error, EndpointUnreachable)
     assert len(stub.asked) == len(calls) == 1
     assert shown
+
+
+@pytest.mark.parametrize("error", [TimeoutError("mine"), RuntimeError("mine"), BadInput("mine")])
+def test_what_goes_wrong_where_a_reply_is_shown_is_no_fault_of_the_servers(stub: StubOpenAI, error: Exception) -> None:
+    calls: list[Call] = []
+
+    async def show(piece: str) -> None:
+        raise error
+
+    with pytest.raises(type(error), match="mine"):
+        asyncio.run(endpoint(stub).complete(REQUEST, recorder(calls), show))
+    assert [call.error for call in calls] == ["abandoned"]
+    assert len(stub.asked) == 1
 
 
 def test_a_reply_that_lost_only_its_usage_is_a_reply(stub: StubOpenAI) -> None:

@@ -46,6 +46,7 @@ from selfroute.types import (
     Record,
     Route,
     Shape,
+    Shown,
     Stage,
     Task,
     Usage,
@@ -495,7 +496,7 @@ class WaitingReader:
     def count_tokens(self, reading: Reading) -> int:
         return 1
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         await record(Call(reading.stage, self.model, Usage(input_tokens=1), 0.0))
         self.waits.set()
         await asyncio.Event().wait()
@@ -505,7 +506,7 @@ class WaitingReader:
 class SureReader(WaitingReader):
     """Declines, and tells how sure it is that the text answers."""
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         self.deadline = reading.deadline
         return Draft(True, reading.route, confidence=0.25)
 

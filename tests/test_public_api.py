@@ -130,6 +130,9 @@ def _reached(name: str, value: Any) -> Iterator[tuple[str, type]]:
 
 
 def _hints(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if get_origin(value) is not None:  # a union of types
+        yield name, value
+        return
     if not inspect.isclass(value):
         yield from ((f"{name}({key})", hint) for key, hint in get_type_hints(value).items())
         return

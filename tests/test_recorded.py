@@ -11,7 +11,7 @@ import pytest
 from selfroute.errors import BadInput
 from selfroute.readers.recorded import AnswersReader, Recorded, RecordedReader, Said, key_of
 from selfroute.readers.scripted import ScriptedReader, answers, declines, fails
-from selfroute.types import Call, Draft, Passage, Question, Reading, Record, Route, Shape, Stage, Task, Usage
+from selfroute.types import Call, Draft, Passage, Question, Reading, Record, Route, Shape, Shown, Stage, Task, Usage
 
 CHUNKS = Reading(Question("Who?"), (Passage("d", 0, "Ann did."), Passage("d", 40, "Bo did not.")), Route.RAG)
 WHOLE = Reading(Question("Who?"), (Passage("d", 0, "Ann did. And so on. Bo did not."),), Route.LONG_CONTEXT)
@@ -89,7 +89,7 @@ def test_what_a_reading_took_that_came_to_nothing_is_kept(error: BaseException) 
     call = Call(Stage.READ_CHUNKS, "m", Usage(10), seconds=0.25)
 
     class Failing(ScriptedReader):
-        async def read(self, reading: Reading, record: Record) -> Draft:
+        async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
             await record(call)
             raise error
 
@@ -119,9 +119,9 @@ def test_different_readings_do_not_wait_for_each_other() -> None:
     two = asyncio.Barrier(2)
 
     class Meeting(ScriptedReader):
-        async def read(self, reading: Reading, record: Record) -> Draft:
+        async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
             await asyncio.wait_for(two.wait(), 30)
-            return await super().read(reading, record)
+            return await super().read(reading, record, shown)
 
     drafts, _ = at_once(RecordedReader(Meeting([answers("Ann"), answers("Ann")]), InMemory()), CHUNKS, WHOLE)
     assert [type(draft) for draft in drafts] == [Draft, Draft]

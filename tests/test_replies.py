@@ -284,6 +284,27 @@ def test_an_unescaped_quotation_mark_ends_no_answer() -> None:
     assert read_reply(text, structured=True) == Reply(False, 'He said "yes", twice')
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("No, the pilot does", "No, the pilot does"),
+        ("no", "no"),
+        ("1", "1"),
+        ('a \\"word\\" \\x', 'a "word" \\x'),
+        ("one\\ntwo \\x", "one\ntwo \\x"),
+        ("\\frac{\\nu}{\\alpha} \\times \\u00e9\\ud83d\\ude00", "\\frac{\\nu}{\\alpha} \\times é😀"),
+    ],
+)
+def test_an_answer_in_json_that_breaks_off_is_read_in_its_own_words(written: str, read: str) -> None:
+    text = f'{{"answerable": true, "answer": "{written}'
+    assert read_reply(text, structured=True) == Reply(False, read)
+
+
+def test_of_a_field_that_comes_twice_the_first_counts_however_it_is_written() -> None:
+    text = '{"answerable": true, "answer": "Berg", "Answer": "Nils", "ANSWERABLE": false}'
+    assert read_reply(text, structured=True) == Reply(False, "Berg")
+
+
 def test_an_object_quoted_in_a_sentence_is_part_of_an_answer_in_words() -> None:
     text = f"The handbook says {DECLINE} there."
     assert read_reply(text, structured=False) == Reply(False, text)

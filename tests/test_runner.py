@@ -25,7 +25,7 @@ from selfroute.index import Index
 from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
-from selfroute.types import Call, Document, Draft, Question, Reading, Record, Usage
+from selfroute.types import Call, Document, Draft, Question, Reading, Record, Shown, Usage
 
 SAMPLE = Sample("1", Question("Who?"), "", ("Ann",), None, "made", "a", True, 2, "en")
 
@@ -61,7 +61,7 @@ class WatchedReader:
     def count_tokens(self, reading: Reading) -> int:
         return len(reading.passages)
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         question = reading.question.text or ""
         self.started.append(question)
         self.in_flight += 1

@@ -22,7 +22,21 @@ from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
 from selfroute.readers.scripted import Line, ScriptedReader, answers, declines, fails
 from selfroute.steps import QuestionSteps
-from selfroute.types import Call, Chunk, Citation, Document, Draft, Move, Question, Reading, Record, Route, Stage, Usage
+from selfroute.types import (
+    Call,
+    Chunk,
+    Citation,
+    Document,
+    Draft,
+    Move,
+    Question,
+    Reading,
+    Record,
+    Route,
+    Shown,
+    Stage,
+    Usage,
+)
 
 T = TypeVar("T")
 
@@ -405,14 +419,14 @@ class WarningReader:
     def count_tokens(self, reading: Reading) -> int:
         return 1
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         return Draft(True, reading.route, warnings=("read with one eye",))
 
 
 class CitingReader(WarningReader):
     """Cites both sentences of what it is shown."""
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         cited = tuple(Citation(reading.passages[0].document, None, at, at + 4, "....", None) for at in (0, 5))
         return Draft(False, reading.route, "One", cited)
 

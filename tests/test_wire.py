@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfroute.types import Call, Citation, Route, Stage, Usage
-from selfroute.wire import to_json
+from selfroute.errors import BadInput
+from selfroute.types import Call, Citation, Route, Stage, Turn, Usage
+from selfroute.wire import to_json, turns
 
 
 def test_a_noun_becomes_an_object_with_the_names_of_its_fields() -> None:
@@ -58,3 +59,25 @@ def test_tuples_mappings_and_enums_become_plain_json() -> None:
 
 def test_text_is_not_taken_apart() -> None:
     assert to_json("Överby") == "Överby"
+
+
+def test_turns_are_questions_with_their_answers_whatever_else_stands_there() -> None:
+    given_ = [{"question": "Who?", "answer": "Olof"}, {"question": "When?", "answer": None, "outcome": "insufficient"}]
+    assert turns(given_) == (Turn("Who?", "Olof"), Turn("When?", None))
+    assert turns([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({"question": "Who?", "answer": "Olof"}, "must be a list of turns"),
+        (["Who?"], "turn 1 is no object"),
+        ([{"answer": "Olof"}], "turn 1 has no question"),
+        ([{"question": " ", "answer": "Olof"}], "turn 1 has no question"),
+        ([{"question": "Who?", "answer": "Olof"}, {"question": "When?"}], "turn 2 has no answer"),
+        ([{"question": "Who?", "answer": 7}], "turn 1 has no answer: write it under .*, or null"),
+    ],
+)
+def test_what_is_no_turn_is_told_by_its_number(value: object, why: str) -> None:
+    with pytest.raises(BadInput, match=why):
+        turns(value)

@@ -34,7 +34,7 @@ from selfroute.readers import Reader
 from selfroute.readers.recorded import RecordedReader
 from selfroute.settings import load
 from selfroute.training.calibration import calibration_error, reliability
-from selfroute.types import Document, Draft, Reading, Record
+from selfroute.types import Document, Draft, Reading, Record, Shown
 
 DIAGRAM = Path(__file__).parents[1] / "results" / "reader-reliability.png"
 POLICIES = {"always_rag": "chunks", "always_long": "document"}
@@ -61,7 +61,7 @@ class Kept:
         self.model, self.window = of.model, of.window
         self.count_tokens, self.counted_by = of.count_tokens, of.counted_by
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         raise UnsupportedTask("the run has not kept this reading")
 
 
@@ -70,8 +70,8 @@ class Noting(RecordedReader):
 
     last: Draft
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
-        self.last = await super().read(reading, record)
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
+        self.last = await super().read(reading, record, shown)
         return self.last
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from selfroute.types import Record, Stage, Usage
+from selfroute.types import Record, Shown, Stage, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,6 @@ class Completion:
     refusal: str | None = None
     tokens: tuple[Token, ...] = ()
     model: str | None = None
-
-
-Shown = Callable[[str], Awaitable[None]]
-"""Receives a reply piece by piece as it is made. Once it was called, nothing is tried again."""
 
 
 class Endpoint(Protocol):
@@ -99,11 +95,17 @@ class Endpoint(Protocol):
         """Whether that is another model's tokenizer."""
         ...
 
+    @property
+    def thinks(self) -> bool:
+        """Whether its model thinks before it replies."""
+        ...
+
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, without those of a template. Asks no model; blocking, since it may ask a server to
         count."""
         ...
 
     async def complete(self, request: Request, record: Record, shown: Shown | None = None) -> Completion:
-        """Raises `EndpointError` and `MissingKey`."""
+        """`shown` receives the reply as it is made, if the endpoint can; once it was called nothing is tried again.
+        Raises `EndpointError` and `MissingKey`."""
         ...

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from selfroute.endpoints import Completion, Request, Shown
+from selfroute.endpoints import Completion, Request
 from selfroute.endpoints.arrived import Arrived
 from selfroute.endpoints.failures import (
     ReplyFailed,
@@ -32,7 +32,7 @@ from selfroute.errors import (
 )
 from selfroute.keys import without_keys
 from selfroute.tokens import Tokenizer
-from selfroute.types import Call, Record, Usage
+from selfroute.types import Call, Record, Shown, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -125,6 +125,10 @@ class OpenAIEndpoint:
         return self.options.raw
 
     @property
+    def thinks(self) -> bool:
+        return self.options.reasoning_tokens > 0
+
+    @property
     def counted_by(self) -> str:
         return self._tokenizer.split.name
 
@@ -195,8 +199,6 @@ class OpenAIEndpoint:
         try:
             async with asyncio.timeout(self.options.timeout):
                 await (self._streamed if self.options.stream or shown else self._plain)(client, request, got, shown)
-        except TimeoutError:
-            failed = self._timed_out()
         except (asyncio.CancelledError, SelfrouteError):
             await record(self._call(request, got, began, "abandoned"))
             raise
@@ -204,9 +206,12 @@ class OpenAIEndpoint:
             if error is got.ours:
                 await record(self._call(request, got, began, "abandoned"))
                 raise
-            failed, sent = translated(error, self.where, self._key), was_sent(error)
-            sent = sent and (bool(got.parts) or status_within(error) is None)
-            once_more, after = may_succeed(error), wait_of(error)
+            if isinstance(error, TimeoutError):
+                failed = self._timed_out()
+            else:
+                failed, sent = translated(error, self.where, self._key), was_sent(error)
+                sent = sent and (bool(got.parts) or status_within(error) is None)
+                once_more, after = may_succeed(error), wait_of(error)
         if failed is not None and not got.complete:
             await record(self._call(request, got, began, str(failed), sent=sent))
             if once_more and not got.shown:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from selfroute.endpoints import Completion, Request, Shown, Token
-from selfroute.types import Call, Record, Usage
+from selfroute.endpoints import Completion, Request, Token
+from selfroute.types import Call, Record, Shown, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Says:
 
 @dataclass(slots=True)
 class ScriptedEndpoint:
-    """Gives the replies of `script` in their order and keeps the requests in `requests`."""
+    """Gives the replies of `script` in their order and keeps the requests in `requests`. Shows so many characters of a
+    reply at once as `piece` says, else all."""
 
     script: Sequence[Says | str | Exception]
     model: str = "scripted"
@@ -32,6 +33,8 @@ class ScriptedEndpoint:
     raw: bool = False
     counted_by: str = "words"
     approximate: bool = False
+    thinks: bool = False
+    piece: int = 1_000_000
     requests: list[Request] = field(default_factory=list)
 
     @property
@@ -51,6 +54,7 @@ class ScriptedEndpoint:
         said = Says(line) if isinstance(line, str) else line
         usage = Usage(read, output_tokens=self.count_tokens(said.text))
         if shown is not None:
-            await shown(said.text)
+            for at in range(0, len(said.text), self.piece):
+                await shown(said.text[at : at + self.piece])
         await record(Call(request.stage, self.model, usage, seconds=0.0))
         return Completion(said.text, usage, said.finish, said.refusal, said.tokens, self.model)

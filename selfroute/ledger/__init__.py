@@ -108,6 +108,7 @@ class Ledger:
             "long_context_tokens": answer.long_context_tokens,
             "saved_tokens": answer.saved_tokens,
             "seconds": answer.totals.seconds,
+            "rewritten": answer.explain.get("rewritten"),
         }
         with self._writing() as connection:
             connection.execute(update(questions).where(questions.c.id == answer.id).values(row))

@@ -22,6 +22,7 @@ questions = Table(
     Column("saved_tokens", Integer),
     Column("seconds", Float),
     Column("error", Text),
+    Column("rewritten", Text),  # the question as it was read, if it was not as it was asked
 )
 
 calls = Table(
@@ -53,5 +54,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "reasoning_tokens INTEGER NOT NULL, estimated BOOLEAN NOT NULL, cost TEXT, seconds REAL NOT NULL, error TEXT)",
         "CREATE INDEX calls_by_question ON calls (question)",
     ),
+    ("ALTER TABLE questions ADD COLUMN rewritten TEXT",),
 )
 """Statements from version n to n + 1, by n; the file's version is SQLite's `user_version`."""

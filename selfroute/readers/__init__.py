@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from selfroute.types import Draft, Reading, Record
+from selfroute.types import Draft, Reading, Record, Shown
 
 
 class Reader(Protocol):
@@ -27,4 +27,8 @@ class Reader(Protocol):
         """Input tokens that `read` would process. Asks no model; blocking, since it may ask a server to count."""
         ...
 
-    async def read(self, reading: Reading, record: Record) -> Draft: ...
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
+        """`shown` is there where nothing can overrule this draft. It receives the answer as it is made, by a reader
+        that makes it piece by piece: always a beginning of `Draft.answer`, and nothing of a declined draft. What it
+        did not receive its giver shows."""
+        ...

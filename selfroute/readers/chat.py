@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from selfroute.endpoints import Completion, Endpoint, Request, Token
 from selfroute.errors import UnusableReply
+from selfroute.growing import GrowingReply
 from selfroute.prompts import SCHEMA, ordered, overhead, prompt, structured_for
 from selfroute.quotes import located
 from selfroute.replies import Reply, Unreadable, read_reply, thoughts_end
-from selfroute.types import Draft, Passage, Reading, Record
+from selfroute.types import Draft, Passage, Reading, Record, Shown
 
 FORM_TOKENS = 400
 """Room for quotes and braces, beyond what a task allows its answer."""
@@ -63,9 +64,9 @@ class ChatReader:
         words = FRAME_TOKENS + count(asked.text) + (count(asked.system) if asked.system else 0)
         return words + sum(count(overhead(p, reading.route)) + count(p.text) for p in reading.passages)
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         """Raises `UnsupportedTask` and what the endpoint raises, `UnusableReply` among it. Without passages it
-        declines and asks nobody."""
+        declines and asks nobody. To a task without a question nothing is shown of a reply before its end."""
         structured = self._structured(reading)
         passages = ordered(reading.passages, reading.route, self.by_position)
         asked = prompt(reading, passages, structured=structured)
@@ -91,8 +92,16 @@ class ChatReader:
             logprobs=structured and self.endpoint.logprobs,
             deadline=reading.deadline,
         )
-        completion = await self.endpoint.complete(request, record)
+        asks = reading.question.text is not None
+        growing = GrowingReply(structured=structured, thinks=self.endpoint.thinks)
+
+        async def grown(piece: str) -> None:
+            if shown is not None and (sure := growing.add(piece)):
+                await shown(sure)
+
+        completion = await self.endpoint.complete(request, record, grown if shown is not None and asks else None)
         reply = self._read(completion, structured, reading)
+        self._check(reply, growing.shown)
         if completion.finish == "length":
             warnings.append(f"the reply of {self.endpoint.where} was cut off at its limit")
         return _draft(reading, passages, reply, odds(completion.tokens) if structured else None, warnings, structured)
@@ -120,6 +129,15 @@ class ChatReader:
         except Unreadable as error:
             problem = str(error)
         raise UnusableReply(self.endpoint.where, f"the reply {problem}")
+
+    def _check(self, reply: Reply, shown: str) -> None:
+        """A model that thinks without a mark where that begins, and is not said to think, shows its thoughts."""
+        if shown and (reply.declined or not (reply.answer or "").startswith(shown)):
+            raise UnusableReply(
+                self.endpoint.where,
+                "what was shown of the reply were thoughts, and no answer",
+                "set its reasoning_tokens to what it may think, and ask again",
+            )
 
 
 def odds(tokens: Sequence[Token]) -> tuple[float, float] | None:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from selfroute import weights
 from selfroute.errors import UnsupportedTask
 from selfroute.readers.evidence import Calibration, Evidence, lead, mentioned
-from selfroute.types import Call, Citation, Draft, Passage, Reading, Record, Route, Shape, Usage
+from selfroute.types import Call, Citation, Draft, Passage, Reading, Record, Route, Shape, Shown, Usage
 
 SPECIAL_PIECES = 3
 """[CLS] question [SEP] text [SEP]"""
@@ -112,7 +112,7 @@ class ExtractiveReader:
         sizes = [len(w.ids) for passage in reading.passages for w in self._split(passage.text)]
         return sum(sizes) + len(sizes) * (question + SPECIAL_PIECES)
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         if reading.question.task.shape is not Shape.SPAN:
             raise UnsupportedTask(f"the bundled reader gives spans, not answers of shape {reading.question.task.shape}")
         if reading.question.text is None:

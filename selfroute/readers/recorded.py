@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 from selfroute.errors import BadInput
 from selfroute.readers import Reader
-from selfroute.types import Call, Citation, Draft, Reading, Record, Route, Usage
+from selfroute.types import Call, Citation, Draft, Reading, Record, Route, Shown, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ class RecordedReader:
     def count_tokens(self, reading: Reading) -> int:
         return self._reader.count_tokens(reading)
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         key = key_of(reading, self._reader.model)
         # The same question may be in flight twice, as in a dataset and in a selection from it.
         turn = self._turns.setdefault(key, asyncio.Lock())
         async with turn:
-            return await self._read(key, reading, record)
+            return await self._read(key, reading, record, shown)
 
-    async def _read(self, key: str, reading: Reading, record: Record) -> Draft:
+    async def _read(self, key: str, reading: Reading, record: Record, shown: Shown | None) -> Draft:
         known = self._readings.find(key)
         if known is not None:
             for call in known.calls:
@@ -89,7 +89,7 @@ class RecordedReader:
             await record(call)
 
         try:
-            draft = await self._reader.read(reading, noted)
+            draft = await self._reader.read(reading, noted, shown)
         except BaseException:  # a cancellation too
             if calls:
                 self._readings.waste(key, calls)
@@ -129,7 +129,7 @@ class AnswersReader:
     def count_tokens(self, reading: Reading) -> int:
         return self.count(reading.question.text or "") + sum(self.count(passage.text) for passage in reading.passages)
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         document = reading.passages[0].document if reading.passages else ""
         said = self.said.get((document, reading.question.text or ""))
         if said is None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from selfroute.types import Call, Citation, Draft, Reading, Record, Usage
+from selfroute.types import Call, Citation, Draft, Reading, Record, Shown, Usage
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What the reader does at one reading: `answer` or, with `None`, decline; `error` makes the call fail."""
+    """What the reader does at one reading: `answer` or, with `None`, decline; `error` makes the call fail, after the
+    answer was shown."""
 
     answer: str | None
     error: Exception | None = None
@@ -25,13 +27,13 @@ def declines() -> Line:
     return Line(None)
 
 
-def fails(error: Exception) -> Line:
-    return Line(None, error)
+def fails(error: Exception, after: str | None = None) -> Line:
+    return Line(after, error)
 
 
 @dataclass(slots=True)
 class ScriptedReader:
-    """Follows `script` line by line and keeps the readings it was given in `readings`."""
+    """Follows `script` line by line and keeps the readings it was given in `readings`. Shows answers word by word."""
 
     script: Sequence[Line]
     model: str = "scripted"
@@ -45,11 +47,14 @@ class ScriptedReader:
     def count_tokens(self, reading: Reading) -> int:
         return _words(reading)
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         line = self.script[len(self.readings)]
         self.readings.append(reading)
         usage = Usage(input_tokens=self.count_tokens(reading), output_tokens=len((line.answer or "").split()))
         error = None if line.error is None else str(line.error)
+        if shown is not None:
+            for word in re.findall(r"\S+\s*", line.answer or ""):
+                await shown(word)
         await record(Call(reading.stage, self.model, usage, seconds=0.0, error=error))
         if line.error is not None:
             raise line.error
@@ -76,7 +81,7 @@ class KnowingReader:
     def count_tokens(self, reading: Reading) -> int:
         return _words(reading)
 
-    async def read(self, reading: Reading, record: Record) -> Draft:
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         question = reading.question.text or ""
         await asyncio.sleep(self.seconds)
         usage = Usage(input_tokens=self.count_tokens(reading))

@@ -13,9 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selfroute.replies.form import ANSWERABLE, FIELDS, FORM, LABELLED, Unreadable, parsed, says, scanned
-from selfroute.replies.thoughts import TURN_ENDS, thoughts_end
+from selfroute.replies.thoughts import TURN_END, thoughts_end
 
-__all__ = ["FIELDS", "MARKER", "Reply", "Unreadable", "declines", "read_reply", "thoughts_end"]
+__all__ = [
+    "FIELDS",
+    "MARKER",
+    "Reply",
+    "Unreadable",
+    "begins_object",
+    "decided",
+    "declines",
+    "read_reply",
+    "storable",
+    "thoughts_end",
+]
 
 MARKER = "unanswerable"
 """What a model is asked to write when the text it was shown does not answer."""
@@ -104,6 +115,8 @@ _ABROAD = re.compile(
 """The same in other languages, of the question that was asked: another's that went unanswered is an answer."""
 _SHORT_WORDS, _SHORT_LETTERS = 12, 40
 """How long such a sentence is at most: in words, and in letters of a script that puts none between them."""
+_DECIDED = 80
+"""Letters: `_MARKED` matches at most 59, the longest of `_SAME` has 60."""
 _QUOTED = re.compile('["“”„«»「」『』]')
 _SENTENCE = re.compile(r"[.!?。\uff01？।؟…\n:：;(]|\s[-\u2013—]+\s")
 _LED = re.compile(r"(?P<line>[^\n]{0,80}):[*_]*[ \t]*\n\s*(?:(?:`{3,}|~{3,})[^\n`]*\n\s*)?(?=\{)")
@@ -129,14 +142,14 @@ def read_reply(text: str, *, structured: bool, shown: Sequence[str] | None = Non
     a decline in other languages. Raises `Unreadable` for a reply that holds neither; it never guesses: JSON behind
     other words is the reply if it is whole, ends it, and cannot be quoted from what was shown.
     """
-    said = TURN_ENDS.sub("", text[thoughts_end(text) :].rstrip())
+    said = TURN_END.sub("", text[thoughts_end(text) :].rstrip())
     if not said.strip():
         raise Unreadable("is empty")
     fields = _fields(said, structured, shown)
     if fields is not None:
         return _of_fields(fields)
     plain = said.strip()
-    return Reply(True, None) if declines(plain) else Reply(False, _storable(plain))
+    return Reply(True, None) if declines(plain) else Reply(False, storable(plain))
 
 
 def declines(text: str) -> bool:
@@ -150,12 +163,39 @@ def declines(text: str) -> bool:
     return begins is not None or _declines_abroad(first)
 
 
+def decided(text: str) -> bool:
+    """Whether plain text that begins so is an answer whatever follows: neither a decline nor a structured reply."""
+    opened = _LABEL.sub("", text.strip().lstrip(_DRESS))
+    if len(_letters(opened)) < _DECIDED or declines(text) or begins_object(text) is not False:
+        return False
+    parts = _SENTENCE.split(opened)
+    first = next(number for number, part in enumerate(parts) if _letters(part))
+    plain = _plain(parts[first])
+    # A word, or a few letters, may yet become part of the one before.
+    return first < len(parts) - 1 or (len(plain.split()) > _SHORT_WORDS + 1 and len(plain) > _SHORT_LETTERS + 4)
+
+
+def begins_object(text: str) -> bool | None:
+    """Whether a reply, as far as it has come, begins with an object, fenced or labelled or not; `None`: not known."""
+    body = text.lstrip()
+    if body.startswith(("```", "~~~")):
+        _, _, body = body.partition("\n")
+        if not body.strip():
+            return None
+    body = _LABEL.sub("", body.lstrip().lstrip("*_ ")).lstrip("*_ \n")
+    return body.startswith("{") if body else None
+
+
 def _declines_abroad(sentence: str) -> bool:
-    plain = " ".join(unicodedata.normalize("NFKC", sentence).casefold().strip(" *_`").split())
+    plain = _plain(sentence)
     unspaced = re.search("[\u3040-\u30ff\u3400-\u9fff]", plain)
     if _QUOTED.search(plain) or (len(plain) > _SHORT_LETTERS if unspaced else len(plain.split()) > _SHORT_WORDS):
         return False
     return _ABROAD.match(plain) is not None
+
+
+def _plain(sentence: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", sentence).casefold().strip(" *_`").split())
 
 
 def _fields(text: str, structured: bool, shown: Sequence[str] | None) -> Mapping[str, object] | None:
@@ -222,7 +262,7 @@ def _of_fields(fields: Mapping[str, object]) -> Reply:
         raise Unreadable("says that there is an answer and does not give it")
     quotes = fields.get("quotes")
     listed = [quotes] if isinstance(quotes, str) else quotes if isinstance(quotes, list) else []
-    return Reply(False, answer, tuple(_storable(quote) for quote in listed if isinstance(quote, str) and quote.strip()))
+    return Reply(False, answer, tuple(storable(quote) for quote in listed if isinstance(quote, str) and quote.strip()))
 
 
 def _text(value: object) -> str | None:
@@ -232,10 +272,10 @@ def _text(value: object) -> str | None:
         value = str(value)
     if isinstance(value, bool):
         value = "yes" if value else "no"
-    return _storable(value.strip()) or None if isinstance(value, str) else None
+    return storable(value.strip()) or None if isinstance(value, str) else None
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Half a surrogate pair and NUL are no text that a database keeps."""
     return re.sub("[\x00\ud800-\udfff]", "\ufffd", text)
 

@@ -19,6 +19,9 @@ ANSWERABLE = re.compile(r"\{\s*[\"']?answerable\b", re.I)
 LABELLED = re.compile(r"\{\s*[\"']?(?:answerable|answer|quotes)\b", re.I)
 _KEY = re.compile(r"[\s,]*[\"'“”]?(answerable|answer|quotes)[\"'“”]?\s*[:=]\s*", re.I)
 _LITERAL = re.compile(r"[\"']?(true|false|yes|no|null|none|1|0)[\"']?(?=\s*(?:[,}\"'\n]|\Z))", re.I)
+BREAK = r"\\(?!(?:n(?:abla|eq?|ot|u)|r(?:ho|ight)|t(?:an|au|ext|frac|heta|imes|o))(?![a-z]))[nrt]"
+"""A line break or tab where not all escapes are JSON's: there `\\nu` is none."""
+_ESCAPES = re.compile(rf"((?:\\[\"\\/]|{BREAK}|\\u[0-9a-fA-F]{{4}})+)|\\.", re.S)
 _NAMED = r"[\"']?(?:answerable|answer|quotes)[\"']?\s*[:=]"
 _BEGUN = "|".join(sorted({name[:n] for name in FIELDS for n in range(len(name) + 1)}, reverse=True))
 FORM = re.compile(rf"\{{\s*(?:{_NAMED}|[\"'](?:{_BEGUN})[\"']?\s*\Z)", re.I)
@@ -37,7 +40,7 @@ def parsed(text: str, whole: bool = False) -> dict[str, object] | None:
     value, end = _decoded(text)
     if not isinstance(value, dict) or (whole and text[end:].strip()):
         return None
-    return {str(key).lower(): item for key, item in value.items()}
+    return value
 
 
 def length(text: str) -> int:
@@ -65,10 +68,10 @@ def _as_python(text: str) -> object:
 
 
 def _first(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Of a key that comes twice the first counts: what is written later may be another's text."""
+    """Of a key that comes twice, however it is written, the first counts: what comes later may be another's text."""
     found: dict[str, object] = {}
     for key, value in pairs:
-        found.setdefault(key, value)
+        found.setdefault(key.lower(), value)
     return found
 
 
@@ -81,7 +84,8 @@ def scanned(text: str) -> dict[str, object]:
         if name == "quotes":
             found.setdefault(name, _strings(text, at))
             break  # the last field: what follows may be the text of a quote
-        value, at = _value(text, at)
+        # What stands in quotation marks is the answer's own words, be they "no".
+        value, at = _value(text, at, literals=name != "answer" or text[at : at + 1] not in ('"', "'"))
         if value is _CUT:
             break
         found.setdefault(name, value)
@@ -91,8 +95,8 @@ def scanned(text: str) -> dict[str, object]:
 _CUT = object()
 
 
-def _value(text: str, at: int) -> tuple[object, int]:
-    if literal := _LITERAL.match(text, at):
+def _value(text: str, at: int, literals: bool) -> tuple[object, int]:
+    if literals and (literal := _LITERAL.match(text, at)):
         said = literal[1].lower()
         return _TRUTH.get(said), literal.end()
     if text[at : at + 1] in ('"', "'"):
@@ -132,7 +136,7 @@ def _unescaped(raw: str) -> str:
     try:
         return str(json.loads(f'"{raw}"', strict=False))
     except ValueError:
-        return raw
+        return _ESCAPES.sub(lambda found: json.loads(f'"{found[1]}"') if found[1] else found[0], raw)
 
 
 def says(fields: Mapping[str, object]) -> bool | None:

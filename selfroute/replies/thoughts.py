@@ -13,12 +13,13 @@ _OPENED = re.compile(r"\s*<(think|thinking)>", re.I)
 _CLOSED = re.compile(r"(?<!`)</(?:think|thinking)>(?!`)", re.I)
 _CHANNEL = re.compile(r"\s*<\|(?:start|channel)\|>")
 _FINAL = re.compile(r"<\|channel\|>\s*final\b[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>")
-_LEAKED = re.compile(r"\s*(?:assistant)?analysis(?=[A-Z])")
+LEAKED = re.compile(r"\s*(?:assistant)?analysis(?=[A-Z])")
 _LEAKED_FINAL = re.compile("assistantfinal")
 _LEAKED_AT_ONCE = re.compile(r"\s*(?:assistantfinal|final(?=\{\s*[\"']))")
 """Channels whose marks the server took away: their names stand glued to the words."""
 _THINKS = re.compile(r"(?:We|The|User|I|Need|Let|Question|Okay|So)\b")
-TURN_ENDS = re.compile(r"<\|(?:end|return)\|>\Z")
+TURN_ENDS = ("<|end|>", "<|return|>")
+TURN_END = re.compile("(?:" + "|".join(map(re.escape, TURN_ENDS)) + r")\Z")
 
 
 def thoughts_end(text: str) -> int:
@@ -49,7 +50,7 @@ def _channels_end(text: str) -> int:
         return final.end()
     if at_once := _LEAKED_AT_ONCE.match(text):
         return at_once.end()
-    if not (begun := _LEAKED.match(text)):
+    if not (begun := LEAKED.match(text)):
         return 0
     finals = list(_LEAKED_FINAL.finditer(text, begun.end()))
     if not finals:
