@@ -38,6 +38,12 @@ class Stage(StrEnum):
     EMBED = "embed"
     READ_CHUNKS = "read_chunks"
     READ_DOCUMENTS = "read_documents"
+    JUDGE = "judge"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it is a reader's: token shares count these and nothing else."""
+        return self in (Stage.READ_CHUNKS, Stage.READ_DOCUMENTS)
 
 
 class Shape(StrEnum):
