@@ -21,6 +21,7 @@ from selfroute.settings import BUNDLED, EmbedderSettings, EndpointSettings, Sett
 if TYPE_CHECKING:
     from selfroute.endpoints.openai import OpenAIEndpoint
     from selfroute.evaluation.evaluator import Evaluator
+    from selfroute.evaluation.judge import ModelJudge
 
 
 PATIENCE = {"timeout", "retries", "stream", "api_key_env"}
@@ -88,6 +89,18 @@ def evaluator(settings: Settings) -> Evaluator:
     )
 
 
+def judge(settings: Settings) -> ModelJudge:
+    """What grades an evaluation's answers. Raises `InvalidSettings`, also where no judge is named, and `MissingKey`."""
+    from selfroute.evaluation.judge import ModelJudge
+
+    name = settings.judge
+    if name is None:
+        have = ", ".join(sorted(settings.endpoints)) or "none"
+        raise InvalidSettings(f"no judge is named: name an endpoint under 'judge' in the settings; have: {have}")
+    one = settings.endpoints[name]
+    return ModelJudge(ENDPOINTS[one.kind](name, one, True))
+
+
 def ledger(settings: Settings) -> Ledger:
     return Ledger(ledger_path(settings))
 
@@ -121,7 +134,7 @@ def _that_rows_depend_on(settings: Settings) -> dict[str, object]:
     """The settings without those that change no row: where things are, how long is waited, and what no reader uses."""
     chosen = settings.reader
     named = {chosen.chunks, chosen.documents} if chosen.kind == "chat" else set()
-    kept = settings.model_dump(mode="json", exclude={"home", "ledger", "deadline", "endpoints"})
+    kept = settings.model_dump(mode="json", exclude={"home", "ledger", "deadline", "judge", "endpoints"})
     return kept | {
         "endpoints": {
             name: endpoint.model_dump(mode="json", exclude=PATIENCE)

@@ -156,6 +156,17 @@ def read_reply(text: str, *, structured: bool) -> Reply:
     return Reply(True, None) if declines(plain) else Reply(False, _storable(plain))
 
 
+def read_object(text: str) -> Mapping[str, object]:
+    """The JSON object that a reply is, behind thoughts, in a fence or between lines of prose; names in lower case.
+    Raises `Unreadable`."""
+    said = _TURN_ENDS.sub("", text[thoughts_end(text) :].rstrip()).strip()
+    at = said.find("{")
+    fields = _parsed(said[at:]) if at >= 0 else None
+    if fields is None:
+        raise Unreadable("is empty" if not said else "breaks off or is no JSON object")
+    return fields
+
+
 def thoughts_end(text: str) -> int:
     """Where in a reply the thoughts before it end: 0 without any. Raises `Unreadable` if they do not end.
 

@@ -11,15 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from selfroute.evaluation.report.board import Board
+from selfroute.evaluation.statistics import Interval
 
 SHARES = tuple(round(0.05 * step, 2) for step in range(11))
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    score: float
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +22,8 @@ class Parts:
     `SHARES`, where there are both."""
 
     policy: str
-    answerable: Mean | None
-    unanswerable: Mean | None
+    answerable: Interval | None
+    unanswerable: Interval | None
     mixed: tuple[float, ...]
 
 
@@ -49,8 +43,8 @@ def absence(made: Board) -> Absence:
     there, absent = made.shared & made.answerable, made.shared & ~made.answerable
     parts = []
     for line in made.compared:
-        means = [Mean(*made.mean(line.score, mask)) if mask.any() else None for mask in (there, absent)]
+        means = [made.mean(line.score, mask) if mask.any() else None for mask in (there, absent)]
         one, other = means
-        mixed = tuple((1 - u) * one.score + u * other.score for u in SHARES) if one and other else ()
+        mixed = tuple((1 - u) * one.mean + u * other.mean for u in SHARES) if one and other else ()
         parts.append(Parts(line.policy, one, other, mixed))
     return Absence(int(there.sum()), int(np.sum(absent)), tuple(parts))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from selfroute.evaluation.report.looks import ordered
 from selfroute.evaluation.rows import Row
-from selfroute.evaluation.statistics import Numbers, bounds, drawn_sums
+from selfroute.evaluation.statistics import Interval, Numbers, drawn_sums, mean_interval
 
 Truths = NDArray[np.bool_]
 
@@ -91,11 +91,9 @@ class Board:
         """`drawn_sums` over the questions of `mask`; `columns` is over all."""
         return drawn_sums(columns[mask], [self.documents[at] for at in np.flatnonzero(mask)])
 
-    def mean(self, values: Numbers, mask: Truths) -> tuple[float, float | None, float | None]:
-        """The mean of `values` over `mask`, which must not be empty, with its interval."""
-        drawn = self.drawn(np.column_stack([values, np.ones(len(values))]), mask)
-        low, high = bounds(drawn[:, 0] / drawn[:, 1]) if len(drawn) else (None, None)
-        return float(values[mask].mean()), low, high
+    def mean(self, values: Numbers, mask: Truths) -> Interval:
+        """The mean of `values` over `mask`, which must not be empty."""
+        return mean_interval(values[mask].tolist(), [self.documents[at] for at in np.flatnonzero(mask)])
 
     def share(self, line: Line, mask: Truths) -> float | None:
         """Reader input over what reading everything takes, of the questions where that is known."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfroute.evaluation.report.board import LONG, RAG, Board, Truths
+from selfroute.evaluation.report.board import HYBRID, LONG, RAG, Board, Truths
 from selfroute.evaluation.report.plane import constants
+from selfroute.evaluation.statistics import Numbers
 from selfroute.evaluation.summary import RIGHT
 
 EQUAL = 1e-9
@@ -50,8 +51,8 @@ class Decisions:
 
 
 def decisions(made: Board) -> tuple[Decisions, ...]:
-    """The chunk reader's declines, then each policy that is no constant; over all, answerable and unanswerable
-    questions. Empty without both constants."""
+    """Each policy that is no constant, over all, answerable and unanswerable questions; the chunk reader's declines
+    first, as `self_route` or by themselves. Empty without both constants."""
     both = constants(made)
     if both is None:
         return ()
@@ -63,7 +64,8 @@ def decisions(made: Board) -> tuple[Decisions, ...]:
         ("unanswerable", made.shared & ~made.answerable),
     ]
     declined = np.array([row is not None and row.declined for row in rag.rows], dtype=bool)
-    judged = [(DECLINE, declined, rag.answered)]
+    # With `self_route` among them the declines are its escalations, and need no row of their own.
+    judged = [] if made.line(HYBRID) else [(DECLINE, declined, rag.answered)]
     judged += [(line.policy, line.read_long, line.answered) for line in made.compared if line.policy not in (RAG, LONG)]
     return tuple(
         _counted(name, kind, mask, escalated, answered, gain)
@@ -73,9 +75,7 @@ def decisions(made: Board) -> tuple[Decisions, ...]:
     )
 
 
-def _counted(
-    name: str, kind: str, mask: Truths, escalated: Truths, answered: Truths, gain: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> Decisions:
+def _counted(name: str, kind: str, mask: Truths, escalated: Truths, answered: Truths, gain: Numbers) -> Decisions:
     more, less = gain > EQUAL, gain < -EQUAL
 
     def count(which: Truths) -> int:
@@ -122,7 +122,11 @@ def reliability(made: Board) -> tuple[Reliability, ...]:
     found = []
     for line in made.lines:
         answers = [row for row in line.made if row.outcome == "answered" and row.score is not None]
-        told = [(row.confidence, row.score >= RIGHT) for row in answers if row.confidence is not None and row.score is not None]
+        told = [
+            (row.confidence, row.score >= RIGHT)
+            for row in answers
+            if row.confidence is not None and row.score is not None
+        ]
         if told:
             bins = _bins(told)
             error = sum(one.n * abs(one.confidence - one.right) for one in bins) / len(told)

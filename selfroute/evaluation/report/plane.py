@@ -8,12 +8,13 @@ the oracle, below 0 for a policy that does harm.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from selfroute.evaluation.report.board import LONG, RAG, Board, Line
-from selfroute.evaluation.statistics import Numbers, bounds
+from selfroute.evaluation.report.board import LONG, RAG, Board, Line, Truths
+from selfroute.evaluation.statistics import Interval, Numbers, bounds
 
 ORACLE = "oracle"
 
@@ -24,21 +25,10 @@ class Point:
     points the policy scores above the random router that reads as much; null where they are not defined."""
 
     policy: str
-    score: float
-    low: float | None
-    high: float | None
+    score: Interval
     tokens: float
-    gap: float | None
-    gap_low: float | None
-    gap_high: float | None
-    above_random: float | None
-    random_low: float | None
-    random_high: float | None
-
-    @property
-    def gap_unclear(self) -> bool:
-        """Whether the interval of the gap holds zero, or there is none."""
-        return self.gap_low is None or self.gap_high is None or self.gap_low <= 0 <= self.gap_high
+    gap: Interval | None
+    above_random: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +42,21 @@ class Plane:
     documents_needed: float
 
 
-def plane(made: Board) -> Plane | None:
-    """`None` where a constant or its tokens are missing: without them there is nothing to compare with."""
+def by_dataset(made: Board) -> dict[str, Plane]:
+    """One for each dataset that has one; empty where there are not several datasets."""
+    if len(made.datasets) < 2:
+        return {}
+    names = np.array([dataset for dataset, _ in made.questions], dtype=object)
+    found = {dataset: plane(made, names == dataset) for dataset in made.datasets}
+    return {dataset: one for dataset, one in found.items() if one is not None}
+
+
+def plane(made: Board, of: Truths | None = None) -> Plane | None:
+    """Of all questions, or of those that `of` marks. `None` where a constant or its tokens are missing: without them
+    there is nothing to compare with."""
     rag, long = made.line(RAG), made.line(LONG)
     mask = made.shared & ~np.isnan(made.full)
+    mask = mask if of is None else mask & of
     if rag is None or long is None or not mask.any():
         return None
     needed = long.score > rag.score
@@ -89,16 +90,13 @@ def _point(policy: str, names: list[str], better: str, whole: Numbers, drawn: Nu
         read = np.clip(_ratio(tokens(sums, policy) - r, 1 - r), 0, 1)
         return score(sums, policy) - ((1 - read) * score(sums, RAG) + read * score(sums, LONG))
 
-    return Point(
-        policy,
-        float(score(whole, policy)[0]),
-        *_bounds(score(drawn, policy)),
-        float(tokens(whole, policy)[0]),
-        _known(gap(whole)[0]),
-        *_bounds(gap(drawn)),
-        _known(above(whole)[0]),
-        *_bounds(above(drawn)),
-    )
+    def interval(figure: Callable[[Numbers], Numbers]) -> Interval | None:
+        mean = float(figure(whole)[0])
+        return None if np.isnan(mean) else Interval(mean, *(bounds(figure(drawn)) if len(drawn) else (None, None)))
+
+    scored = interval(lambda sums: score(sums, policy))
+    assert scored is not None  # there are questions
+    return Point(policy, scored, float(tokens(whole, policy)[0]), interval(gap), interval(above))
 
 
 def _ratio(above: Numbers, below: Numbers) -> Numbers:
@@ -106,14 +104,6 @@ def _ratio(above: Numbers, below: Numbers) -> Numbers:
     ratio: Numbers = np.full(len(below), np.nan)
     np.divide(above, below, out=ratio, where=np.abs(below) > 1e-9)
     return ratio
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def _bounds(drawn: Numbers) -> tuple[float, float] | tuple[None, None]:
-    return bounds(drawn) if len(drawn) else (None, None)
 
 
 def constants(made: Board) -> tuple[Line, Line] | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from selfroute.evaluation.report.board import HYBRID, Board, Line, Truths, board, ks
 from selfroute.evaluation.rows import Row
-from selfroute.evaluation.statistics import bounds
+from selfroute.evaluation.statistics import Interval, bounds
 from selfroute.types import sum_cost
 
 MACRO, MICRO = "mean of datasets", "all questions"
@@ -28,9 +28,7 @@ class Entry:
 
     dataset: str
     policy: str
-    score: float | None
-    low: float | None
-    high: float | None
+    score: Interval | None
     n: int
     failed: int
     na: int
@@ -56,13 +54,10 @@ def _entry(made: Board, line: Line, dataset: str, mask: Truths) -> Entry:
     rows = [row for row, inside in zip(line.rows, mask, strict=True) if row is not None and inside]
     scored = mask & line.scored
     n = int(scored.sum())
-    score, low, high = made.mean(line.score, scored) if n else (None, None, None)
     return Entry(
         dataset,
         line.policy,
-        score,
-        low,
-        high,
+        made.mean(line.score, scored) if n else None,
         n,
         failed=sum(row.error is not None for row in rows),
         na=len(rows) - n,
@@ -86,9 +81,7 @@ def _macro(made: Board, line: Line, masks: Sequence[Truths]) -> Entry:
     return Entry(
         MACRO,
         line.policy,
-        float(np.mean([line.score[mask].mean() for mask in masks])),
-        low,
-        high,
+        Interval(float(np.mean([line.score[mask].mean() for mask in masks])), low, high),
         whole.n,
         whole.failed,
         whole.na,
@@ -104,9 +97,7 @@ class AtK:
 
     k: int
     policy: str
-    score: float
-    low: float | None
-    high: float | None
+    score: Interval
     n: int
     token_share: float | None
 
@@ -147,7 +138,7 @@ def _at(made: Board, line: Line) -> AtK:
     return AtK(
         made.k,
         line.policy,
-        *made.mean(line.score, made.shared),
+        made.mean(line.score, made.shared),
         n=int(made.shared.sum()),
         token_share=made.share(line, made.shared),
     )
