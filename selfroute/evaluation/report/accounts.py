@@ -150,7 +150,9 @@ def losses(made: Figures, shown: Sequence[Example], problems: Sequence[str]) -> 
     blocks: list[Block] = []
     if made.losses is not None:
         blocks += [_lost(made.losses), *_why(made)]
-    if not shown:
+    if len(made.board.compared) < 2:
+        blocks.append("A loss is against another policy: this needs rows of two.")
+    elif not shown:
         blocks.append("No policy scored more than another on any question, so there is nothing to show.")
     else:
         blocks.append(f"Where {shown[0].policy} lost most under the best policy, from the datasets in turn.")

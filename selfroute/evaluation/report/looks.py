@@ -36,6 +36,9 @@ LOOKS: Mapping[str, Look] = MappingProxyType(
 )
 """In the order of tables and legends. A policy that is not named here stands behind `calibrated`, by its name."""
 
+COMPUTED: Mapping[str, str] = MappingProxyType({"random router": "random", "the oracle": "oracle"})
+"""What a report computes looks as a policy of that kind would, and is called otherwise, lest a run has one."""
+
 OTHERS = (
     Look("#7A5195", "v", (0, (6, 1, 1, 1)), "---"),
     Look("#B58900", "<", (0, (3, 3)), "|||"),
@@ -50,11 +53,14 @@ OTHERS = (
 def ordered(policies: Iterable[str]) -> list[str]:
     places = {policy: place for place, policy in enumerate(LOOKS)}
     others = places["calibrated"] + 0.5
-    return sorted(set(policies), key=lambda policy: (places.get(policy, others), policy))
+    return sorted(set(policies), key=lambda policy: (places.get(COMPUTED.get(policy, policy), others), policy))
 
 
 def looks(policies: Iterable[str]) -> dict[str, Look]:
     """A look for each, in order. With more strangers than `OTHERS` two may look alike."""
     names = ordered(policies)
-    strangers = [name for name in names if name not in LOOKS]
-    return {name: LOOKS.get(name) or OTHERS[strangers.index(name) % len(OTHERS)] for name in names}
+    strangers = [name for name in names if COMPUTED.get(name, name) not in LOOKS]
+    return {
+        name: OTHERS[strangers.index(name) % len(OTHERS)] if name in strangers else LOOKS[COMPUTED.get(name, name)]
+        for name in names
+    }

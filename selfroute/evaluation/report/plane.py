@@ -16,7 +16,7 @@ import numpy as np
 from selfroute.evaluation.report.board import LONG, RAG, Board, Line, Truths
 from selfroute.evaluation.statistics import Interval, Numbers, bounds
 
-ORACLE = "oracle"
+ORACLE = "the oracle"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -30,7 +31,8 @@ from selfroute.evaluation.statistics import Interval
 DPI = 110
 GREY = "#555555"
 GRID = "#DDDDDD"
-RANDOM = "random"
+LONGEST_NAME = 40
+RANDOM = "random router"
 THIN = 0.05
 """A part of a bar below this share has no room for its number."""
 EFFECTS = (
@@ -59,8 +61,16 @@ def pictures(made: Figures) -> dict[str, bytes]:
 
 def _png(figure: Figure) -> bytes:
     file = BytesIO()
-    figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
+    with catch_warnings():
+        simplefilter("ignore", UserWarning)  # a name in letters that the font has not is a row of boxes
+        figure.savefig(file, format="png", dpi=DPI, metadata={"Software": None})
     return file.getvalue()
+
+
+def _named(name: str) -> str:
+    """A dataset's or policy's name as a label: short, on one line, and never taken for a formula."""
+    plain = "".join(c if c.isprintable() else "?" for c in name).replace("$", r"\$")
+    return plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME - 10]}…{plain[-9:]}"
 
 
 def _axes(width: float, height: float) -> tuple[Figure, Axes]:
@@ -78,7 +88,7 @@ def _plain(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _legend(axes: Axes, columns: int = 4, handles: Sequence[Artist] = ()) -> None:
+def _legend(axes: Axes, columns: int = 5, handles: Sequence[Artist] = ()) -> None:
     """Below the axes, where it covers nothing; `handles` in their order, else as they were drawn."""
     shown = list(handles) or axes.get_legend_handles_labels()[0]
     axes.figure.legend(handles=shown, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
@@ -96,11 +106,11 @@ def _scores(made: Figures) -> Figure:
         scores = [entry.score for entry in mine if entry.score is not None]
         axes.hlines(heights, *zip(*map(_ends, scores), strict=True), color=look.colour, linewidth=1.2)
         sign: dict[str, Any] = {"marker": look.marker, "markersize": 6, "linestyle": "none"}
-        axes.plot([score.mean for score in scores], heights, color=look.colour, label=policy, **sign)
+        axes.plot([score.mean for score in scores], heights, color=look.colour, label=_named(policy), **sign)
     averages = [name for name in (MACRO, MICRO) if name in datasets]
     if averages and len(averages) < len(datasets):
         axes.axhline(len(datasets) - len(averages) - 0.5, color=GREY, linewidth=0.8)
-    axes.set_yticks(range(len(datasets)), datasets)
+    axes.set_yticks(range(len(datasets)), list(map(_named, datasets)))
     axes.set_ylim(len(datasets) - 0.5, -0.5)
     axes.set_xlim(-2, 102)
     axes.grid(visible=False, axis="y")
@@ -116,7 +126,7 @@ def _curve(made: Figures) -> Figure:
     for policy, look in looks(point.policy for point in made.curve.points).items():
         mine = [point for point in made.curve.points if point.policy == policy]
         shares = [(point.k, point.token_share) for point in mine if point.token_share is not None]
-        left.plot([p.k for p in mine], [p.score.mean for p in mine], **_style(look), label=policy)
+        left.plot([p.k for p in mine], [p.score.mean for p in mine], **_style(look), label=_named(policy))
         right.plot([k for k, _ in shares], [share for _, share in shares], **_style(look))
     for axes in (left, right):
         _plain(axes)
@@ -148,7 +158,7 @@ def _plane(made: Figures) -> Figure:
     for policy, look in looks([*by, RANDOM]).items():
         if policy == RANDOM:
             ends = (rag.tokens, long.tokens), (rag.score.mean, long.score.mean)
-            handles += axes.plot(*ends, color=look.colour, linestyle=look.dashes, linewidth=1.5, label="random router")
+            handles += axes.plot(*ends, color=look.colour, linestyle=look.dashes, linewidth=1.5, label=RANDOM)
             continue
         point = by[policy]
         low, high = _over_random(point)
@@ -161,7 +171,13 @@ def _plane(made: Figures) -> Figure:
             "markeredgewidth": 0.6,
         }
         handles += axes.plot(
-            [point.tokens], [point.score.mean], color=look.colour, linestyle="none", label=policy, zorder=3, **sign
+            [point.tokens],
+            [point.score.mean],
+            color=look.colour,
+            linestyle="none",
+            label=_named(policy),
+            zorder=3,
+            **sign,
         )
     axes.set_xlim(0, max(1.05, max(point.tokens for point in by.values()) + 0.05))
     axes.margins(y=0.12)
@@ -187,27 +203,29 @@ def _ends(made: Interval) -> tuple[float, float]:
 
 
 def _absence(made: Figures) -> Figure:
-    figure, axes = _axes(7, 4.3)
+    """The scores, and what they are above `always_rag`: next to the slope that all share the differences are small."""
+    figure = Figure(figsize=(10, 4.3), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
     parts = {part.policy: part for part in made.absence.parts}
+    base = parts.get(RAG, made.absence.parts[0])
     for policy, look in looks(parts).items():
-        axes.plot(SHARES, parts[policy].mixed, **_style(look), label=policy)
-    total = made.absence.answerable + made.absence.unanswerable
-    here = made.absence.unanswerable / total
+        mixed = parts[policy].mixed
+        left.plot(SHARES, mixed, **_style(look), label=_named(policy))
+        right.plot(SHARES, [a - b for a, b in zip(mixed, base.mixed, strict=True)], **_style(look))
+    here = made.absence.unanswerable / (made.absence.answerable + made.absence.unanswerable)
+    for axes in (left, right):
+        _plain(axes)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.set_xlabel("share of questions without an answer")
+        if here <= SHARES[-1]:
+            axes.axvline(here, color=GREY, linewidth=1, linestyle=":")
     if here <= SHARES[-1]:
-        axes.axvline(here, color=GREY, linewidth=1, linestyle=":")
-        axes.annotate(
-            "this run",
-            (here, 0.02),
-            xycoords=("data", "axes fraction"),
-            xytext=(4, 0),
-            textcoords="offset points",
-            fontsize=9,
-            color=GREY,
-        )
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    axes.set_xlabel("share of questions that the document does not answer")
-    axes.set_ylabel("score")
-    _legend(axes)
+        place = {"xycoords": ("data", "axes fraction"), "xytext": (4, 0), "textcoords": "offset points"}
+        left.annotate("this run", (here, 0.02), fontsize=9, color=GREY, **place)
+    left.set_ylabel("score")
+    right.set_ylabel(f"points above {_named(base.policy)}")
+    _legend(left)
     return figure
 
 
@@ -245,9 +263,9 @@ def _declines(made: Figures) -> Figure:
                 aside = above
             left += share
     axes.set_yticks(
-        range(len(rows)), ["a decline\nof the chunks" if one.policy == DECLINE else one.policy for one in rows]
+        range(len(rows)), ["a decline\nof the chunks" if one.policy == DECLINE else _named(one.policy) for one in rows]
     )
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0, 1)
     axes.grid(visible=False)
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -266,7 +284,7 @@ def _reliability(made: Figures) -> Figure:
     width = 0.08 / len(styles)
     for number, (policy, look) in enumerate(styles.items()):
         bins = by[policy].bins
-        label = f"{policy} (error {by[policy].error:.3f})"
+        label = f"{_named(policy)} (error {by[policy].error:.3f})"
         top.plot([one.confidence for one in bins], [one.right for one in bins], **_style(look), label=label)
         places = [one.low + 0.01 + width * (number + 0.5) for one in bins]
         below.bar(places, [one.n for one in bins], width, color=look.colour, hatch=look.hatch, edgecolor="white")
@@ -320,7 +338,7 @@ def _latency(made: Figures) -> Figure:
         axes.plot((p50, p99), (number, number), color=look.colour, linewidth=1.2)
         for seconds, sign, size in ((p50, look.marker, 8), (p90, "|", 12), (p95, "|", 12), (p99, "|", 12)):
             axes.plot([seconds], [number], sign, color=look.colour, markersize=size)
-    axes.set_yticks(range(len(by)), list(looks(by)))
+    axes.set_yticks(range(len(by)), list(map(_named, looks(by))))
     axes.set_ylim(len(by) - 0.5, -0.5)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -20,12 +20,16 @@ from selfroute.evaluation.report.page import NONE, Page, Picture, Table, Value
 
 LONGEST = 400
 """Characters of a chunk or an answer in Markdown; the HTML has them whole."""
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What would do something to a terminal or turn the direction of writing."""
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 def html(page: Page, pictures: Mapping[str, bytes]) -> str:
     template = files(__package__).joinpath("page.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
     images = {name: b64encode(content).decode() for name, content in pictures.items()}
     shown = [block for section in page.sections for block in section.blocks if isinstance(block, Example)]
     return environment.from_string(template).render(page=page, images=images, opened=shown[:1]) + "\n"
@@ -105,7 +109,11 @@ def _short(text: str) -> str:
     return _plain(line if len(line) <= LONGEST else line[: LONGEST - 1] + "…") or NONE
 
 
+def _shown(value: object) -> object:
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+
+
 def _plain(text: str) -> str:
     """On one line, without anything that Markdown would take for a mark; names keep their underscores in words."""
-    line = " ".join(text.split())
+    line = " ".join(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text).split())
     return re.sub(r"(?<=\w)\\_(?=\w)", "_", _MARKUP.sub(r"\\\1", line))
