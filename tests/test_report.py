@@ -204,7 +204,7 @@ def test_simulated_runs_say_so_and_have_no_latency(tmp_path: Path) -> None:
 
 def test_a_gap_whose_interval_holds_zero_is_said_to(tmp_path: Path) -> None:
     scores = [(100.0, 0.0, False), (0.0, 100.0, True), (0.0, 100.0, False), (0.0, 0.0, True), (100.0, 0.0, True)]
-    _, markdown = reported(run(tmp_path / "run", *three(scores)))
+    _, markdown = reported(run(tmp_path / "run", *three(scores * 4)))
     assert re.search(r"self_route closes -?\d+% of the gap \(-\d+% to \d+%\)\. The interval includes zero", markdown)
 
 

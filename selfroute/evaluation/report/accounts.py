@@ -178,7 +178,7 @@ def judged(made: Figures) -> Section:
     if found is None:
         return Section(
             title,
-            ("No judge was asked. Name an endpoint under `judge` in the settings, and add --judge to eval or report.",),
+            ("No judge was asked. Name an endpoint as judge in the settings, and add --judge to eval or report.",),
         )
     columns: tuple[Column, ...]
     blocks: list[Block] = [

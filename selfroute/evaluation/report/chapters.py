@@ -147,7 +147,7 @@ def _gap(policy: str, gap: Interval | None, better: str) -> str:
     if gap is None:
         return f"{policy}: there is no gap to close, for the oracle scores no more than {better}."
     if gap.low is None or gap.high is None:
-        return f"{policy} closes {gap.mean:.0%} of the gap; one document is too few for an interval."
+        return f"{policy} closes {gap.mean:.0%} of the gap; the documents are too few for an interval."
     interval = f"({gap.low:.0%} to {gap.high:.0%})"
     if gap.low <= 0 <= gap.high:
         return (
