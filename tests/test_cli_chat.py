@@ -164,6 +164,22 @@ def test_a_run_is_made_and_scored_as_with_the_bundled_reader(run: Run, folder: P
     assert len(stub.asked) == 6
 
 
+def test_a_report_shows_what_each_stage_took_and_the_span_that_the_chunks_missed(
+    run: Run, folder: Path, stub: StubOpenAI
+) -> None:
+    assert run("eval", "mine.jsonl", "--policies", "always_rag,always_long").code == 0
+    made = folder / "runs/mine"
+    told, page = (made / "report.md").read_text(), (made / "report.html").read_text()
+    charged = stub.charged_by["small"]
+    assert (
+        f"| always_rag | read_chunks | 3 | 0 | {charged['input_tokens']} | {charged['cached_input_tokens']} |" in told
+    )
+    assert f"**{FAR}** (mine, 1), lost 100: no chunk held the span." in told
+    assert "“painted by Siri Dahl”" in told
+    assert "<mark>painted by Siri Dahl</mark>" in page
+    assert "On 1 no chunk held what the document&#39;s answer cites, on 0 one did" in page
+
+
 GRADES = {"Olof Berg": 1.0, "Siri Dahl": 0.5}
 
 

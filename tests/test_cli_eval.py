@@ -210,16 +210,6 @@ def test_a_run_ends_with_a_report_that_can_be_made_again(run: Run, folder: Path)
     assert (made / "report.html").read_bytes() == first
 
 
-def test_a_report_shows_what_each_stage_took_and_the_chunks_of_the_worst_losses(run: Run, folder: Path) -> None:
-    written(folder / "hard.jsonl", [*records(2), *records(1)[:1]][:6])
-    run("eval", "hard.jsonl", "--k", "1")
-    told = (folder / "runs" / "hard" / "report.md").read_text()
-    assert "| self_route | read_documents |" in told
-    assert "On 2 answerable questions the chunks gave under 50 points and the document 50 or more" in told or (
-        "On no answerable question were the chunks wrong and the document right." in told
-    )
-
-
 def test_several_runs_have_a_report_each_or_one_together(run: Run, folder: Path) -> None:
     written(folder / "other.jsonl", records(1)[:1])
     run("eval", "other.jsonl", "--policies", "always_rag")
