@@ -195,6 +195,9 @@ def report(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="A folder to look for datasets by name in.")] = None,
     longbench: Annotated[Path | None, typer.Option(help="A LongBench checkout, as the run was told.")] = None,
+    texts: Annotated[
+        bool, typer.Option("--texts/--without-texts", help="Show questions, answers and chunks, or only their places.")
+    ] = True,
     judge: Judging = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Answers that are judged at once.")] = 4,
     config: Config = None,
@@ -211,7 +214,8 @@ def report(
     except KeyboardInterrupt:
         print("selfroute: stopped; what was judged is kept: run the same again to go on", file=sys.stderr)
         raise typer.Exit(130) from None
-    pages = [write_report(runs, out, where)] if out else [write_report([folder], folder, where) for folder in runs]
+    made = {out: runs} if out else {folder: [folder] for folder in runs}
+    pages = [write_report(folders, folder, where, texts=texts) for folder, folders in made.items()]
     _show([str(page) for page in pages], terminal.reports(judged, pages), as_json)
     if any(one.failed for one in judged):
         raise typer.Exit(1)

@@ -268,6 +268,19 @@ def test_the_worst_losses_have_the_texts_of_the_dataset(tmp_path: Path) -> None:
     assert "It was pai</blockquote>" in html.replace("\n", "")
 
 
+def test_a_report_without_texts_holds_no_words_of_a_dataset_or_an_answer(tmp_path: Path) -> None:
+    path = dataset(tmp_path)
+    folder = run(tmp_path / "run", *lost(hash_of(path)), record={"suite": "made", "sources": [str(path)]})
+    page = write_report([folder], folder, texts=False).read_text()
+    told = (folder / "report.md").read_text()
+    for words in ("Who painted it?", "Siri Dahl", "It was", "answer 100"):
+        assert words not in page + told
+    assert "lost 100: the document was read, and the span was not taken" in told
+    assert "- missed: characters 18 to 27" in told
+    assert "- chunks, best first: 0 to 10" in told
+    assert "- always_rag, 0: answered" in told
+
+
 def test_a_question_that_was_changed_since_is_not_shown_beside_its_answers(tmp_path: Path) -> None:
     path = dataset(tmp_path)
     record = {"suite": "made", "sources": [str(path)]}

@@ -16,17 +16,19 @@ from selfroute.evaluation.grades import read_grades
 from selfroute.evaluation.lines import unwritable, write_file
 from selfroute.evaluation.record import read_record
 from selfroute.evaluation.report import accounts, chapters
-from selfroute.evaluation.report.examples import examples, worst
+from selfroute.evaluation.report.examples import Example, examples, wordless, worst
 from selfroute.evaluation.report.figures import Figures, figures
 from selfroute.evaluation.report.page import Page, Table
 from selfroute.evaluation.rows import Row, read_rows
 from selfroute.evaluation.texts import Found, Where, find_texts
 
+HERE = Where()
 HTML, MARKDOWN, FOLDER = "report.html", "report.md", "report"
 
 
-def write_report(folders: Sequence[Path], out: Path, where: Where = Where()) -> Path:  # noqa: B008 (frozen)
+def write_report(folders: Sequence[Path], out: Path, where: Where = HERE, *, texts: bool = True) -> Path:
     """Writes the report of the runs in `folders`, taken as one run, into `out`, and returns the page's path.
+    Without `texts` it holds no words of a question, an answer or a document, and can be shown to others.
 
     Raises `UnreadableFile` for a folder without rows, `BadInput` where two runs asked the same question in the same
     way, and `HomeNotWritable`.
@@ -37,7 +39,8 @@ def write_report(folders: Sequence[Path], out: Path, where: Where = Where()) -> 
     rows, records = _gathered(folders)
     made = figures(rows, [grade for folder in dict.fromkeys(folders) for grade in read_grades(folder)])
     found = _texts(made, folders, records, where)
-    page = _page(made, folders, records, found)
+    shown = examples(made.board, found.texts)
+    page = _page(made, folders, records, shown if texts else wordless(shown), found.problems)
     drawn = pictures(made)
     tables = {block.name: csv_of(block) for part in page.sections for block in part.blocks if isinstance(block, Table)}
     files = {f"{name}.png": content for name, content in drawn.items()}
@@ -73,7 +76,13 @@ def _texts(made: Figures, folders: Sequence[Path], records: Sequence[Mapping[str
     return Found(texts, tuple(problems) if len(texts) < len(wanted) else ())
 
 
-def _page(made: Figures, folders: Sequence[Path], records: Sequence[Mapping[str, Any] | None], found: Found) -> Page:
+def _page(
+    made: Figures,
+    folders: Sequence[Path],
+    records: Sequence[Mapping[str, Any] | None],
+    shown: Sequence[Example],
+    problems: Sequence[str],
+) -> Page:
     sections = (
         chapters.scores(made),
         chapters.curve(made),
@@ -82,7 +91,7 @@ def _page(made: Figures, folders: Sequence[Path], records: Sequence[Mapping[str,
         accounts.declines(made),
         accounts.overlap(made),
         accounts.spending(made),
-        accounts.losses(made, examples(made.board, found.texts), found.problems),
+        accounts.losses(made, shown, problems),
         accounts.judged(made),
     )
     names = [str((record or {}).get("suite") or folder.name) for record, folder in zip(records, folders, strict=False)]

@@ -10,7 +10,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from selfroute.evaluation.texts import Text
 MOST = 10
 AROUND = 160
 """Characters shown on either side of a missed span."""
+LEFT_OUT = "answered"
 SHORTEST = 3
 """A shorter reference stands in too many places by chance."""
 
@@ -115,6 +116,21 @@ def worst(made: Board) -> list[int]:
 def examples(made: Board, texts: Mapping[tuple[str, str], Text]) -> tuple[Example, ...]:
     line = subject(made)
     return () if line is None else tuple(_example(made, line, at, texts.get(made.questions[at])) for at in worst(made))
+
+
+def wordless(shown: Sequence[Example]) -> tuple[Example, ...]:
+    """Without the words of questions, answers and documents: places and verdicts alone."""
+    return tuple(
+        replace(
+            one,
+            question=None,
+            references=None,
+            said=tuple(replace(said, prediction=None if said.prediction is None else LEFT_OUT) for said in one.said),
+            pieces=None if one.pieces is None else tuple(replace(piece, text=None) for piece in one.pieces),
+            missed=None if one.missed is None else replace(one.missed, before="", text=None, after=""),
+        )
+        for one in shown
+    )
 
 
 def _example(made: Board, line: Line, at: int, text: Text | None) -> Example:
