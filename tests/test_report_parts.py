@@ -226,6 +226,22 @@ def test_rows_without_chunks_say_so() -> None:
     assert made.verdict == "which chunks were shown was not recorded"
 
 
+def test_a_reference_that_stands_elsewhere_too_is_held_by_the_chunk_that_has_it() -> None:
+    context = CONTEXT + " Siri Dahl was paid."
+    at = len(CONTEXT)
+    texts = {("made", "0"): Text("Who?", ("Siri Dahl",), context)}
+    [made] = examples(board(lost(hits=(hit(at, len(context)),))), texts)
+    assert made.missed is not None
+    assert made.missed.start < 50
+    assert made.verdict == "a chunk held the span, and the reader did not take it"
+
+
+def test_recorded_answers_are_shown_without_chunks_for_they_were_given_to_others() -> None:
+    [made] = examples(board(lost(hits=(hit(0, 44),), simulated=True)), TEXTS)
+    assert made.pieces is None
+    assert made.verdict == "which chunks were shown was not recorded"
+
+
 def test_a_made_up_answer_has_no_missed_span() -> None:
     rows = [replace(r, answerable=False) for r in lost(hits=())]
     [made] = examples(board(rows), TEXTS)

@@ -138,7 +138,9 @@ def _example(made: Board, line: Line, at: int, text: Text | None) -> Example:
     asked = [(policy, row) for policy, row in rows if row is not None]
     best = max((row for _, row in asked), key=_score)
     row = next(row for policy, row in asked if policy == line.policy)
-    chunks = row.hits if row.hits is not None else next((r.hits for _, r in asked if r.hits is not None), None)
+    # A recorded answer was given to other chunks than those that are retrieved here.
+    known = [r.hits for r in (row, *(r for _, r in asked)) if r.hits is not None and not r.simulated]
+    chunks = known[0] if known else None
     missed = _missed(best, text, row.answerable)
     pieces = None if chunks is None else tuple(_piece(hit, text, missed) for hit in chunks)
     return Example(
@@ -200,7 +202,13 @@ def _around(start: int, end: int, cited: bool, text: Text | None) -> Missed:
 
 def _piece(hit: Span, text: Text | None, missed: Missed | None) -> Piece:
     shown = text.context[hit.start : hit.end] if text else None
-    return Piece(hit, shown, missed is not None and hit.start < missed.end and missed.start < hit.end)
+    return Piece(hit, shown, missed is not None and _holds(hit, shown, missed))
+
+
+def _holds(hit: Span, shown: str | None, missed: Missed) -> bool:
+    """A reference may stand in several places, each as good as the first."""
+    again = not missed.cited and shown is not None and missed.text is not None and missed.text in shown
+    return again or (hit.start < missed.end and missed.start < hit.end)
 
 
 def losses(made: Board) -> Losses | None:

@@ -22,6 +22,7 @@ LONGEST = 400
 """Characters of a chunk or an answer in Markdown; the HTML has them whole."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What would do something to a terminal or turn the direction of writing."""
+_BLANK = re.compile(r"\s*\n\s*\n\s*")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
@@ -30,6 +31,7 @@ def html(page: Page, pictures: Mapping[str, bytes]) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
+    environment.filters["squeezed"] = lambda text: _BLANK.sub("\n\n", text)
     images = {name: b64encode(content).decode() for name, content in pictures.items()}
     shown = [block for section in page.sections for block in section.blocks if isinstance(block, Example)]
     return environment.from_string(template).render(page=page, images=images, opened=shown[:1]) + "\n"
