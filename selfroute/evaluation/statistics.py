@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,14 +52,16 @@ def drawn_sums(columns: Numbers, clusters: Sequence[Hashable]) -> Numbers:
         return np.zeros((0, columns.shape[1]))
     sums = np.zeros((len(numbers), columns.shape[1]))
     np.add.at(sums, [numbers[cluster] for cluster in clusters], columns)
+    return np.vstack([counts.astype(float) @ sums for counts in _counts(len(numbers))])
+
+
+@lru_cache(maxsize=4)
+def _counts(documents: int) -> list[NDArray[np.uint16]]:
+    """How often each of so many documents is in each draw, in batches. Kept, for a report asks for the same again and
+    again and drawing takes longer than all that is made of it."""
     rng = np.random.default_rng(SEED)
-    even = np.full(len(numbers), 1 / len(numbers))
-    return np.vstack(
-        [
-            rng.multinomial(len(numbers), even, min(BATCH, DRAWS - at)).astype(float) @ sums
-            for at in range(0, DRAWS, BATCH)
-        ]
-    )
+    even = np.full(documents, 1 / documents)
+    return [rng.multinomial(documents, even, min(BATCH, DRAWS - at)).astype(np.uint16) for at in range(0, DRAWS, BATCH)]
 
 
 def bounds(drawn: Numbers) -> tuple[float, float] | tuple[None, None]:

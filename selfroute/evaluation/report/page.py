@@ -40,6 +40,11 @@ class Table:
     rows: tuple[tuple[Value, ...], ...]
 
     @property
+    def grouped(self) -> bool:
+        """Whether rows that begin alike stand together."""
+        return len({row[0] for row in self.rows}) < len(self.rows)
+
+    @property
     def written(self) -> list[list[str]]:
         return [
             [written(value, column.kind) for value, column in zip(row, self.columns, strict=True)] for row in self.rows

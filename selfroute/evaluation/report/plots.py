@@ -16,7 +16,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, PercentFormatter
 
 from selfroute.evaluation.report.absence import SHARES
 from selfroute.evaluation.report.board import LONG, RAG
@@ -341,6 +341,8 @@ def _latency(made: Figures) -> Figure:
     axes.set_yticks(range(len(by)), list(map(_named, looks(by))))
     axes.set_ylim(len(by) - 0.5, -0.5)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.minorticks_off()
     axes.set_xlabel("seconds a question: the half (sign), then 90, 95 and 99 % (strokes)")
     return figure
