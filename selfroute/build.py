@@ -22,6 +22,7 @@ from selfroute.types import Answer, Call, Question
 if TYPE_CHECKING:
     from selfroute.endpoints.openai import OpenAIEndpoint
     from selfroute.evaluation.evaluator import Evaluator
+    from selfroute.evaluation.judge import ModelJudge
     from selfroute.rewriter import Rewriter
 
 
@@ -93,6 +94,18 @@ def evaluator(settings: Settings) -> Evaluator:
     )
 
 
+def judge(settings: Settings) -> ModelJudge:
+    """What grades an evaluation's answers. Raises `InvalidSettings`, also where no judge is named, and `MissingKey`."""
+    from selfroute.evaluation.judge import ModelJudge
+
+    name = settings.judge
+    if name is None:
+        have = ", ".join(sorted(settings.endpoints)) or "none"
+        raise InvalidSettings(f"no judge is named: name an endpoint under 'judge' in the settings; have: {have}")
+    one = settings.endpoints[name]
+    return ModelJudge(ENDPOINTS[one.kind](name, one, True))
+
+
 def ledger(settings: Settings) -> Ledger:
     return Ledger(ledger_path(settings))
 
@@ -143,7 +156,8 @@ def _that_rows_depend_on(settings: Settings) -> dict[str, object]:
     and what rewrites questions, of which those of an evaluation have no need."""
     chosen = settings.reader
     named = {chosen.chunks, chosen.documents} if chosen.kind == "chat" else set()
-    kept = settings.model_dump(mode="json", exclude={"home", "ledger", "deadline", "endpoints", "rewriter"})
+    unread = {"home", "ledger", "deadline", "judge", "rewriter", "endpoints"}
+    kept = settings.model_dump(mode="json", exclude=unread)
     return kept | {
         "endpoints": {
             name: endpoint.model_dump(mode="json", exclude=PATIENCE)

@@ -21,7 +21,14 @@ from selfroute.errors import BadInput, SelfrouteError, UnreadableFile
 
 if TYPE_CHECKING:
     from selfroute.evaluation.evaluator import Progress
+    from selfroute.evaluation.judging import Judged
+    from selfroute.evaluation.texts import Where
+    from selfroute.settings import Settings
     from selfroute.types import Turn
+
+Judging = Annotated[
+    bool, typer.Option("--judge", help="Have answers in words graded by the endpoint that the settings name as judge.")
+]
 
 app = typer.Typer(
     help="Answers questions about long documents by reading as little as it needs.",
@@ -160,26 +167,72 @@ def evaluate(
     data: Annotated[Path | None, typer.Option(help="A folder to look for datasets by name in.")] = None,
     longbench: Annotated[Path | None, typer.Option(help="A LongBench checkout, for its prompts and lengths.")] = None,
     mode: Annotated[str | None, typer.Option(help="strict: the official scores; fixed: without their faults.")] = None,
+    judge: Judging = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Ask all questions of datasets by several policies, and score the answers. Goes on where it was stopped."""
+    """Ask all questions of datasets by several policies, and score the answers. Goes on where it was stopped.
+
+    Ends with a report in the run's folder: report.html, report.md, and tables and pictures in report/.
+    """
     from selfroute import build, settings, terminal
+    from selfroute.evaluation.report import write_report
     from selfroute.evaluation.suite import chosen
+    from selfroute.evaluation.texts import Where
 
     suite = chosen(sources, _listed(policies), _numbers(k), limit, mode)
     folder = out or Path("runs") / suite.name
-    evaluator = build.evaluator(settings.load(config, base=suite.settings))
+    where = Where(data, longbench)
+    chosen_settings = settings.load(config, base=suite.settings)
+    evaluator = build.evaluator(chosen_settings)
+    if judge:
+        build.judge(chosen_settings)  # what is wrong with it is told before anything is read
     try:
         with _rising() as progress:
             result = evaluator.run(
                 suite, folder, concurrency=concurrency, longbench=longbench, data=data, progress=progress, run=run
             )
+        judged = _judged(chosen_settings, [folder], where, concurrency) if judge else []
+        pages = [write_report([folder], folder, where)] if result.rows else []
     except (KeyboardInterrupt, SystemExit) as stopped:
         print(f"selfroute: stopped; what is done is in {folder}: run the same again to go on", file=sys.stderr)
         raise typer.Exit(INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else TERMINATED) from None
-    _show(result.summary, terminal.evaluation(result), as_json)
-    if result.failed or result.malformed:
+    _show(result.summary, terminal.evaluation(result, judged, pages), as_json)
+    if result.failed or result.malformed or any(one.failed for one in judged):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.", metavar="DIR...")],
+    out: Annotated[
+        Path | None, typer.Option(help="One report of all runs together, in this folder.  [default: one in each]")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder to look for datasets by name in.")] = None,
+    longbench: Annotated[Path | None, typer.Option(help="A LongBench checkout, as the run was told.")] = None,
+    texts: Annotated[
+        bool, typer.Option("--texts/--without-texts", help="Show questions, answers and chunks, or only their places.")
+    ] = True,
+    judge: Judging = False,
+    concurrency: Annotated[int, typer.Option(min=1, help="Answers that are judged at once.")] = 4,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Make the report of finished runs anew: report.html, report.md, and tables and pictures in report/."""
+    from selfroute import terminal
+    from selfroute.evaluation.report import write_report
+    from selfroute.evaluation.texts import Where
+
+    where = Where(data, longbench)
+    try:
+        judged = _judged(_settings(config), runs, where, concurrency) if judge else []
+    except (KeyboardInterrupt, SystemExit) as stopped:
+        print("selfroute: stopped; what was judged is kept: run the same again to go on", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED if isinstance(stopped, KeyboardInterrupt) else TERMINATED) from None
+    made = {out: runs} if out else {folder: [folder] for folder in runs}
+    pages = [write_report(folders, folder, where, texts=texts) for folder, folders in made.items()]
+    _show([str(page) for page in pages], terminal.reports(judged, pages), as_json)
+    if any(one.failed for one in judged):
         raise typer.Exit(1)
 
 
@@ -231,6 +284,18 @@ def _turns(path: Path) -> tuple[Turn, ...]:
         raise UnreadableFile(path, f"is no JSON ({error}): write a list of turns") from error
     except BadInput as error:
         raise UnreadableFile(path, str(error)) from error
+
+
+def _judged(chosen: Settings, runs: list[Path], where: Where, concurrency: int) -> list[Judged]:
+    """Has each run judged by the settings' judge."""
+    from selfroute import build
+    from selfroute.evaluation.judging import judge_run
+
+    judge, prices, made = build.judge(chosen), build.prices(chosen), []
+    for folder in runs:
+        with bar("judging") as progress:
+            made.append(judge_run(folder, judge, prices, where, concurrency=concurrency, progress=progress))
+    return made
 
 
 def _listed(given: str | None) -> list[str]:

@@ -151,6 +151,7 @@ class Settings(BaseSettings):
     reader: ReaderSettings
     rewriter: str | None
     deadline: float | None = Field(gt=0)
+    judge: str | None
     endpoints: Mapping[str, EndpointSettings]
     prices: Mapping[str, PriceSettings]
 
@@ -172,6 +173,13 @@ class Settings(BaseSettings):
         for name in (self.reader.chunks, self.reader.documents):
             if name not in (None, BUNDLED, *self.endpoints):
                 raise ValueError(f"the reader names endpoint {name!r}, which is not under 'endpoints'; have: {have}")
+        return self
+
+    @model_validator(mode="after")
+    def _judge_is_there(self) -> Self:
+        if self.judge is not None and self.judge not in self.endpoints:
+            have = ", ".join(sorted(self.endpoints)) or "none"
+            raise ValueError(f"the judge is {self.judge!r}, which is not under 'endpoints'; have: {have}")
         return self
 
     @property

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from selfroute.doctor import Check
     from selfroute.evaluation.comparison import Difference
     from selfroute.evaluation.evaluator import Progress, Result
+    from selfroute.evaluation.judging import Judged
     from selfroute.evaluation.summary import Cell
     from selfroute.index.upkeep import DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Summary
@@ -192,8 +193,8 @@ def said(line: str) -> RenderableType:
     return _text(line)
 
 
-def evaluation(result: Result) -> RenderableType:
-    """Scores by dataset and policy, the mean over datasets, and what went wrong."""
+def evaluation(result: Result, judged: Sequence[Judged] = (), pages: Sequence[Path] = ()) -> RenderableType:
+    """Scores by dataset and policy, the mean over datasets, what went wrong, and where the report is."""
     table = _table(
         *("dataset", "policy", "score", "95 %", "n", "failed", "n/a", "escalated", "answerable", "unanswerable"),
         *("tokens", "of long", "cost $"),
@@ -227,7 +228,27 @@ def evaluation(result: Result) -> RenderableType:
         parts.append(Text(f"and {len(result.malformed) - MOST_FAILURES} more; run.json lists all", "red"))
     if result.failed:
         parts.append(Text(f"{result.failed:,} failed, scored 0 (rows.jsonl says why); run again to retry them", "red"))
-    return Group(*parts)
+    return Group(*parts, *_judged(judged), *_pages(pages))
+
+
+def reports(judged: Sequence[Judged], pages: Sequence[Path]) -> RenderableType:
+    return Group(*_judged(judged), *_pages(pages))
+
+
+def _pages(pages: Sequence[Path]) -> list[RenderableType]:
+    return [_text(f"report: {page}") for page in pages]
+
+
+def _judged(judged: Sequence[Judged]) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for one in judged:
+        parts.append(Text(f"judged: {one.made:,} now, {one.known:,} before"))
+        if one.failed:
+            parts.append(Text(f"{one.failed:,} could not be judged (grades.jsonl says why); run again to retry", "red"))
+        if one.unseen:
+            why = f": {one.problems[0]}" if one.problems else ""
+            parts.append(_text(f"{one.unseen:,} not judged, for their questions are not at hand{why}", "yellow"))
+    return parts
 
 
 def comparison(rows: Sequence[Difference], left: Path, right: Path) -> RenderableType:

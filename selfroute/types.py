@@ -39,6 +39,12 @@ class Stage(StrEnum):
     READ_CHUNKS = "read_chunks"
     READ_DOCUMENTS = "read_documents"
     REWRITE = "rewrite"
+    JUDGE = "judge"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it is a reader's: token shares count these and nothing else."""
+        return self in (Stage.READ_CHUNKS, Stage.READ_DOCUMENTS)
 
 
 class Shape(StrEnum):

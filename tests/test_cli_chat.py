@@ -171,6 +171,123 @@ def test_a_run_is_made_and_scored_as_with_the_bundled_reader(run: Run, folder: P
     assert len(stub.asked) == 6
 
 
+def test_a_report_shows_what_each_stage_took_and_the_span_that_the_chunks_missed(
+    run: Run, folder: Path, stub: StubOpenAI
+) -> None:
+    assert run("eval", "mine.jsonl", "--policies", "always_rag,always_long").code == 0
+    made = folder / "runs/mine"
+    told, page = (made / "report.md").read_text(), (made / "report.html").read_text()
+    charged = stub.charged_by["small"]
+    assert (
+        f"| always_rag | read_chunks | 3 | 0 | {charged['input_tokens']} | {charged['cached_input_tokens']} |" in told
+    )
+    assert f"**{FAR}** (mine, 1), lost 100: no chunk held the span." in told
+    assert "“painted by Siri Dahl”" in told
+    assert "<mark>painted by Siri Dahl</mark>" in page
+    assert "On 1 no chunk held what the document&#39;s answer cites, on 0 one did" in page
+
+
+GRADES = {"Olof Berg": 1.0, "Siri Dahl": 0.5}
+
+
+def judging(asked: Asked) -> Plan:
+    """As `knowing`, and as a judge of its own answers; it cannot bear to judge Everest."""
+    if asked.body["model"] != "judge":
+        return knowing(asked)
+    if "why the passages failed" in " ".join(asked.prompt.split()):
+        return Plan(json.dumps({"reason": "it stands elsewhere", "letter": "D"}))
+    answer = asked.prompt.split("answer ===\n")[1].split("\n")[0]
+    return Plan(json.dumps({"reason": "by the reference", "grade": GRADES[answer]}))
+
+
+@pytest.fixture
+def judged(folder: Path, stub: StubOpenAI) -> StubOpenAI:
+    """A third model judges."""
+    stub.answer = judging
+    told = CONFIG.format(url=stub.url, chunks="small").replace(
+        "prices:\n",
+        f"  judge: {{base_url: {stub.url}, model: judge, window: 8000, api_key_env: MY_KEY, retries: 0}}\n"
+        "judge: judge\nprices:\n  judge: {input: 100, output: 200}\n",
+    )
+    (folder / "mine.yaml").write_text(told)
+    return stub
+
+
+def test_a_judge_grades_a_run_and_is_in_no_token_share(run: Run, folder: Path, judged: StubOpenAI) -> None:
+    done = run("eval", "mine.jsonl", "--judge")
+    assert (done.code, done.err) == (0, "")
+    assert "judged: 3 now, 0 before" in done.out  # two answers, and why the chunks failed the far one
+    asked = [one.body["model"] for one in judged.asked]
+    assert asked.count("judge") == 3
+    rows = [json.loads(line) for line in (folder / "runs/mine/rows.jsonl").read_text().splitlines()]
+    charged = judged.charged_by
+    alone = sum(r["usage"]["input_tokens"] for r in rows if r["policy"] in ("always_rag", "always_long"))
+    assert alone == charged["small"]["input_tokens"] + charged["large"]["input_tokens"]
+    told = (folder / "runs/mine/report.md").read_text()
+    # Far is a wrong decline of always_rag; Everest is declined rightly by all.
+    assert "| always_rag | 66.7 | - | 66.7 |" in told
+    assert "| always_long | 83.3 | - | 100.0 |" in told
+    assert f"{charged['judge']['input_tokens']:,} input tokens" in told
+    assert "| D | it is implicit: the whole document must be understood | 1 | 100.0% |" in told
+    cost = sum(
+        Decimal(charged["judge"][side]) * price for side, price in (("input_tokens", 100), ("output_tokens", 200))
+    )
+    assert f"cost $ {(cost / 1_000_000).normalize():f}." in told
+
+
+def test_nothing_is_judged_twice_and_a_finished_run_can_be_judged_later(
+    run: Run, folder: Path, judged: StubOpenAI
+) -> None:
+    assert run("eval", "mine.jsonl").code == 0
+    assert "No judge was asked." in (folder / "runs/mine/report.md").read_text()
+    done = run("report", "runs/mine", "--judge")
+    assert (done.code, done.err) == (0, "")
+    before = len(judged.asked)
+    again = run("report", "runs/mine", "--judge")
+    assert "judged: 0 now, 3 before" in again.out
+    assert len(judged.asked) == before
+    assert "judge graded the answers in words" in (folder / "runs/mine/report.md").read_text()
+
+
+def test_a_judge_that_fails_gives_no_grade_and_is_told(run: Run, folder: Path, judged: StubOpenAI) -> None:
+    judged.answer = lambda asked: Plan("I like it.") if asked.body["model"] == "judge" else knowing(asked)
+    done = run("eval", "mine.jsonl", "--judge")
+    assert done.code == 1
+    assert "3 could not be judged (grades.jsonl says why); run again to retry" in done.out
+    told = (folder / "runs/mine/report.md").read_text()
+    assert "2 answers have no grade, 2 of them because the judge failed." in told
+    grades = [json.loads(line) for line in (folder / "runs/mine/grades.jsonl").read_text().splitlines()]
+    assert [grade["value"] for grade in grades] == [None] * 3
+    judged.answer = judging
+    assert run("eval", "mine.jsonl", "--judge").code == 0
+    assert "| always_long | 83.3 |" in (folder / "runs/mine/report.md").read_text()
+
+
+def test_a_judge_whose_key_is_refused_ends_the_judging_in_one_line_and_no_key(
+    run: Run, folder: Path, judged: StubOpenAI
+) -> None:
+    assert run("eval", "mine.jsonl").code == 0
+    judged.keys = {"another"}
+    done = run("report", "runs/mine", "--judge")
+    assert done.code == 1
+    assert "endpoint 'judge'" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert KEY not in done.err + (folder / "runs/mine/grades.jsonl").read_text()
+
+
+def test_a_judge_changes_nothing_that_rows_depend_on(run: Run, folder: Path, judged: StubOpenAI) -> None:
+    run("eval", "mine.jsonl")
+    (folder / "mine.yaml").write_text((folder / "mine.yaml").read_text().replace("judge: judge\n", ""))
+    assert run("eval", "mine.jsonl").code == 0
+
+
+def test_a_judge_that_is_no_endpoint_is_refused_by_name(run: Run, folder: Path, judged: StubOpenAI) -> None:
+    (folder / "mine.yaml").write_text((folder / "mine.yaml").read_text().replace("judge: judge\n", "judge: nobody\n"))
+    done = run("eval", "mine.jsonl", "--judge")
+    assert done.code == 1
+    assert "the judge is 'nobody', which is not under 'endpoints'; have: judge, large, small" in done.err
+
+
 def test_a_run_in_other_words_does_not_go_on(run: Run, folder: Path) -> None:
     run("eval", "mine.jsonl")
     path = folder / "runs/mine/run.json"

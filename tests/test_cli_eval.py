@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import COMMAND, environment, in_process
+from commands import COMMAND, environment, in_process, modules_after
 
 from selfroute.errors import RunBusy
 from selfroute.index.files import only_writer
@@ -196,6 +196,49 @@ def test_a_dataset_is_found_by_its_name(run: Run, folder: Path) -> None:
     done = run("eval", "qasper", "--data", "data", "--policies", "always_long")
     assert (done.code, done.err) == (0, "")
     assert (folder / "runs" / "qasper" / "rows.jsonl").exists()
+
+
+def test_a_run_ends_with_a_report_that_can_be_made_again(run: Run, folder: Path) -> None:
+    done = run("eval", "made.jsonl")
+    assert "report: runs/made/report.html" in done.out
+    made = folder / "runs" / "made"
+    first = (made / "report.html").read_bytes()
+    assert (made / "report" / "plane.png").stat().st_size > 5_000
+    (made / "report.html").unlink()
+    again = run("report", "runs/made")
+    assert (again.code, again.out, again.err) == (0, "report: runs/made/report.html\n", "")
+    assert (made / "report.html").read_bytes() == first
+
+
+def test_several_runs_have_a_report_each_or_one_together(run: Run, folder: Path) -> None:
+    written(folder / "other.jsonl", records(1)[:1])
+    run("eval", "other.jsonl", "--policies", "always_rag")
+    each = run("report", "runs/made", "runs/other", "--json")
+    assert each.json == ["runs/made/report.html", "runs/other/report.html"]
+    both = run("report", "runs/made", "runs/other", "--out", "both")
+    assert (both.code, both.out) == (0, "report: both/report.html\n")
+    assert "7 questions of 2 datasets" in (folder / "both" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["report", "nowhere"], "nowhere/rows.jsonl: there is no such file: name the folder of a run of"),
+        (["report", "runs/made", "--judge"], "no judge is named: name an endpoint under 'judge' in the settings"),
+        (["eval", "made.jsonl", "--judge"], "no judge is named: name an endpoint under 'judge' in the settings"),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_told_in_one_line(run: Run, words: list[str], told: str) -> None:
+    done = run(*words)
+    assert done.code == 1
+    assert told in one_line(done)
+
+
+def test_asking_and_the_command_line_load_neither_matplotlib_nor_jinja(folder: Path) -> None:
+    (folder / "harbour.md").write_text(HARBOUR)
+    loaded = modules_after("ask", QUESTIONS[0][0], "--file", "harbour.md", "--config", "config.yaml")
+    assert "selfroute.engine" in loaded
+    assert not {"matplotlib", "selfroute.evaluation.report"} & loaded
 
 
 def test_what_a_reader_cannot_do_is_counted_apart_and_no_failure(run: Run, folder: Path) -> None:

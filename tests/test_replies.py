@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from selfroute.replies import MARKER, Reply, Unreadable, declines, read_reply
+from selfroute.replies import MARKER, Reply, Unreadable, declines, read_object, read_reply
 
 DECLINE = '{"answerable": false, "answer": "", "quotes": []}'
 OWN = '{"answerable": true, "answer": "Olof Berg", "quotes": ["is Olof Berg"]}'
@@ -549,3 +549,17 @@ def test_whatever_a_server_sends_is_read_or_refused(text: str) -> None:
 
 def stored(text: str) -> str:
     return "".join("\ufffd" if c == "\0" or "\ud800" <= c <= "\udfff" else c for c in text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"Grade": 1}', '```json\n{"grade": 1}\n```', "Here: {'grade': 1}", '<think>{"grade": 0}</think>{"grade": 1}'],
+)
+def test_an_object_is_found_behind_thoughts_and_fences(text: str) -> None:
+    assert read_object(text) == {"grade": 1}
+
+
+@pytest.mark.parametrize("text", ["", "1", '{"grade": 1', "[1]", "<think>so"])
+def test_what_is_no_object_is_unreadable(text: str) -> None:
+    with pytest.raises(Unreadable):
+        read_object(text)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfroute.errors import UnreadableFile
-from selfroute.evaluation.rows import Row, Rows, read_rows
+from selfroute.evaluation.rows import Row, Rows, Span, StageUse, read_rows
+from selfroute.types import Stage
 
 ROW = Row(
     id="1",
@@ -74,6 +75,25 @@ def test_any_text_cost_and_score_survive(
     id_, document, prediction, error = text
     row = replace(ROW, id=id_, doc_id=document, prediction=prediction, na=error, cost=cost, score=score)
     assert written(tmp_path_factory.mktemp("rows"), row) == [row]
+
+
+def test_chunks_citations_and_stages_come_back_as_they_were_written(tmp_path: Path) -> None:
+    use = StageUse(Stage.READ_CHUNKS, 2, 1, 100, 40, 0, 9, 0, Decimal("0.0000001"), estimated=True)
+    made = replace(ROW, hits=(Span("a", 0, 9, 0.5),), citations=(Span("a", 3, 5, None),), stages=(use,))
+    assert written(tmp_path, made, replace(ROW, id="2", hits=(), citations=(), stages=())) == [
+        made,
+        replace(ROW, id="2", hits=(), citations=(), stages=()),
+    ]
+
+
+def test_rows_of_a_version_that_did_not_keep_them_are_read(tmp_path: Path) -> None:
+    written(tmp_path, ROW)
+    path = tmp_path / "rows.jsonl"
+    values = json.loads(path.read_text())
+    for column in ("hits", "citations", "stages"):
+        del values[column]
+    path.write_text(json.dumps(values) + "\n")
+    assert read_rows(tmp_path) == [ROW]
 
 
 def test_a_row_has_the_documented_columns_and_its_cost_is_a_plain_decimal(tmp_path: Path) -> None:
@@ -164,6 +184,8 @@ def test_a_folder_without_rows_is_refused_with_what_to_do(tmp_path: Path) -> Non
         {"usage": None},
         {"usage": {"input_tokens": "many"}},
         {"path": None},
+        {"hits": [{"document": "a"}]},
+        {"stages": [{"stage": "dream"}]},
     ],
 )
 def test_a_row_with_a_value_that_no_run_writes_is_refused_with_its_line(tmp_path: Path, values: dict[str, Any]) -> None:

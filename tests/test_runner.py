@@ -25,7 +25,7 @@ from selfroute.index import Index
 from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
-from selfroute.types import Call, Document, Draft, Question, Reading, Record, Shown, Usage
+from selfroute.types import Call, Document, Draft, Question, Reading, Record, Shown, Stage, Usage
 
 SAMPLE = Sample("1", Question("Who?"), "", ("Ann",), None, "made", "a", True, 2, "en")
 
@@ -258,6 +258,19 @@ def test_a_row_sums_the_readers_calls_and_keeps_embedding_apart(tmp_path: Path) 
     assert (row.prediction, row.score, row.outcome, row.route) == ("Ann", 100.0, "answered", "rag")
     assert row.path == ("retrieve", "read_chunks")
     assert row.asked == stand.plan.asked["made", "a0"]
+
+
+def test_a_row_keeps_its_chunks_and_what_each_stage_took(tmp_path: Path) -> None:
+    with standing(tmp_path, WatchedReader(), samples("a", each=1)) as stand:
+        [row] = stand.run()
+    assert row.hits is not None
+    assert len(row.hits) == 2
+    assert all(hit.document == row.doc_id and hit.start < hit.end for hit in row.hits)
+    assert row.stages is not None
+    embed, read = row.stages
+    assert (embed.stage, embed.input_tokens, embed.cost) == (Stage.EMBED, 1, Decimal(2) / 1_000_000)
+    assert (read.stage, read.calls, read.failed) == (Stage.READ_CHUNKS, 1, 0)
+    assert (read.input_tokens, read.output_tokens, read.cost) == (10, 1, Decimal(11) / 1_000_000)
 
 
 def test_what_prevents_a_document_is_the_error_of_its_questions_and_of_no_others(tmp_path: Path) -> None:

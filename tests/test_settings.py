@@ -188,6 +188,7 @@ def test_an_empty_file_changes_nothing(file: Path, content: str) -> None:
         ("reader: {kind: chat, chunks: small}\n", "the reader names endpoint 'small', which is not under 'endpoints'"),
         ("reader: {order: length}\n", "setting 'reader.order' (in {file}): input should be 'score' or 'position'"),
         ("rewriter: small\n", "rewriter names endpoint 'small', which is not under 'endpoints'; have: none"),
+        ("judge: nobody\n", "{file}: the judge is 'nobody', which is not under 'endpoints'; have: none"),
         ("deadline: 0\n", "setting 'deadline' (in {file}): input should be greater than 0"),
         ("endpoints: {a: {model: m, window: 900}}\n", "setting 'endpoints.a.base_url' (in {file}): field required"),
         (A + "window: 100}}\n", "setting 'endpoints.a.window' (in {file}): input should be greater"),

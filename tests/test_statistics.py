@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfroute.evaluation.statistics import Interval, mean_interval
+from selfroute.evaluation.statistics import DRAWS, Interval, bounds, drawn_sums, mean_interval
 
 SCORES = st.lists(st.tuples(st.floats(0, 100), st.integers(0, 5)), min_size=1, max_size=40)
 
@@ -56,6 +57,25 @@ def test_about_95_of_100_intervals_hold_the_truth() -> None:
 def test_no_values_have_no_mean() -> None:
     with pytest.raises(ValueError, match="no values"):
         mean_interval([], [])
+
+
+def test_columns_are_summed_over_the_same_draws() -> None:
+    columns = np.column_stack([np.arange(6.0), 2 * np.arange(6.0), np.ones(6)])
+    drawn = drawn_sums(columns, list("aabbcc"))
+    assert drawn.shape == (DRAWS, 3)
+    assert np.allclose(drawn[:, 1], 2 * drawn[:, 0])
+    assert set(drawn[:, 2]) == {6.0}  # three documents of two questions, however they are drawn
+
+
+def test_one_document_has_no_draws() -> None:
+    assert drawn_sums(np.ones((3, 2)), ["a"] * 3).shape == (0, 2)
+
+
+def test_draws_in_which_a_figure_is_not_defined_are_left_out_unless_they_are_many() -> None:
+    drawn = np.concatenate([np.linspace(0, 1, 97), np.full(3, np.nan)])
+    low, high = bounds(drawn)
+    assert (low, high) == (pytest.approx(0.025), pytest.approx(0.975))
+    assert bounds(np.concatenate([np.linspace(0, 1, 90), np.full(10, np.nan)])) == (None, None)
 
 
 def _width(made: Interval) -> float:

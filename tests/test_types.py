@@ -65,6 +65,10 @@ def test_no_usage_is_nothing() -> None:
     assert sum([Usage(1, 2, 3, 4, 5)], Usage()) == Usage(1, 2, 3, 4, 5)
 
 
+def test_only_readings_count_in_token_shares() -> None:
+    assert [stage for stage in Stage if stage.reads] == [Stage.READ_CHUNKS, Stage.READ_DOCUMENTS]
+
+
 @pytest.mark.parametrize(
     ("route", "stage"), [(Route.RAG, Stage.READ_CHUNKS), (Route.LONG_CONTEXT, Stage.READ_DOCUMENTS)]
 )

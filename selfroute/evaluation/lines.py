@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import lzma
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -47,10 +48,15 @@ class Lines:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of every whole line; nothing for a file that is not there. Raises `UnreadableFile`."""
+    """(line number, object) of every whole line; nothing for a file that is not there. One that is packed (`.xz`) is
+    whole. Raises `UnreadableFile`."""
     if not path.exists():
         return
     try:
+        if path.suffix == ".xz":
+            with lzma.open(path) as packed:
+                yield from ((number, _object(path, number, line)) for number, line in enumerate(packed, start=1))
+            return
         end = _whole(path)
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
@@ -59,6 +65,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, _object(path, number, line)
     except OSError as error:
         raise UnreadableFile(path, (error.strerror or str(error)).lower()) from error
+    except (lzma.LZMAError, EOFError) as error:
+        raise UnreadableFile(path, f"cannot be unpacked ({error}): fetch it again") from error
 
 
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Plan:
         key = (sample.doc_id, sha256(content).hexdigest())
         if key not in self._stretches:
             self._stretches[key] = (self._spooled(content), len(content))
-        self.asked[name] = _hash(replace(sample, context=key[1]))
+        self.asked[name] = asked_hash(replace(sample, context=key[1]))
         self._samples.setdefault(key, []).append(replace(sample, context=""))
         return True
 
@@ -109,5 +109,6 @@ class Plan:
         self._spool.close()
 
 
-def _hash(sample: Sample) -> str:
+def asked_hash(sample: Sample) -> str:
+    """Over all that is asked and expected; `context` must be the hex SHA-256 of the document's text."""
     return sha256(json.dumps(asdict(sample)).encode()).hexdigest()[:16]

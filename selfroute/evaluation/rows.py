@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from selfroute.errors import UnreadableFile
 from selfroute.evaluation.lines import Lines, read_lines, write_lines
+from selfroute.types import Stage
 
 NAME = "rows.jsonl"
+PACKED = "rows.jsonl.xz"
+"""As `eval/results/` keeps them."""
 
 Key = tuple[str, str, str, int]
 """(dataset, id, policy, k)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start:end` of a document: a chunk with its cosine, or a citation with the reader's score."""
+
+    document: str
+    start: int
+    end: int
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageUse:
+    """What the calls of one stage took together; `failed` of them came to nothing. `cost` is in US dollars, null where
+    a price is unknown; `estimated`: a provider told no usage."""
+
+    stage: Stage
+    calls: int
+    failed: int
+    input_tokens: int
+    cached_input_tokens: int
+    cache_write_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cost: Decimal | None
+    estimated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +54,9 @@ class Row:
     `score` is 0 to 100; 0 where the question failed (`error` says how), null where the reader cannot do the task
     (`na` says why). `usage` sums the reader's calls; embedding stands apart in `embedding_tokens`. `length` is the
     document's, in words. `simulated`: usage and cost are estimates, no model was asked. `asked` is a hash over the
-    question, its task, its document and its reference.
+    question, its task, its document and its reference. `hits` are the chunks that were retrieved, best first,
+    `citations` what supports the answer, `stages` what each kind of call took: null where the question failed or is
+    n/a (`stages` never is), and in rows of a version that did not keep them.
     """
 
     id: str
@@ -49,6 +81,9 @@ class Row:
     length: int
     simulated: bool
     asked: str
+    hits: tuple[Span, ...] | None = None
+    citations: tuple[Span, ...] | None = None
+    stages: tuple[StageUse, ...] | None = None
 
     @property
     def key(self) -> Key:
@@ -92,8 +127,11 @@ class Rows:
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """All rows of a run, failed ones too. Raises `UnreadableFile` if there are none or a line is not a row."""
+    """All rows of a run, failed ones too, also where they were packed (`rows.jsonl.xz`). Raises `UnreadableFile` if
+    there are none or a line is not a row."""
     path = folder / NAME
+    if not path.exists() and (folder / PACKED).exists():
+        path = folder / PACKED
     if not path.exists():
         raise UnreadableFile(path, "there is no such file: name the folder of a run of `selfroute eval`")
     rows = _rows(path)
@@ -107,19 +145,41 @@ def _rows(path: Path) -> list[Row]:
 
 
 def _to_json(row: Row) -> dict[str, object]:
-    cost = None if row.cost is None else format(row.cost.normalize(), "f")
-    return asdict(row) | {"cost": cost, "usage": dict(row.usage)}
+    stages = row.stages and [asdict(use) | {"cost": _plain(use.cost)} for use in row.stages]
+    return asdict(row) | {"cost": _plain(row.cost), "usage": dict(row.usage), "stages": stages}
+
+
+def _plain(cost: Decimal | None) -> str | None:
+    return None if cost is None else format(cost.normalize(), "f")
 
 
 def _row(path: Path, number: int, value: dict[str, Any]) -> Row:
     try:
-        cost = None if value["cost"] is None else Decimal(value["cost"])
         if not (value["score"] is None or 0 <= value["score"] <= 100):  # nor NaN, which is not within any bounds
             raise ValueError(f"its score is {value['score']}")
         usage = {name: int(tokens) for name, tokens in value["usage"].items()}
-        known = {field.name: value[field.name] for field in fields(Row)}
-        return Row(**known | {"cost": cost, "path": tuple(value["path"]), "usage": usage})
+        known = {field.name: value[field.name] for field in fields(Row) if field.name not in LATER}
+        made = Row(**known | {"cost": _decimal(value["cost"]), "path": tuple(value["path"]), "usage": usage})
+        return replace(made, **{name: read(value[name]) for name, read in LATER.items() if value.get(name) is not None})
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise UnreadableFile(
             path, f"line {number} is not a row of this version of selfroute ({error}): use another --out folder"
         ) from error
+
+
+def _decimal(cost: str | None) -> Decimal | None:
+    return None if cost is None else Decimal(cost)
+
+
+def _spans(values: list[dict[str, Any]]) -> tuple[Span, ...]:
+    return tuple(Span(**value) for value in values)
+
+
+def _stages(values: list[dict[str, Any]]) -> tuple[StageUse, ...]:
+    return tuple(
+        StageUse(**value | {"stage": Stage(value["stage"]), "cost": _decimal(value["cost"])}) for value in values
+    )
+
+
+LATER: Mapping[str, Callable[[Any], Any]] = {"hits": _spans, "citations": _spans, "stages": _stages}
+"""Columns that rows of an earlier version lack, with how they are read."""

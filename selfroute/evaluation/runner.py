@@ -16,7 +16,7 @@ from selfroute.errors import HomeNotWritable, MissingExtra, NoQuery, Unsupported
 from selfroute.evaluation.datasets import Sample
 from selfroute.evaluation.documents import DocumentCache
 from selfroute.evaluation.plan import Group, Plan
-from selfroute.evaluation.rows import Key, Row, Rows
+from selfroute.evaluation.rows import Key, Row, Rows, Span, StageUse
 from selfroute.evaluation.scorer import Scorer
 from selfroute.index import Index
 from selfroute.types import Answer, Call, Document, Question, Stage, Usage, sum_cost
@@ -176,11 +176,36 @@ class Runner:
             length=sample.length,
             simulated=self.simulated,
             asked=asked,
+            hits=_hits(answer) if answer else None,
+            citations=tuple(Span(c.document, c.start, c.end, c.score) for c in answer.citations) if answer else None,
+            stages=_stages(tally.calls),
         )
 
 
 def _usage(calls: Sequence[Call]) -> dict[str, int]:
     """Sums of the reader's calls; embedding stands apart."""
-    read = sum((call.usage for call in calls if call.stage is not Stage.EMBED), Usage())
+    read = sum((call.usage for call in calls if call.stage.reads), Usage())
     embedded = sum(call.usage.input_tokens for call in calls if call.stage is Stage.EMBED)
     return asdict(read) | {"embedding_tokens": embedded}
+
+
+def _hits(answer: Answer) -> tuple[Span, ...]:
+    hits = answer.explain["hits"]
+    assert isinstance(hits, list)
+    return tuple(Span(**hit) for hit in hits)
+
+
+def _stages(calls: Sequence[Call]) -> tuple[StageUse, ...]:
+    """One for each stage that there were calls of, in the order of `Stage`."""
+    return tuple(
+        StageUse(
+            stage,
+            len(made),
+            sum(call.error is not None for call in made),
+            **asdict(sum((call.usage for call in made), Usage())),
+            cost=sum_cost([call.cost for call in made]),
+            estimated=any(call.estimated for call in made),
+        )
+        for stage in Stage
+        if (made := [call for call in calls if call.stage is stage])
+    )

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
 
 DRAWS = 2000
 LEVEL = 0.95
 SEED = 20240722
 BATCH = 200
 """Draws made at once: bounds memory where there are many documents."""
+TOO_MANY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +38,38 @@ def mean_interval(values: Sequence[float], clusters: Sequence[Hashable]) -> Inte
     for no values."""
     if not values:
         raise ValueError("no values to average")
+    columns = np.column_stack([np.asarray(values, dtype=float), np.ones(len(values))])
+    sums = columns.sum(axis=0)
+    drawn = drawn_sums(columns, clusters)
+    return Interval(float(sums[0] / sums[1]), *(bounds(drawn[:, 0] / drawn[:, 1]) if len(drawn) else (None, None)))
+
+
+def drawn_sums(columns: Numbers, clusters: Sequence[Hashable]) -> Numbers:
+    """The sums of each column (`(n, m)`) over the rows of documents drawn with replacement: `(DRAWS, m)`, so that any
+    figure made of sums has an interval, and several figures are of the same draws. `(0, m)` for a single document."""
     numbers = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
-    sums, sizes = np.zeros(len(numbers)), np.zeros(len(numbers))
-    for value, cluster in zip(values, clusters, strict=True):
-        sums[numbers[cluster]] += value
-        sizes[numbers[cluster]] += 1
-    mean = float(sums.sum() / sizes.sum())
     if len(numbers) < 2:
-        return Interval(mean, None, None)
+        return np.zeros((0, columns.shape[1]))
+    sums = np.zeros((len(numbers), columns.shape[1]))
+    np.add.at(sums, [numbers[cluster] for cluster in clusters], columns)
+    return np.vstack([counts.astype(float) @ sums for counts in _counts(len(numbers))])
+
+
+@lru_cache(maxsize=4)
+def _counts(documents: int) -> list[NDArray[np.uint16]]:
+    """How often each of so many documents is in each draw, in batches. Kept, for a report asks for the same again and
+    again and drawing takes longer than all that is made of it."""
     rng = np.random.default_rng(SEED)
-    means: list[float] = []
-    for at in range(0, DRAWS, BATCH):
-        drawn = rng.multinomial(len(numbers), np.full(len(numbers), 1 / len(numbers)), min(BATCH, DRAWS - at))
-        means.extend((drawn @ sums) / (drawn @ sizes))
+    even = np.full(documents, 1 / documents)
+    return [rng.multinomial(documents, even, min(BATCH, DRAWS - at)).astype(np.uint16) for at in range(0, DRAWS, BATCH)]
+
+
+def bounds(drawn: Numbers) -> tuple[float, float] | tuple[None, None]:
+    """The 95 % interval of a figure from its draws; those where it is not defined (NaN) are left out, and where more
+    than one in twenty are, there is no interval."""
+    known = drawn[~np.isnan(drawn)]
+    if not len(known) or len(known) < (1 - TOO_MANY) * len(drawn):
+        return None, None
     tail = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return Interval(mean, float(low), float(high))
+    low, high = np.percentile(known, [tail, 100 - tail])
+    return float(low), float(high)

@@ -226,7 +226,7 @@ def _key(row: Row[tuple[object, ...]], by: By) -> str:
 
 def _sum(key: str, asked: Sequence[Row[tuple[object, ...]]], made: Sequence[Call], by: By) -> UsageRow:
     embedded = [call for call in made if call.stage is Stage.EMBED]
-    read = [call for call in made if call.stage is not Stage.EMBED]
+    read = [call for call in made if call.stage.reads]
     of_questions = by is not By.MODEL
     return UsageRow(
         key=key,

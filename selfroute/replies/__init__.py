@@ -23,6 +23,7 @@ __all__ = [
     "begins_object",
     "decided",
     "declines",
+    "read_object",
     "read_reply",
     "storable",
     "thoughts_end",
@@ -150,6 +151,17 @@ def read_reply(text: str, *, structured: bool, shown: Sequence[str] | None = Non
         return _of_fields(fields)
     plain = said.strip()
     return Reply(True, None) if declines(plain) else Reply(False, storable(plain))
+
+
+def read_object(text: str) -> Mapping[str, object]:
+    """The JSON object that a reply is, behind thoughts, in a fence or between lines of prose; names in lower case.
+    Raises `Unreadable`."""
+    said = TURN_END.sub("", text[thoughts_end(text) :].rstrip()).strip()
+    at = said.find("{")
+    fields = parsed(said[at:]) if at >= 0 else None
+    if fields is None:
+        raise Unreadable("is empty" if not said else "breaks off or is no JSON object")
+    return fields
 
 
 def declines(text: str) -> bool:

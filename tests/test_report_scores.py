@@ -1,0 +1,123 @@
+"""Table 1, the curve over k and the point where the hybrid costs more than reading everything, computed by hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from boards import CHUNKS, FULL, declined, escalated, failed, row, three, unable
+
+from selfroute.evaluation.report.board import board
+from selfroute.evaluation.report.scores import MACRO, MICRO, Entry, curve, table1
+from selfroute.evaluation.rows import Row
+from selfroute.evaluation.statistics import mean_interval
+
+
+def entry(rows: list[Row], policy: str, dataset: str = "made") -> Entry:
+    [found] = [e for e in table1(board(rows)) if (e.policy, e.dataset) == (policy, dataset)]
+    return found
+
+
+def mean(made: Entry) -> float:
+    assert made.score is not None
+    return made.score.mean
+
+
+def test_an_entry_is_what_the_rows_come_to() -> None:
+    made = entry(three([(100, 0, False), (40, 60, True)]), "self_route")
+    assert mean(made) == 80.0
+    assert (made.n, made.failed, made.na, made.from_chunks) == (2, 0, 0, 0.5)
+    assert made.token_share == (CHUNKS + CHUNKS + FULL) / (2 * FULL)
+    assert made.cost == Decimal("1.0")
+
+
+def test_its_interval_is_that_of_documents_drawn() -> None:
+    rows = [row(str(n), score=float(10 * n), doc_id=f"doc-{n // 2}") for n in range(8)]
+    assert entry(rows, "always_rag").score == mean_interval([10.0 * n for n in range(8)], [n // 2 for n in range(8)])
+
+
+def test_a_failed_question_scores_zero_stays_in_the_mean_and_was_not_answered_from_chunks() -> None:
+    rows = [row("0"), failed("1", "always_rag"), row("0", "always_long"), row("1", "always_long")]
+    made = entry(rows, "always_rag")
+    assert (mean(made), made.n, made.failed, made.from_chunks) == (50.0, 2, 1, 0.5)
+    assert made.token_share == CHUNKS / (2 * FULL)  # of both questions
+
+
+def test_what_is_na_is_counted_and_is_in_no_mean() -> None:
+    made = entry([row("0", score=70.0), unable("1", "always_rag")], "always_rag")
+    assert (mean(made), made.n, made.na) == (70.0, 1, 1)
+
+
+def test_a_dataset_without_a_score_has_none() -> None:
+    made = entry([unable("0", "always_rag")], "always_rag")
+    assert (made.score, made.from_chunks, made.token_share, made.n, made.na) == (None, None, None, 0, 1)
+
+
+def test_a_decline_is_no_answer_from_chunks() -> None:
+    assert entry([row("0"), declined("1", "always_rag", 0.0)], "always_rag").from_chunks == 0.5
+
+
+def test_an_unknown_price_makes_the_sum_unknown() -> None:
+    assert entry([row("0"), row("1", cost=None)], "always_rag").cost is None
+
+
+def test_the_mean_of_datasets_counts_each_alike_and_the_other_counts_questions() -> None:
+    rows = [row(str(n), score=100.0, dataset="large") for n in range(3)] + [row("9", score=0.0, dataset="small")]
+    assert mean(entry(rows, "always_rag", MACRO)) == 50.0
+    assert mean(entry(rows, "always_rag", MICRO)) == 75.0
+
+
+def test_averages_are_over_the_questions_that_all_policies_scored() -> None:
+    rows = [row("0", score=10.0), row("1", score=90.0), row("0", "always_long", 50.0), unable("1", "always_long")]
+    assert mean(entry(rows, "always_rag", MICRO)) == 10.0
+    assert mean(entry(rows, "always_rag")) == 50.0
+
+
+def test_one_dataset_has_no_mean_of_datasets() -> None:
+    assert {e.dataset for e in table1(board([row("0")]))} == {"made", MICRO}
+
+
+def at_k(k: int, chunks: int, escalates: int, of: int = 10) -> list[Row]:
+    """`of` questions, the first `escalates` of them read from their document too."""
+    rows = []
+    for n in range(of):
+        usage = {"input_tokens": chunks + (FULL if n < escalates else 0)}
+        made = (
+            escalated(str(n), 50.0, k=k, usage=usage) if n < escalates else row(str(n), "self_route", k=k, usage=usage)
+        )
+        rows.append(made)
+    return rows
+
+
+def test_with_one_k_the_crossing_is_estimated_by_the_chunk() -> None:
+    found = curve(at_k(5, 100, 5)).crossing
+    assert found is not None
+    assert (found.at, found.chunks, found.escalated) == (5, pytest.approx(0.1), 0.5)
+    assert (found.k, found.estimated) == (pytest.approx(25.0), True)  # 0.02 a chunk for the other half
+
+
+def test_between_two_k_the_crossing_lies_on_the_line() -> None:
+    found = curve([*at_k(10, 400, 4), *at_k(20, 800, 4)]).crossing  # 80 % and 120 %
+    assert found is not None
+    assert (found.k, found.estimated) == (pytest.approx(15.0), False)
+
+
+def test_a_hybrid_that_costs_more_from_the_first_k_crosses_there() -> None:
+    found = curve(at_k(1, 100, 10)).crossing
+    assert found is not None
+    assert (found.k, found.estimated) == (1.0, False)
+
+
+def test_without_the_hybrid_there_is_no_crossing() -> None:
+    assert curve([row("0")]).crossing is None
+
+
+def test_the_curve_has_a_point_for_each_policy_and_k_that_was_asked() -> None:
+    rows = [row("0", k=1, score=20.0), row("0", k=5, score=60.0), row("0", "always_long", 80.0, k=5)]
+    made = curve(rows)
+    assert made.ks == (1, 5)
+    assert [(p.k, p.policy, p.score.mean, p.token_share) for p in made.points] == [
+        (1, "always_rag", 20.0, 0.1),
+        (5, "always_rag", 60.0, 0.1),
+        (5, "always_long", 80.0, 1.0),
+    ]
