@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from selfroute.build import corpora as build_corpora
     from selfroute.build import engine as build_engine
     from selfroute.build import indexer as build_indexer
+    from selfroute.embedders import Embedded, QueryEmbedder
     from selfroute.engine import Engine
     from selfroute.errors import SelfrouteError
+    from selfroute.index.corpus import Corpus
     from selfroute.index.upkeep import Corpora, DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Failure, Indexer, Summary
     from selfroute.ingest.loaders import load_one as load_document
@@ -58,8 +60,10 @@ _WHERE = {
     "Chunk": "types",
     "Citation": "types",
     "Corpora": "index.upkeep",
+    "Corpus": "index.corpus",
     "Document": "types",
     "DocumentInfo": "index.upkeep",
+    "Embedded": "embedders",
     "Engine": "engine",
     "Estimate": "types",
     "Failure": "indexer",
@@ -70,6 +74,7 @@ _WHERE = {
     "Move": "types",
     "Outcome": "types",
     "Problem": "index.upkeep",
+    "QueryEmbedder": "embedders",
     "Question": "types",
     "Repaired": "index.upkeep",
     "Route": "types",
@@ -98,8 +103,10 @@ __all__ = [
     "Chunk",
     "Citation",
     "Corpora",
+    "Corpus",
     "Document",
     "DocumentInfo",
+    "Embedded",
     "Engine",
     "Estimate",
     "Failure",
@@ -110,6 +117,7 @@ __all__ = [
     "Move",
     "Outcome",
     "Problem",
+    "QueryEmbedder",
     "Question",
     "Repaired",
     "Route",

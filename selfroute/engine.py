@@ -26,6 +26,7 @@ from selfroute.errors import (
     UnknownPolicy,
 )
 from selfroute.index import Index, open_index
+from selfroute.index.corpus import Corpus
 from selfroute.index.upkeep import Corpora
 from selfroute.ingest.chunker import Chunker, rule
 from selfroute.policies import Policy, forecast
@@ -100,10 +101,10 @@ class Engine:
         question: Question | str,
         policy: str = "self_route",
         *,
-        corpus: str | Document,
+        corpus: str | Document | Corpus,
         k: int | None = None,
     ) -> Answer:
-        """Answers from a corpus by name, or from one `Document` that is not indexed.
+        """Answers from a corpus by name, from one `Document` that is not indexed, or from another's `Corpus`.
 
         `policy` is `self_route`, `always_rag` or `always_long`; `k` chunks are retrieved (else as in the settings).
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex`,
@@ -124,7 +125,7 @@ class Engine:
         question: Question | str,
         policy: str = "self_route",
         *,
-        corpus: str | Document,
+        corpus: str | Document | Corpus,
         k: int | None = None,
     ) -> Forecast:
         """What `ask` would read and what that would cost: retrieves, asks no reader, writes nothing down.
@@ -133,17 +134,24 @@ class Engine:
         """
         question = self._checked(question, policy, k)
         async with self._source(question, corpus) as (name, source):
-            index = source if isinstance(source, Index) else await self._transient(source, _unrecorded)
+            index = await self._transient(source, _unrecorded) if isinstance(source, Document) else source
             return await forecast(self._policies[policy], question, self._steps(index, _unrecorded, k), policy, name)
 
     @asynccontextmanager
-    async def _source(self, question: Question, corpus: str | Document) -> AsyncIterator[tuple[str, Index | Document]]:
-        """The name and the text of what is asked: a corpus, open meanwhile, or a document that is not indexed."""
+    async def _source(
+        self, question: Question, corpus: str | Document | Corpus
+    ) -> AsyncIterator[tuple[str, Index | Document | Corpus]]:
+        """The name and the text of what is asked: a corpus, open meanwhile, a document that is not indexed, or what
+        its owner opened."""
         if isinstance(corpus, Document):
             unknown = [id_ for id_ in question.scope if id_ != corpus.id]
             if unknown:
                 raise UnknownDocument(unknown, corpus.source, [corpus.id])
             yield corpus.source, corpus
+            return
+        if not isinstance(corpus, str):
+            await asyncio.to_thread(corpus.scope, question.scope)
+            yield corpus.name, corpus
             return
         with closing(await asyncio.to_thread(self._open, corpus)) as index:
             index.scope(question.scope)
@@ -163,7 +171,9 @@ class Engine:
             raise BadInput(f"k is {k}: ask for at least one chunk")
         return question
 
-    async def _ask(self, question: Question, policy: str, name: str, source: Index | Document, k: int | None) -> Answer:
+    async def _ask(
+        self, question: Question, policy: str, name: str, source: Index | Document | Corpus, k: int | None
+    ) -> Answer:
         id_ = uuid4().hex
         began = time.perf_counter()
         await asyncio.to_thread(self._account.begin, id_, question, policy, name)
@@ -176,7 +186,7 @@ class Engine:
 
         try:
             async with _until(self._deadline) as deadline:
-                index = source if isinstance(source, Index) else await self._transient(source, record)
+                index = await self._transient(source, record) if isinstance(source, Document) else source
                 steps = self._steps(index, record, k, deadline)
                 draft = await self._policies[policy](question, steps)
             full = await asyncio.to_thread(steps.long_context, question)
@@ -190,10 +200,12 @@ class Engine:
                 self._account.fail(id_, f"{type(error).__name__}: {error}")
             raise
 
-    def _steps(self, index: Index, record: Record, k: int | None, deadline: float | None = None) -> QuestionSteps:
+    def _steps(
+        self, index: Index | Corpus, record: Record, k: int | None, deadline: float | None = None
+    ) -> QuestionSteps:
         return QuestionSteps(
             index,
-            self._embedder,
+            self._embedder if isinstance(index, Index) else index.embedder,
             self._chunk_reader,
             self._document_reader,
             self._prices,

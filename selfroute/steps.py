@@ -1,4 +1,4 @@
-"""The concrete steps of one question: index, embedder and readers behind the `Steps` protocol.
+"""The concrete steps of one question: texts, embedder and readers behind the `Steps` protocol.
 
 Keeps what the question has read so far, so that coverage and the path can be told. Blocking work crosses to
 a worker thread here. Knows nothing of policies or of how an answer is shown.
@@ -12,9 +12,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
-from selfroute.embedders import Embedder
+from selfroute.embedders import QueryEmbedder
 from selfroute.errors import NoQuery
-from selfroute.index import Index
+from selfroute.index.corpus import Texts
 from selfroute.prices import Prices
 from selfroute.readers import Reader
 from selfroute.types import (
@@ -36,12 +36,12 @@ from selfroute.types import (
 
 
 class QuestionSteps:
-    """Steps for one question over one opened index. Make a new one for each question."""
+    """Steps for one question over one opened corpus. Make a new one for each question."""
 
     def __init__(
         self,
-        index: Index,
-        embedder: Embedder,
+        index: Texts,
+        embedder: QueryEmbedder,
         chunk_reader: Reader,
         document_reader: Reader,
         prices: Prices,
@@ -119,7 +119,7 @@ class QuestionSteps:
 
     def coverage(self, question: Question) -> float:
         """The share of the tokens in scope that was read, 0 to 1, by the embedder's tokens of the chunks."""
-        tokens = {id_: self._index.entries[id_].tokens for id_ in self._index.scope(question.scope)}
+        tokens = {id_: self._index.tokens(id_) for id_ in self._index.scope(question.scope)}
         read = sum(tokens[id_] if id_ in self._whole else sum(self._read.get(id_, {}).values()) for id_ in tokens)
         total = sum(tokens.values())
         return read / total if total else 0.0
