@@ -6,7 +6,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA ?= ../shared/data
 WEIGHTS ?= selfroute/weights
 
-.PHONY: demo test torture checks wheel bench train-reader clean
+VENV_VLLM ?= .venv-vllm
+
+.PHONY: demo test test-vllm torture checks wheel bench train-reader clean
 
 ## demo: index the sample and ask three questions that end in three ways
 demo: $(VENV)/base.stamp
@@ -15,6 +17,10 @@ demo: $(VENV)/base.stamp
 ## test: the tests, with every extra installed
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest
+
+## test-vllm: vLLM itself, its CPU build with a tiny model, in an environment of its own (minutes)
+test-vllm: $(VENV_VLLM)/vllm.stamp
+	$(VENV_VLLM)/bin/python -m pytest tests/with_vllm
 
 ## torture: kill what changes an index 500 times, and make each of its system calls fail (about half an hour)
 torture: $(VENV)/dev.stamp
@@ -48,7 +54,7 @@ train-reader: $(VENV)/dev.stamp
 	$(BIN)/python -m selfroute.training --data $(DATA)/train --work build/reader --out $(WEIGHTS)
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(VENV_VLLM) build dist
 
 $(VENV)/base.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -59,4 +65,8 @@ $(VENV)/base.stamp: pyproject.toml
 $(VENV)/dev.stamp: $(VENV)/base.stamp constraints.txt
 	$(PIP) install --constraint constraints.txt torch
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV_VLLM)/vllm.stamp: pyproject.toml constraints.txt tests/with_vllm/install.sh
+	PYTHON=$(PYTHON) sh tests/with_vllm/install.sh $(VENV_VLLM)
 	@touch $@

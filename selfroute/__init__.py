@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from selfroute.build import corpora as build_corpora
     from selfroute.build import engine as build_engine
     from selfroute.build import indexer as build_indexer
+    from selfroute.embedders import Embedded, QueryEmbedder
     from selfroute.engine import Engine
     from selfroute.errors import SelfrouteError
+    from selfroute.index.corpus import Corpus
     from selfroute.index.upkeep import Corpora, DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Failure, Indexer, Summary
     from selfroute.ingest.loaders import load_one as load_document
@@ -66,10 +68,12 @@ _WHERE = {
     "Citation": "types",
     "Cited": "types",
     "Corpora": "index.upkeep",
+    "Corpus": "index.corpus",
     "Delta": "types",
     "Document": "types",
     "DocumentInfo": "index.upkeep",
     "Done": "types",
+    "Embedded": "embedders",
     "Engine": "engine",
     "Estimate": "types",
     "Event": "types",
@@ -81,6 +85,7 @@ _WHERE = {
     "Move": "types",
     "Outcome": "types",
     "Problem": "index.upkeep",
+    "QueryEmbedder": "embedders",
     "Question": "types",
     "Repaired": "index.upkeep",
     "Route": "types",
@@ -113,10 +118,12 @@ __all__ = [
     "Citation",
     "Cited",
     "Corpora",
+    "Corpus",
     "Delta",
     "Document",
     "DocumentInfo",
     "Done",
+    "Embedded",
     "Engine",
     "Estimate",
     "Event",
@@ -128,6 +135,7 @@ __all__ = [
     "Move",
     "Outcome",
     "Problem",
+    "QueryEmbedder",
     "Question",
     "Repaired",
     "Route",

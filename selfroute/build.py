@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from selfroute.embedders import Embedder
 from selfroute.engine import Engine
@@ -16,11 +16,20 @@ from selfroute.ledger import Ledger
 from selfroute.policies import POLICIES, Policy
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
-from selfroute.settings import BUNDLED, EmbedderSettings, EndpointSettings, Settings, key_of, published_prices
+from selfroute.settings import (
+    BUNDLED,
+    EmbedderSettings,
+    EndpointSettings,
+    Settings,
+    VLLMSettings,
+    key_of,
+    published_prices,
+)
 from selfroute.types import Answer, Call, Question
 
 if TYPE_CHECKING:
     from selfroute.endpoints.openai import OpenAIEndpoint
+    from selfroute.endpoints.vllm import VLLMEndpoint
     from selfroute.evaluation.evaluator import Evaluator
     from selfroute.evaluation.judge import ModelJudge
     from selfroute.rewriter import Rewriter
@@ -124,7 +133,7 @@ def corpora(settings: Settings) -> Corpora:
     return Corpora(settings.home)
 
 
-def endpoints(settings: Settings, *, keys: bool = True) -> dict[str, OpenAIEndpoint]:
+def endpoints(settings: Settings, *, keys: bool = True) -> dict[str, OpenAIEndpoint | VLLMEndpoint]:
     """Every endpoint of the settings by its name. With `keys` each must have the key it names, else `MissingKey`."""
     return {name: ENDPOINTS[one.kind](name, one, keys) for name, one in settings.endpoints.items()}
 
@@ -253,13 +262,13 @@ def _reader_of(name: str, settings: Settings, keys: bool) -> Reader:
     from selfroute.readers.chat import ChatReader
 
     one = settings.endpoints[name]
-    room = one.window - one.max_output_tokens - one.reasoning_tokens
+    endpoint = ENDPOINTS[one.kind](name, one, keys)
+    room = endpoint.window - endpoint.max_output_tokens
     if room < LEAST_WINDOW:
         raise InvalidSettings(
             f"endpoint {name!r} has a window of {one.window} tokens, of which its replies may take all but "
             f"{max(room, 0)}: lower its max_output_tokens or reasoning_tokens"
         )
-    endpoint = ENDPOINTS[one.kind](name, one, keys)
     return ChatReader(endpoint, settings.reader.window, by_position=settings.reader.order == "position")
 
 
@@ -294,10 +303,31 @@ def _openai(name: str, settings: EndpointSettings, keys: bool) -> OpenAIEndpoint
     return OpenAIEndpoint(options, counts, secret)
 
 
+def _vllm(name: str, settings: VLLMSettings, keys: bool) -> VLLMEndpoint:
+    """Needs no key and starts nothing."""
+    from selfroute.endpoints.vllm import Options, VLLMEndpoint
+
+    return VLLMEndpoint(
+        Options(
+            name=name,
+            model=settings.model,
+            window=settings.window,
+            max_output_tokens=settings.max_output_tokens,
+            schemas=settings.json_schema,
+            logprobs=settings.logprobs,
+            raw=settings.raw,
+            timeout=settings.timeout,
+            engine=settings.engine,
+            parameters=settings.parameters,
+        )
+    )
+
+
 EMBEDDERS: Mapping[str, Callable[[EmbedderSettings], Embedder]] = {
     "onnx": _onnx,
     "sentence": _sentence,
     "hashing": _hashing,
 }
 READERS: Mapping[str, Callable[[Settings, bool], tuple[Reader, Reader]]] = {"extractive": _extractive, "chat": _chat}
-ENDPOINTS: Mapping[str, Callable[[str, EndpointSettings, bool], OpenAIEndpoint]] = {"openai": _openai}
+ENDPOINTS: Mapping[str, Callable[[str, Any, bool], OpenAIEndpoint | VLLMEndpoint]] = {"openai": _openai, "vllm": _vllm}
+"""Each takes the settings of its kind."""

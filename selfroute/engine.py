@@ -25,6 +25,7 @@ from selfroute.errors import (
     UnknownPolicy,
 )
 from selfroute.index import Index, open_index
+from selfroute.index.corpus import Corpus
 from selfroute.index.upkeep import Corpora
 from selfroute.ingest.chunker import Chunker, rule
 from selfroute.policies import Policy, forecast
@@ -113,10 +114,10 @@ class Engine:
         question: Question | str,
         policy: str = "self_route",
         *,
-        corpus: str | Document,
+        corpus: str | Document | Corpus,
         k: int | None = None,
     ) -> Answer:
-        """Answers from a corpus by name, or from one `Document` that is not indexed.
+        """Answers from a corpus by name, from one `Document` that is not indexed, or from another's `Corpus`.
 
         A question with a `history` is first made to stand alone, where a rewriter is set; else, and where that fails,
         it is used as it is, with a warning.
@@ -163,7 +164,7 @@ class Engine:
         question: Question | str,
         policy: str = "self_route",
         *,
-        corpus: str | Document,
+        corpus: str | Document | Corpus,
         k: int | None = None,
     ) -> Forecast:
         """What `ask` would read and what that would cost: retrieves, asks no reader, writes nothing down. A question
@@ -173,17 +174,24 @@ class Engine:
         """
         question = self._checked(question, policy, k)
         async with self._source(question, corpus) as (name, source):
-            index = source if isinstance(source, Index) else await self._transient(source, _unrecorded)
+            index = await self._transient(source, _unrecorded) if isinstance(source, Document) else source
             return await forecast(self._policies[policy], question, self._steps(index, _unrecorded, k), policy, name)
 
     @asynccontextmanager
-    async def _source(self, question: Question, corpus: str | Document) -> AsyncIterator[tuple[str, Index | Document]]:
-        """The name and the text of what is asked: a corpus, open meanwhile, or a document that is not indexed."""
+    async def _source(
+        self, question: Question, corpus: str | Document | Corpus
+    ) -> AsyncIterator[tuple[str, Index | Document | Corpus]]:
+        """The name and the text of what is asked: a corpus, open meanwhile, a document that is not indexed, or what
+        its owner opened."""
         if isinstance(corpus, Document):
             unknown = [id_ for id_ in question.scope if id_ != corpus.id]
             if unknown:
                 raise UnknownDocument(unknown, corpus.source, [corpus.id])
             yield corpus.source, corpus
+            return
+        if not isinstance(corpus, str):
+            await asyncio.to_thread(corpus.scope, question.scope)
+            yield corpus.name, corpus
             return
         with closing(await asyncio.to_thread(self._open, corpus)) as index:
             index.scope(question.scope)
@@ -209,7 +217,7 @@ class Engine:
         question: Question,
         policy: str,
         name: str,
-        source: Index | Document,
+        source: Index | Document | Corpus,
         k: int | None,
         emit: Emit | None = None,
     ) -> Answer:
@@ -227,7 +235,7 @@ class Engine:
 
         try:
             async with until(self._deadline) as deadline:
-                index = source if isinstance(source, Index) else await self._transient(source, record)
+                index = await self._transient(source, record) if isinstance(source, Document) else source
                 steps = self._steps(index, record, k, deadline, emit)
                 alone = await self._alone(question, steps, record, deadline)
                 draft = await self._policies[policy](alone, steps)
@@ -263,11 +271,16 @@ class Engine:
         return replace(question, text=rewritten.text or question.text, history=())
 
     def _steps(
-        self, index: Index, record: Record, k: int | None, deadline: float | None = None, emit: Emit | None = None
+        self,
+        index: Index | Corpus,
+        record: Record,
+        k: int | None,
+        deadline: float | None = None,
+        emit: Emit | None = None,
     ) -> QuestionSteps:
         return QuestionSteps(
             index,
-            self._embedder,
+            self._embedder if isinstance(index, Index) else index.embedder,
             self._chunk_reader,
             self._document_reader,
             self._prices,

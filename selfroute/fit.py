@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from selfroute.index import Index
+from selfroute.index.corpus import Texts
 from selfroute.readers import Reader
 from selfroute.types import Chunk, Hits, Passage, Question, Reading, Route
 
@@ -32,7 +32,7 @@ class Fit:
 class Fitter:
     """Fits text for one question into `window` input tokens of `reader`."""
 
-    index: Index
+    index: Texts
     reader: Reader
     question: Question
     window: int

@@ -12,11 +12,21 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, get_origin
+from typing import Annotated, Any, Literal, Self, TypeVar, get_origin
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from selfroute.errors import InvalidSettings
@@ -28,6 +38,10 @@ PREFIX = "SELFROUTE_"
 CONFIG = "SELFROUTE_CONFIG"
 OURS = ("model", "messages", "prompt", "stream", "n")
 """Parameters of a request that an endpoint sets itself, or whose reply it could not read."""
+ENGINES_OWN = ("model", "max_model_len")
+"""Arguments of an engine in this process that are settings of the endpoint: its model and its window."""
+SAMPLERS_OWN = ("n", "max_tokens", "logprobs", "structured_outputs", "output_kind", "detokenize")
+"""Parameters of its sampler that a request sets itself."""
 BUNDLED = "extractive"
 """What names the bundled reader where an endpoint can be named."""
 READER = "reader"
@@ -127,6 +141,57 @@ class EndpointSettings(_Part):
         return value
 
 
+class VLLMSettings(_Part):
+    """A model whose engine runs in this process."""
+
+    kind: Literal["vllm"]
+    model: str = Field(min_length=1)
+    window: int = Field(ge=512)
+    max_output_tokens: int = Field(default=1024, ge=1)
+    json_schema: bool = True
+    logprobs: bool = True
+    raw: bool = True
+    timeout: float = Field(default=600.0, gt=0)
+    engine: Mapping[str, Any] = Field(default={})
+    parameters: Mapping[str, Any] = Field(default={})
+
+    @field_validator("engine", "parameters")
+    @classmethod
+    def _no_key(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        if holds_key(value):
+            raise ValueError("must hold no key: set the environment variable HF_TOKEN, which vLLM reads")
+        return value
+
+    @field_validator("engine")
+    @classmethod
+    def _nothing_that_is_set_elsewhere(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        for name in ENGINES_OWN:
+            if name in value:
+                raise ValueError(f"must not set {name!r}: set the endpoint's own model and window")
+        return value
+
+    @field_validator("parameters")
+    @classmethod
+    def _nothing_that_a_request_sets(cls, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        for name in SAMPLERS_OWN:
+            if name in value:
+                raise ValueError(f"must not set {name!r}, which each request sets itself: leave it out")
+        return value
+
+
+def _kind(endpoint: Any) -> Any:
+    """Of settings as they were read, or made already; servers need not say it."""
+    return endpoint.get("kind", "openai") if isinstance(endpoint, Mapping) else getattr(endpoint, "kind", "openai")
+
+
+AnyEndpointSettings = Annotated[
+    Annotated[EndpointSettings, Tag("openai")] | Annotated[VLLMSettings, Tag("vllm")],
+    Discriminator(
+        _kind, custom_error_type="kind", custom_error_message="must be of the kind 'openai' (any server) or 'vllm'"
+    ),
+]
+
+
 class PriceSettings(_Part):
     """US dollars per million tokens."""
 
@@ -152,7 +217,7 @@ class Settings(BaseSettings):
     rewriter: str | None
     deadline: float | None = Field(gt=0)
     judge: str | None
-    endpoints: Mapping[str, EndpointSettings]
+    endpoints: Mapping[str, AnyEndpointSettings]
     prices: Mapping[str, PriceSettings]
 
     @field_validator("endpoints", "prices")
@@ -225,6 +290,8 @@ def load(config: Path | None = None, home: Path | None = None, base: Mapping[str
     except ValidationError as error:
         first = error.errors()[0]
         path = [str(part) for part in first["loc"]]
+        if path[:1] == ["endpoints"]:
+            del path[2:3]  # the kind, which pydantic puts between
         where = _set_by(path) or " or ".join([str(config or default_config()), *["the suite"] * bool(base)])
         setting = f"setting {'.'.join(path)!r} (in {where})" if path else where
         # Not the input: who writes a key where it does not belong must not find it in a log.

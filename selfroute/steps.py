@@ -1,4 +1,4 @@
-"""The concrete steps of one question: index, embedder and readers behind the `Steps` protocol.
+"""The concrete steps of one question: texts, embedder and readers behind the `Steps` protocol.
 
 Keeps what the question has read so far, so that coverage and the path can be told. Blocking work crosses to
 a worker thread here. Knows nothing of policies or of how an answer is shown.
@@ -11,10 +11,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from selfroute.embedders import Embedder
+from selfroute.embedders import QueryEmbedder
 from selfroute.errors import NoQuery, PromptTooLong
 from selfroute.fit import Fit, Fitter
-from selfroute.index import Index
+from selfroute.index.corpus import Texts
 from selfroute.prices import Prices
 from selfroute.readers import Reader
 from selfroute.routing import better_supported
@@ -47,7 +47,7 @@ ROUTES: Mapping[Move, Route] = {Move.READ_CHUNKS: Route.RAG, Move.READ_DOCUMENTS
 
 
 class QuestionSteps:
-    """Steps for one question over one opened index. Make a new one for each question.
+    """Steps for one question over one opened corpus. Make a new one for each question.
 
     With `emit` what happens is told as it happens, and a final answer as it is made; `shown` is what was told of it.
     `rewritten` is the question as it is read, if it is not as it was asked.
@@ -55,8 +55,8 @@ class QuestionSteps:
 
     def __init__(
         self,
-        index: Index,
-        embedder: Embedder,
+        index: Texts,
+        embedder: QueryEmbedder,
         chunk_reader: Reader,
         document_reader: Reader,
         prices: Prices,
@@ -139,7 +139,7 @@ class QuestionSteps:
 
     def coverage(self, question: Question) -> float:
         """The share of the tokens in scope that was read, 0 to 1, by the embedder's tokens of the chunks."""
-        tokens = {id_: self._index.entries[id_].tokens for id_ in self._index.scope(question.scope)}
+        tokens = {id_: self._index.tokens(id_) for id_ in self._index.scope(question.scope)}
         read = sum(tokens[id_] if id_ in self._whole else sum(self._seen.get(id_, {}).values()) for id_ in tokens)
         total = sum(tokens.values())
         return read / total if total else 0.0

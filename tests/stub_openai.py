@@ -78,6 +78,7 @@ class StubOpenAI:
         self.most_in_flight = 0
         self.models: list[dict[str, Any]] | None = [{"id": "stub", "object": "model", "created": 0, "owned_by": "x"}]
         self.models_status = 200
+        self.metrics: str | None = None  # what stands at /metrics, if anything
         self.keys: set[str] | None = None  # None: any
         self.counts = False  # at /tokenize, as vLLM does
         self.hold = 0  # nothing is answered until so many requests are in flight at once
@@ -148,8 +149,10 @@ class StubOpenAI:
         if self.keys is not None and headers.get("authorization", "").removeprefix("Bearer ") not in self.keys:
             refused = {"error": {"message": f"Incorrect API key provided: {headers.get('authorization')}", "code": "x"}}
             return await self._send(writer, 401, json.dumps(refused).encode())
+        if path == "/metrics" and self.metrics is not None:
+            return await self._send(writer, 200, self.metrics.encode(), "text/plain; version=0.0.4; charset=utf-8")
         if method == "GET":
-            if self.models is None:
+            if self.models is None or path == "/metrics":
                 return await self._send(writer, 404, b'{"error": {"message": "no such route"}}')
             if self.models_status != 200:
                 return await self._send(writer, self.models_status, b'{"error": {"message": "not this"}}')

@@ -18,7 +18,7 @@ from selfroute import build
 from selfroute.engine import Engine
 from selfroute.errors import BadInput, HomeNotWritable, InvalidSettings, MissingKey, UnknownPolicy
 from selfroute.policies import POLICIES
-from selfroute.settings import EmbedderSettings, EndpointSettings, ReaderSettings, Settings, load
+from selfroute.settings import EmbedderSettings, EndpointSettings, ReaderSettings, Settings, VLLMSettings, load
 from selfroute.types import Document, Outcome, Question, Usage
 
 TEXT = (
@@ -66,7 +66,8 @@ def test_an_engine_that_was_built_to_forecast_asks_nothing_since_it_has_no_ledge
 
 def test_every_kind_that_settings_allow_can_be_built() -> None:
     assert set(build.EMBEDDERS) == set(get_args(EmbedderSettings.model_fields["kind"].annotation))
-    assert set(build.ENDPOINTS) == set(get_args(EndpointSettings.model_fields["kind"].annotation))
+    kinds = [one.model_fields["kind"].annotation for one in (EndpointSettings, VLLMSettings)]
+    assert set(build.ENDPOINTS) == {name for kind in kinds for name in get_args(kind)}
     assert set(build.READERS) == set(get_args(ReaderSettings.model_fields["kind"].annotation))
 
 
@@ -124,6 +125,16 @@ def test_every_endpoint_of_the_settings_is_built_and_a_missing_key_told(
     ]
     monkeypatch.setenv("MY_KEY", "sk-1234567890")
     assert "1234567890" not in repr(build.endpoints(two))
+
+
+def test_an_engine_in_this_process_is_built_and_not_started(settings: Settings) -> None:
+    own = {"kind": "vllm", "model": "some/model", "window": 9000, "engine": {"seed": 1}, "parameters": {"top_k": 3}}
+    chat = changed(settings, reader={"kind": "chat", "chunks": "own"}, endpoints={"own": own})
+    [endpoint] = build.endpoints(chat).values()
+    assert endpoint.where == "endpoint 'own' (vLLM in this process, model 'some/model')"
+    assert (endpoint.window, endpoint.model, endpoint.schemas, endpoint.logprobs) == (9000, "some/model", True, True)
+    chunks, documents = build.readers(chat)
+    assert chunks is documents
 
 
 def test_a_run_is_told_apart_by_what_its_rows_depend_on_alone(settings: Settings) -> None:

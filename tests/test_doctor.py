@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from importlib.util import find_spec
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,15 @@ def test_what_to_do_is_said_once_and_what_is_not_known_is_said_to_be(
     assert found["endpoint mine, model"] == Check(
         "endpoint mine, model", True, "not known: the server does not list its models"
     )
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed here")
+def test_an_engine_in_this_process_is_not_started_and_its_missing_extra_is_named(home: Path) -> None:
+    own = {"kind": "vllm", "model": "some/model", "window": 8000}
+    found = checked(home, reader={"kind": "chat", "chunks": "own"}, endpoints={"own": own})
+    assert found["reader"].said == "some/model is set"
+    assert not found["endpoint own, library"].ok
+    assert found["endpoint own, library"].said.endswith("run `pip install 'selfroute[vllm]'`")
 
 
 def behind(url: str) -> dict[str, object]:

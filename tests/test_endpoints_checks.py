@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from stub_openai import Plan, StubOpenAI
 
-from selfroute.endpoints.checks import Finding, check_endpoint
+from selfroute.endpoints.checks import check_endpoint
+from selfroute.endpoints.findings import Finding
 from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.tokens import tokenizer
 from selfroute.types import Call, Usage

@@ -69,8 +69,11 @@ def test_the_readme_names_what_is_public_and_nothing_else() -> None:
 
 @needs_readme
 def test_the_readme_uses_only_public_names() -> None:
-    shown = [name for block in _python_blocks(README.read_text(encoding="utf-8")) for name in _imported(block)]
-    assert set(shown) <= set(selfroute.__all__)
+    shown = [one for block in _python_blocks(README.read_text(encoding="utf-8")) for one in _imported(block)]
+    assert {module for module, _ in shown} >= {"selfroute"}
+    for module, name in shown:
+        assert module == "selfroute" or module.startswith("selfroute.integrations.")
+        assert name in import_module(module).__all__
 
 
 def test_the_example_in_the_package_docstring_runs_as_it_stands(
@@ -99,9 +102,15 @@ def _python_blocks(text: str) -> list[str]:
     return re.findall(r"```(?:python|py)\n(.*?)```", text, flags=re.DOTALL)
 
 
-def _imported(block: str) -> list[str]:
+def _imported(block: str) -> list[tuple[str, str]]:
+    """(module of ours, name)"""
     nodes = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.ImportFrom)]
-    return [alias.name for node in nodes if (node.module or "").startswith("selfroute") for alias in node.names]
+    return [
+        (str(node.module), alias.name)
+        for node in nodes
+        if (node.module or "").startswith("selfroute")
+        for alias in node.names
+    ]
 
 
 def _missing() -> dict[str, str]:

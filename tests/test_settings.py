@@ -18,6 +18,7 @@ from selfroute.errors import InvalidSettings
 from selfroute.settings import (
     EndpointSettings,
     Settings,
+    VLLMSettings,
     default_config,
     key_of,
     load,
@@ -371,7 +372,7 @@ def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(
     assert KEY not in "".join(traceback.format_exception(refused.value))
 
 
-@pytest.mark.parametrize("name", ["openai.yaml", "ollama.yaml"])
+@pytest.mark.parametrize("name", ["openai.yaml", "ollama.yaml", "vllm.yaml", "vllm-inprocess.yaml"])
 def test_a_shipped_configuration_names_its_readers(name: str) -> None:
     settings = load(shipped(name))
     assert settings.reader.kind == "chat"
@@ -386,6 +387,46 @@ def test_every_setting_of_an_endpoint_is_described_in_openai_yaml() -> None:
     assert described == set(EndpointSettings.model_fields)
     small = yaml.safe_load(shipped("openai.yaml").read_text(encoding="utf-8"))["endpoints"]["small"]
     assert EndpointSettings(**small).model_dump().keys() == small.keys()
+
+
+def test_every_setting_of_an_engine_in_this_process_is_described_in_vllm_inprocess_yaml() -> None:
+    text = shipped("vllm-inprocess.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"^ {4}(\w+):", text, re.M)) == set(VLLMSettings.model_fields)
+    assert isinstance(load(shipped("vllm-inprocess.yaml")).endpoints["local"], VLLMSettings)
+
+
+def test_the_two_servers_that_vllm_yaml_describes_can_be_used_as_they_stand(file: Path) -> None:
+    lines = shipped("vllm.yaml").read_text(encoding="utf-8").split("# Two servers")[1].splitlines()
+    file.write_text(
+        "\n".join(
+            line[2:]
+            for line in lines
+            if re.match("# (reader|endpoints|  )", line) and "vllm" not in line and "--" not in line
+        )
+    )
+    settings = load(file)
+    assert (settings.reader.chunks, settings.reader.documents) == ("small", "large")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("engine: {max_model_len: 9}", "endpoints.a.engine' (in {file}): must not set 'max_model_len'"),
+        ("engine: {hf_token: hf_abcdefghij0123456789}", "endpoints.a.engine' (in {file}): must hold no key"),
+        ("parameters: {n: 2}", "endpoints.a.parameters' (in {file}): must not set 'n'"),
+        ("base_url: 'http://x/v1'", "endpoints.a.base_url' (in {file})"),
+    ],
+)
+def test_what_an_engine_in_this_process_does_not_take_is_refused(file: Path, more: str, said: str) -> None:
+    file.write_text(f"endpoints: {{a: {{kind: vllm, model: m, window: 900, {more}}}}}\n")
+    message = _refused(file)
+    assert said.format(file=file) in message
+    assert "hf_abc" not in message
+
+
+def test_an_endpoint_of_an_unknown_kind_is_refused_with_those_there_are(file: Path) -> None:
+    file.write_text("endpoints: {a: {kind: ollama, model: m, window: 900}}\n")
+    assert f"setting 'endpoints.a' (in {file}): must be of the kind 'openai' (any server) or 'vllm'" in _refused(file)
 
 
 @pytest.mark.skipif(not README.exists(), reason="there is no README here")

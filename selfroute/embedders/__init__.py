@@ -17,6 +17,17 @@ class Embedded:
     tokens: int
 
 
+class QueryEmbedder(Protocol):
+    """What embeds questions as the texts of a corpus were embedded."""
+
+    @property
+    def name(self) -> str: ...
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        """Blocking: call it in a worker thread from async code."""
+        ...
+
+
 class Embedder(Protocol):
     """`name` is stored with an index: an index opens only with the embedder that made it."""
 

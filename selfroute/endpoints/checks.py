@@ -6,13 +6,23 @@ For `selfroute doctor`. Costs one short reply. Knows nothing of settings files o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from selfroute.endpoints import Completion, Request
+from selfroute.endpoints.caches import check_caches
 from selfroute.endpoints.failures import harmless
+from selfroute.endpoints.findings import Finding
 from selfroute.endpoints.openai import OpenAIEndpoint
-from selfroute.errors import EndpointError, EndpointTimeout, EndpointUnreachable, KeyRejected, MissingKey
+from selfroute.endpoints.vllm import VLLMEndpoint
+from selfroute.errors import (
+    EndpointError,
+    EndpointTimeout,
+    EndpointUnreachable,
+    KeyRejected,
+    MissingExtra,
+    MissingKey,
+    SelfrouteError,
+)
 from selfroute.prompts import SCHEMA
 from selfroute.replies import Unreadable, read_reply
 from selfroute.types import Call, Record, Stage
@@ -20,23 +30,16 @@ from selfroute.types import Call, Record, Stage
 WINDOWS = ("max_model_len", "context_length", "context_window", "max_context_length")
 """Where servers say in their list of models how long a prompt may be: vLLM, OpenRouter, Groq, LM Studio."""
 
+VLLM = "vllm"
+"""Who owns the models of a vLLM server, as it says in their list."""
+
 MOST_NAMES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. `fine` is `None` where it could not be found out; `todo` is what to do about it,
-    null where nothing is."""
-
-    name: str
-    fine: bool | None
-    said: str
-    todo: str | None = None
 
 
 async def check_endpoint(endpoint: OpenAIEndpoint, record: Record | None = None) -> tuple[Finding, ...]:
     """Looks at one endpoint: `reachable`, `key`, `model`, `window`, and by one short reply `reply`, `usage`, and
-    `json_schema` and `logprobs` where the settings claim them. Stops at what makes the rest pointless.
+    `json_schema` and `logprobs` where the settings claim them; of a vLLM server, by two readings more, `prefix cache`
+    and `cached tokens`. Stops at what makes the rest pointless.
 
     Raises nothing of an endpoint's; `record` is told of the calls.
     """
@@ -53,7 +56,25 @@ async def check_endpoint(endpoint: OpenAIEndpoint, record: Record | None = None)
             return (_key(error),)
     found = [Finding("reachable", True, f"{endpoint.options.base_url} answers")]
     found += [_model(endpoint, listed), _window(endpoint, listed)]
-    return (*found, *await _tried(endpoint, record or _unrecorded))
+    found += await _tried(endpoint, record or _unrecorded)
+    if VLLM in {model.get("owned_by") for model in listed or ()} and any(one.name == "usage" for one in found):
+        found += await check_caches(endpoint, record or _unrecorded)
+    return tuple(found)
+
+
+def check_in_process(endpoint: VLLMEndpoint) -> tuple[Finding, ...]:
+    """Looks at one endpoint without its engine, which takes long to start: `library` and `model`."""
+    request = Request(Stage.READ_CHUNKS, "Is anybody there?", system="Answer.")
+    try:
+        count = len(endpoint.prompt_tokens(request))
+    except MissingExtra as error:
+        return (Finding("library", False, str(error)),)
+    except SelfrouteError as error:
+        return (Finding("library", True, "vLLM loads"), Finding("model", False, str(error)))
+    said = (
+        f"its tokenizer and chat template load, and make {count} tokens of a short question; its engine was not tried"
+    )
+    return (Finding("library", True, "vLLM loads"), Finding("model", True, said))
 
 
 async def _tried(endpoint: OpenAIEndpoint, record: Record) -> list[Finding]:

@@ -191,6 +191,16 @@ class OpenAIEndpoint:
             failed = translated(error, self.where, self._key)
         raise failed
 
+    async def metrics(self) -> str | None:
+        """What the server tells Prometheus of itself, at `/metrics` beside `/v1`; `None` if it tells nothing there.
+        Raises `MissingKey`."""
+        client = await self._client()
+        try:
+            async with asyncio.timeout(self.options.timeout):
+                return await client.get(f"{self.options.base_url.removesuffix('/v1')}/metrics", cast_to=str)
+        except Exception:  # whatever it does instead, it tells nothing
+            return None
+
     async def _attempt(self, request: Request, record: Record, shown: Shown | None) -> Completion:
         client = await self._client()
         began, got = time.perf_counter(), Arrived()

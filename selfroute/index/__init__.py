@@ -48,6 +48,10 @@ class Index:
         """The documents by id, without their text."""
         return self._entries
 
+    def tokens(self, document: str) -> int:
+        """The sum over its chunks, by the embedder's word pieces."""
+        return self._entries[document].tokens
+
     def scope(self, ids: Sequence[str]) -> tuple[str, ...]:
         """`ids` checked and in order, or all documents for none. Raises `UnknownDocument`."""
         unknown = [id_ for id_ in ids if id_ not in self._entries]
