@@ -120,6 +120,35 @@ def test_an_answer_says_what_counted_its_tokens(run: Run, stub: StubOpenAI) -> N
         assert explain["counted_by"] == {"read_chunks": name, "read_documents": name}
 
 
+def test_a_server_that_finds_a_prompt_too_long_is_asked_once_more_with_less_of_it(run: Run, stub: StubOpenAI) -> None:
+    too_long = {"message": "This model's maximum context length is 900 tokens", "code": "context_length_exceeded"}
+    stub.answer = lambda asked: Plan(status=400, error=too_long) if asked.number == 1 else knowing(asked)
+    answer = run("ask", WHO, "--file", "harbour.md", "--policy", "always_long", "--json").json
+    first, second = (len(asked.prompt) for asked in stub.asked)
+    assert second < first
+    assert answer["answer"] == "Olof Berg"
+    assert answer["coverage"] < 1
+    assert any("read once more, with less of it" in warning for warning in answer["warnings"])
+    assert [call["error"] is None for call in answer["calls"]] == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "calls", "whole"),
+    [("fill", 1, False), ("middle", 1, False), ("windows", 3, True), ("refuse", 0, False)],
+)
+def test_documents_over_the_window_are_read_by_the_strategy_that_is_set(
+    run: Run, folder: Path, stub: StubOpenAI, strategy: str, calls: int, whole: bool
+) -> None:
+    (folder / "long.md").write_text(HARBOUR + "\n\n" + "Wind and tide were noted by the watch. " * 900)
+    config = (folder / "mine.yaml").read_text().replace("window: 6000}", f"window: 4000, overflow: {strategy}}}")
+    (folder / "long.yaml").write_text(config)
+    answer = run("ask", WHO, "--file", "long.md", "--policy", "always_long", "--json", config="long.yaml").json
+    assert len([call for call in answer["calls"] if call["stage"] == "read_documents"]) == calls
+    assert (answer["coverage"] == 1) == whole
+    assert any("exceeds the reader's window" in warning for warning in answer["warnings"])
+    assert answer["outcome"] == ("insufficient" if strategy == "refuse" else "answered")
+
+
 def test_the_account_of_an_answer_is_the_providers_with_its_price(run: Run, stub: StubOpenAI) -> None:
     answer = run("ask", FAR, "--file", "harbour.md", "--json").json
     for model, price in (("small", (1, 4, "0.1")), ("large", (10, 40, "10"))):

@@ -24,6 +24,7 @@ from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.endpoints import Request
 from selfroute.endpoints.checks import check_endpoint
 from selfroute.endpoints.openai import OpenAIEndpoint, Options
+from selfroute.endpoints.tokenize import served
 from selfroute.engine import Engine
 from selfroute.errors import EndpointUnreachable, PromptTooLong
 from selfroute.ledger import Ledger
@@ -118,6 +119,15 @@ def test_a_documents_words_are_counted_as_the_server_counts_them(
     with urlopen(post) as reply:
         counted = json.load(reply)["count"]
     assert endpoint().count_tokens(handbook.text) == counted
+
+
+def test_without_a_tokenizer_in_the_settings_the_server_itself_counts(server: Server, handbook: Document) -> None:
+    made = tokenizer("tiny", None, served(server.url, "tiny"))
+    body = json.dumps({"model": "tiny", "prompt": handbook.text, "add_special_tokens": False}).encode()
+    address = server.url.removesuffix("/v1") + "/tokenize"
+    with urlopen(Post(address, body, {"Content-Type": "application/json"}), timeout=30) as said:
+        assert made.count(handbook.text) == json.load(said)["count"] > 0
+    assert (made.split.name, made.split.approximate) == ("the server's own tokenizer", False)
 
 
 def test_a_prompt_is_counted_within_the_margin_of_what_the_server_counts(
