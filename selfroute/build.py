@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +15,11 @@ from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
 from selfroute.ledger import NAME as LEDGER
 from selfroute.ledger import Ledger
-from selfroute.policies import POLICIES, Policy
+from selfroute.policies import POLICIES, Policy, calibrated
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
+from selfroute.routing.dial import Dial
+from selfroute.routing.score import SHIPPED, read_router
 from selfroute.settings import BUNDLED, EmbedderSettings, EndpointSettings, Settings, key_of, published_prices
 
 if TYPE_CHECKING:
@@ -47,10 +51,12 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
         document_reader=document_reader,
         account=ledger(settings),
         prices=prices(settings),
-        policies=_policies(),
+        policies=policies(settings),
         k=settings.retrieval.k,
         deadline=settings.deadline,
         overflow=settings.reader.overflow,
+        judge=judge(settings),
+        cache_seconds=settings.routing.cache_seconds,
     )
 
 
@@ -77,10 +83,11 @@ def evaluator(settings: Settings) -> Evaluator:
         chunk_tokens=_chunk_tokens(settings, embedding),
         chunk_words=settings.chunking.words,
         prices=prices(settings),
-        policies=_policies(),
+        policies=policies(settings),
         k=settings.retrieval.k,
         deadline=settings.deadline,
         overflow=settings.reader.overflow,
+        judge=judge(settings),
         cache=settings.home / CACHE,
         identity={
             "settings": _that_rows_depend_on(settings),
@@ -124,12 +131,14 @@ def _that_rows_depend_on(settings: Settings) -> dict[str, object]:
     chosen = settings.reader
     named = {chosen.chunks, chosen.documents} if chosen.kind == "chat" else set()
     kept = settings.model_dump(mode="json", exclude={"home", "ledger", "deadline", "endpoints"})
+    router = settings.routing.model or SHIPPED
     return kept | {
+        "router": sha256(router.read_bytes()).hexdigest() if router.exists() else None,
         "endpoints": {
             name: endpoint.model_dump(mode="json", exclude=PATIENCE)
             for name, endpoint in settings.endpoints.items()
             if name in named
-        }
+        },
     }
 
 
@@ -150,8 +159,17 @@ def readers(settings: Settings, keys: bool = True) -> tuple[Reader, Reader]:
     return READERS[settings.reader.kind](settings, keys)
 
 
-def _policies() -> dict[str, Policy]:
-    return {name: make() for name, make in POLICIES.items()}
+def policies(settings: Settings) -> dict[str, Policy]:
+    """Raises `InvalidSettings` for a router that cannot be used."""
+    chosen = settings.routing
+    router = read_router(chosen.model or SHIPPED)
+    dial = Dial(chosen.share, chosen.value_per_correct_answer, chosen.max_cost)
+    return {**{name: make() for name, make in POLICIES.items()}, "calibrated": calibrated(router, dial)}
+
+
+def judge(settings: Settings) -> Callable[[], Reader]:
+    """The bundled reader, loaded when it is first wanted."""
+    return cache(lambda: _bundled(settings))
 
 
 def _chunk_tokens(settings: Settings, embedder: Embedder) -> int:

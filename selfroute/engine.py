@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from selfroute.ingest.chunker import Chunker, rule
 from selfroute.policies import Policy, forecast
 from selfroute.prices import Prices
 from selfroute.readers import Reader
+from selfroute.routing.dial import Decision
 from selfroute.steps import QuestionSteps
 from selfroute.types import (
     Answer,
@@ -63,6 +65,10 @@ class Account(Protocol):
 
     def fail(self, id: str, error: str) -> None: ...  # noqa: A002
 
+    def read(self, corpus: str, model: str, seconds: float) -> Sequence[Usage]:
+        """What `model` read of the documents of `corpus` in the last so many seconds, newest first."""
+        ...
+
 
 class Engine:
     """Answers questions over the corpora under `home`, or over one document that is not indexed."""
@@ -82,7 +88,11 @@ class Engine:
         k: int = 5,
         deadline: float | None = None,
         overflow: str = "fill",
+        judge: Callable[[], Reader] | None = None,
+        cache_seconds: float = 0.0,
     ) -> None:
+        """`judge` gives the bundled reader, for policies that ask what it makes of the chunks. A provider is taken to
+        keep what it read for `cache_seconds`."""
         self._home = home
         self._embedder = embedder
         self._chunk_tokens = chunk_tokens
@@ -94,6 +104,8 @@ class Engine:
         self._k = k
         self._deadline = deadline
         self._overflow = overflow
+        self._judge = judge
+        self._cache_seconds = cache_seconds
         self._account = account
 
     async def ask(
@@ -135,7 +147,8 @@ class Engine:
         question = self._checked(question, policy, k)
         async with self._source(question, corpus) as (name, source):
             index = source if isinstance(source, Index) else await self._transient(source, _unrecorded)
-            return await forecast(self._policies[policy], question, self._steps(index, _unrecorded, k), policy, name)
+            steps = self._steps(name, index, _unrecorded, k)
+            return await forecast(self._policies[policy], question, steps, policy, name)
 
     @asynccontextmanager
     async def _source(self, question: Question, corpus: str | Document) -> AsyncIterator[tuple[str, Index | Document]]:
@@ -178,7 +191,7 @@ class Engine:
         try:
             async with _until(self._deadline) as deadline:
                 index = source if isinstance(source, Index) else await self._transient(source, record)
-                steps = self._steps(index, record, k, deadline)
+                steps = self._steps(name, index, record, k, deadline)
                 draft = await self._policies[policy](question, steps)
             full = await steps.long_context(question)
             answer = _answer(id_, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
@@ -191,7 +204,9 @@ class Engine:
                 self._account.fail(id_, f"{type(error).__name__}: {error}")
             raise
 
-    def _steps(self, index: Index, record: Record, k: int | None, deadline: float | None = None) -> QuestionSteps:
+    def _steps(
+        self, corpus: str, index: Index, record: Record, k: int | None, deadline: float | None = None
+    ) -> QuestionSteps:
         return QuestionSteps(
             index,
             self._embedder,
@@ -202,6 +217,8 @@ class Engine:
             k or self._k,
             deadline,
             self._overflow,
+            self._judge,
+            lambda model: self._account.read(corpus, model, self._cache_seconds),
         )
 
     def _open(self, corpus: str) -> Index:
@@ -263,7 +280,7 @@ def _answer(
         question=question.text,
         answer=draft.answer if answered else None,
         outcome=outcome,
-        likely_absent=None,
+        likely_absent=draft.likely_absent if not answered else None,
         route=draft.route,
         policy=policy,
         path=tuple(steps.path),
@@ -294,9 +311,28 @@ def _answer(
                 }
                 for d in steps.drafts
             ],
+            "decisions": [_shown(decision) for decision in steps.decisions],
             "counted_by": steps.counted_by,
         },
     )
+
+
+def _shown(decision: Decision) -> Mapping[str, object]:
+    """A decision for people: what it was made by, what it weighed, and the features that went into it."""
+    odds, reading = decision.odds, decision.reading
+    return {
+        "escalates": decision.escalates,
+        "by": decision.by,
+        "rule": odds and odds.rule.name,
+        "sufficiency": odds and round(odds.sufficiency, 4),
+        "gain": odds and round(odds.gain, 4),
+        "harm": odds and round(odds.harm, 4),
+        "needed": decision.needed if decision.needed is None or math.isfinite(decision.needed) else None,
+        "tokens": reading.tokens,
+        "cached_tokens": reading.cached_tokens,
+        "cost": reading.cost,
+        "features": {name: round(value, 4) for name, value in odds.weighed.items()} if odds else {},
+    }
 
 
 @asynccontextmanager
@@ -344,4 +380,5 @@ def _totals(calls: list[Call], seconds: float) -> Totals:
         estimated=any(call.estimated for call in calls),
         cost=sum_cost([call.cost for call in calls]),
         seconds=seconds,
+        judging_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.JUDGE),
     )

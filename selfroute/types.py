@@ -38,6 +38,7 @@ class Stage(StrEnum):
     EMBED = "embed"
     READ_CHUNKS = "read_chunks"
     READ_DOCUMENTS = "read_documents"
+    JUDGE = "judge"
 
 
 class Shape(StrEnum):
@@ -216,6 +217,7 @@ class Draft:
     readings of one reader; `guess` is the best answer it could give, also when it declined; `confidence` is its
     probability (0 to 1), where it tells one: the bundled reader's that `guess` is right, calibrated, a chat model's
     own that the text answers, not calibrated. `lost_quotes` of the quotes it gave stand nowhere in the text shown.
+    `likely_absent`, of a decline: whether the documents likely do not answer either; `None` where nobody tells.
     """
 
     declined: bool
@@ -227,6 +229,7 @@ class Draft:
     warnings: tuple[str, ...] = ()
     confidence: float | None = None
     lost_quotes: int = 0
+    likely_absent: bool | None = None
 
 
 class Move(StrEnum):
@@ -241,12 +244,14 @@ class Estimate:
     """What a reading would take: `tokens` of reader input and their `cost` (`None`: price unknown).
 
     `documents` are those it would read, in order; `complete` says that they are all that is in scope.
+    `cached_tokens` of the tokens are likely in the provider's cache, which `cost` allows for.
     """
 
     tokens: int
     cost: Decimal | None
     documents: tuple[str, ...]
     complete: bool
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,18 +276,20 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the calls of one question. `embedding_tokens` is the part of `usage.input_tokens` that
-    embedding took: token shares and `saved_tokens` leave it out. `seconds` is wall time."""
+    """Sums over the calls of one question. `embedding_tokens` and `judging_tokens` are the parts of
+    `usage.input_tokens` that embedding and the local judge took: token shares and `saved_tokens` leave them out.
+    `seconds` is wall time."""
 
     usage: Usage
     embedding_tokens: int
     estimated: bool
     cost: Decimal | None
     seconds: float
+    judging_tokens: int = 0
 
     @property
     def reader_input_tokens(self) -> int:
-        return self.usage.input_tokens - self.embedding_tokens
+        return self.usage.input_tokens - self.embedding_tokens - self.judging_tokens
 
 
 @dataclass(frozen=True, slots=True)
