@@ -75,13 +75,15 @@ async def evidence_gated(question: Question, steps: Steps) -> Draft:
     chunks = await steps.read_chunks(question, hits)
     if supported(chunks, question.task.shape):
         return chunks
-    return standing(chunks, await steps.read_documents(question, hits), question)
+    documents = await steps.read_documents(question, hits)
+    if (chunks.declined or documents.declined) and not supported(documents, question.task.shape):
+        return _withheld(documents)
+    return better_supported((chunks, documents))
 
 
 def calibrated(router: Router, dial: Dial) -> Policy:
     """Reads the chunks, and the documents where the right answers that this is expected to add are worth what it
-    takes. A decline that is not worth it stands: the documents likely do not answer. After an escalation the better
-    supported answer stands.
+    takes. A decline that is not worth it stands: the documents likely do not answer.
 
     Reads the documents at once where the chunks would take as much.
     """
@@ -102,10 +104,13 @@ def calibrated(router: Router, dial: Dial) -> Policy:
 
 
 def standing(chunks: Draft, documents: Draft, question: Question) -> Draft:
-    """Which of two readings stands: a decline is overruled by evidence only, else the better supported answer."""
-    if (chunks.declined or documents.declined) and not supported(documents, question.task.shape):
+    """Which of two readings stands, after an escalation that was worth it: a decline of the chunks is overruled by
+    evidence only; of two answers whose reader tells how likely they are right, the likelier; else the longer read."""
+    if chunks.declined and not supported(documents, question.task.shape):
         return _withheld(documents)
-    return better_supported((chunks, documents))
+    if not chunks.declined and not documents.declined and chunks.confidence and documents.confidence:
+        return max((documents, chunks), key=lambda draft: draft.confidence or 0.0)
+    return documents
 
 
 async def _saves(question: Question, hits: Hits, steps: Steps) -> bool:

@@ -132,7 +132,7 @@ def test_the_json_of_an_answer_has_the_fields_that_were_promised_in_their_order(
     ]
     assert [sorted(call) for call in answer["calls"]] == [sorted(CALL)] * 2
     assert [list(call["usage"]) for call in answer["calls"]] == [USAGE] * 2
-    assert list(answer["totals"]) == ["usage", "embedding_tokens", "estimated", "cost", "seconds"]
+    assert list(answer["totals"]) == ["usage", "embedding_tokens", "estimated", "cost", "seconds", "judging_tokens"]
     assert list(answer["totals"]["usage"]) == USAGE
 
 
@@ -327,7 +327,10 @@ def test_the_version_is_that_of_the_package() -> None:
     [
         (["ask", WHO, "--corpus", "airport"], "no corpus 'airport'; did you mean 'port'? have: port"),
         (["ask", WHO, "--corpus", "../port"], "'../port' cannot name a corpus: use up to 64 letters"),
-        (["ask", WHO, "--corpus", "port", "--policy", "best"], "no policy 'best'; have: self_route, always_rag"),
+        (
+            ["ask", WHO, "--corpus", "port", "--policy", "best"],
+            "no policy 'best'; have: self_route, evidence_gated, always_rag",
+        ),
         (
             ["ask", WHO, "--corpus", "port", "--document", "moon.md"],
             "no document 'moon.md' in corpus 'port'; have: forest.md, harbour.md",

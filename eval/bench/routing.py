@@ -158,9 +158,7 @@ def policies(rows: Rows, folds: Folds, decided: Sequence[Decision], embedder: Em
         "random at the share of calibrated": Routed((1 - share) * chunks + share * stands, share * all_),
         "kNN": Routed(mixed(near, stands), near),
         "self_route": Routed(mixed(declined, long), declined, answers=_answers(rows, declined, "document_answer")),
-        "evidence_gated": Routed(
-            mixed(unproven, stands), unproven, answers=_answers(rows, unproven, "standing_answer")
-        ),
+        "evidence_gated": Routed(np.array([row.gated for row in rows]), unproven),
         "calibrated": Routed(mixed(ours, stands), ours, answers=_answers(rows, ours, "standing_answer")),
         "oracle": Routed(np.maximum(chunks, long), (long > chunks).astype(float)),
     }

@@ -29,7 +29,7 @@ from selfroute.evaluation.replay import read_answers
 from selfroute.evaluation.runner import Tally
 from selfroute.evaluation.scorer import DatasetScorer, ReplayScorer, Scorer
 from selfroute.index import Index
-from selfroute.policies import Policy, Steps, always_long, always_rag, standing
+from selfroute.policies import Policy, Steps, always_long, always_rag, evidence_gated, standing
 from selfroute.readers import Reader
 from selfroute.readers.recorded import Recorded, RecordedReader
 from selfroute.routing.features import Features, features
@@ -41,8 +41,9 @@ RIGHT = 50.0
 
 @dataclass(frozen=True, slots=True)
 class BothWays:
-    """One question of one run. `chunks`, `documents` and `stands` are scores, 0 to 100: of each reading, and of the
-    answer that stands once both were read. Tokens are reader input; `words` is the document's length."""
+    """One question of one run. `chunks`, `documents` and `stands` are scores, 0 to 100: of each reading, and of what
+    stands once both were read. Tokens are reader input; `words` is the document's length. `gated` is the score of
+    `evidence_gated`, and `supported` whether that stops at the chunks."""
 
     group: str
     dataset: str
@@ -54,6 +55,7 @@ class BothWays:
     chunks: float
     documents: float
     stands: float
+    gated: float
     chunk_tokens: int
     document_tokens: int
     supported: bool
@@ -65,11 +67,11 @@ class BothWays:
 
     @property
     def gains(self) -> bool:
-        return self.documents >= RIGHT > self.chunks
+        return self.stands >= RIGHT > self.chunks
 
     @property
     def harms(self) -> bool:
-        return self.chunks >= RIGHT > self.documents
+        return self.chunks >= RIGHT > self.stands
 
 
 class Unread(BadInput):
@@ -166,7 +168,12 @@ def gather(
     ):
         _fill(plan, record, [reader.model for reader in recorded], data, longbench)
         observer, memory = _Observer(), _Memory()
-        ways: dict[str, Policy] = {"always_rag": always_rag, "always_long": always_long, "both_ways": observer}
+        ways: dict[str, Policy] = {
+            "always_rag": always_rag,
+            "always_long": always_long,
+            "evidence_gated": evidence_gated,
+            "both_ways": observer,
+        }
         judge = evaluator.judge and cache(lambda make=evaluator.judge: RecordedReader(make(), memory))
 
         def engine(chunks: Reader, whole: Reader) -> IndexEngine:
@@ -224,6 +231,7 @@ async def _row(
     rag, rag_score = await asked("always_rag")
     long, long_score = await asked("always_long")
     both, stands = await asked("both_ways")
+    gated, gated_score = await asked("evidence_gated")
     assert observer.features is not None
     return BothWays(
         group=sample.dataset,
@@ -236,9 +244,10 @@ async def _row(
         chunks=rag_score,
         documents=long_score,
         stands=stands,
+        gated=gated_score,
         chunk_tokens=rag.totals.reader_input_tokens,
         document_tokens=long.totals.reader_input_tokens,
-        supported=not rag.unsupported and rag.answer is not None,
+        supported="read_documents" not in gated.path,
         question=sample.question.text or "",
         reference=sample.answers[0] if sample.answers else "",
         chunk_answer=scorer.prediction(rag),

@@ -25,7 +25,7 @@ JUDGED = ("judge_score", "agreement")
 RULES: Mapping[str, tuple[str, ...]] = {
     "logprobs": (*QUESTION, *ANSWER, *JUDGED, "confidence"),
     "judged": (*QUESTION, *ANSWER, *JUDGED),
-    "bundled": (*QUESTION, "declined", "judge_score", "judge_confidence"),
+    "bundled": ("declined", "judge_score", "judge_confidence"),
     "alone": (*QUESTION, *ANSWER),
 }
 """By name the inputs of each rule, best first; a rule is fitted where enough rows know its inputs."""

@@ -1,9 +1,10 @@
 """What reading on would change, as probabilities: logistic rules over features, kept as JSON.
 
-`gain` is the probability that the documents' answer is right and the chunks' is not, `harm` that it is the other way
-round; `sufficiency`, that the chunk answer is as good as the long one, is one less the gain. A router holds several
-rules: the first whose inputs are all known is used, so that who has only one chat model, or only the bundled ones, or
-no logprobs gets the best rule for that. Evaluated without scikit-learn; fitted by `selfroute calibrate`.
+`gain` is the probability that what stands after reading the documents is right and the chunk answer is not, `harm`
+that it is the other way round; `sufficiency`, that the chunk answer is as good as that, is one less the gain. A router
+holds several rules: the first whose inputs are all known is used, so that who has only one chat model, or only the
+bundled ones, or no logprobs gets the best rule for that. Evaluated without scikit-learn; fitted by `selfroute
+calibrate`.
 """
 
 from __future__ import annotations
