@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 
 
 def to_json(value: object) -> object:
@@ -19,6 +20,8 @@ def to_json(value: object) -> object:
         return value.value
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
+    if isinstance(value, Path):
+        return str(value)
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
