@@ -4,9 +4,9 @@
     selfroute eval eval/suites/dev.yaml --out runs/dev
     python eval/bench/routing.py runs/replay runs/dev --out eval/results/routing
 
-Reads nothing again (see `evaluation/bothways.py`). Every router, its calibration and its price for a share are fitted
+Reads nothing again (see `evaluation/bothways.py`; the judge's readings are made here). Every router, its calibration and its price for a share are fitted
 on other documents than they are tried on, and on other models where a run has several. Prints Markdown, and writes it
-with one line a row to `--out`.
+to `--out`.
 """
 
 from __future__ import annotations
