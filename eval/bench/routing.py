@@ -4,7 +4,8 @@
     selfroute eval eval/suites/dev.yaml --out runs/dev
     python eval/bench/routing.py runs/replay runs/dev --out eval/results/routing
 
-Reads nothing again (see `evaluation/bothways.py`; the judge's readings are made here). Every router, its calibration and its price for a share are fitted
+Reads nothing again but for the judge, on this machine (see `evaluation/bothways.py`). Every router, its calibration and
+its price for a share are fitted
 on other documents than they are tried on, and on other models where a run has several. Prints Markdown, and writes it
 to `--out`.
 """
