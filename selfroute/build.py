@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +15,11 @@ from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
 from selfroute.ledger import NAME as LEDGER
 from selfroute.ledger import Ledger
-from selfroute.policies import POLICIES, Policy
+from selfroute.policies import POLICIES, Policy, calibrated
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
+from selfroute.routing.dial import Dial
+from selfroute.routing.score import SHIPPED, read_router
 from selfroute.settings import (
     BUNDLED,
     EmbedderSettings,
@@ -25,7 +29,7 @@ from selfroute.settings import (
     key_of,
     published_prices,
 )
-from selfroute.types import Answer, Call, Question
+from selfroute.types import Answer, Call, Question, Usage
 
 if TYPE_CHECKING:
     from selfroute.endpoints.openai import OpenAIEndpoint
@@ -59,11 +63,13 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
         document_reader=document_reader,
         account=ledger(settings) if keys else _NoAccount(),
         prices=prices(settings),
-        policies=_policies(),
+        policies=policies(settings),
         k=settings.retrieval.k,
         deadline=settings.deadline,
         overflow=settings.reader.overflow,
         rewriter=rewriter(settings, keys),
+        judge=bundled_judge(settings),
+        cache_seconds=settings.routing.cache_seconds,
     )
 
 
@@ -90,10 +96,11 @@ def evaluator(settings: Settings) -> Evaluator:
         chunk_tokens=_chunk_tokens(settings, embedding),
         chunk_words=settings.chunking.words,
         prices=prices(settings),
-        policies=_policies(),
+        policies=policies(settings),
         k=settings.retrieval.k,
         deadline=settings.deadline,
         overflow=settings.reader.overflow,
+        judge=bundled_judge(settings),
         cache=settings.home / CACHE,
         identity={
             "settings": _that_rows_depend_on(settings),
@@ -159,6 +166,10 @@ class _NoAccount:
     def fail(self, id: str, error: str) -> None:  # noqa: A002
         """As `record`."""
 
+    def read(self, corpus: str, model: str, seconds: float) -> Sequence[Usage]:
+        """No ledger is opened, so nothing is known to be warm."""
+        return ()
+
 
 def _that_rows_depend_on(settings: Settings) -> dict[str, object]:
     """The settings without those that change no row: where things are, how long is waited, what no reader uses,
@@ -167,12 +178,14 @@ def _that_rows_depend_on(settings: Settings) -> dict[str, object]:
     named = {chosen.chunks, chosen.documents} if chosen.kind == "chat" else set()
     unread = {"home", "ledger", "deadline", "judge", "rewriter", "endpoints"}
     kept = settings.model_dump(mode="json", exclude=unread)
+    router = settings.routing.model or SHIPPED
     return kept | {
+        "router": sha256(router.read_bytes()).hexdigest() if router.exists() else None,
         "endpoints": {
             name: endpoint.model_dump(mode="json", exclude=PATIENCE)
             for name, endpoint in settings.endpoints.items()
             if name in named
-        }
+        },
     }
 
 
@@ -204,8 +217,17 @@ def rewriter(settings: Settings, keys: bool = True) -> Rewriter | None:
     return Rewriter(ENDPOINTS[one.kind](name, one, keys))
 
 
-def _policies() -> dict[str, Policy]:
-    return {name: make() for name, make in POLICIES.items()}
+def policies(settings: Settings) -> dict[str, Policy]:
+    """Raises `InvalidSettings` for a router that cannot be used."""
+    chosen = settings.routing
+    router = read_router(chosen.model or SHIPPED)
+    dial = Dial(chosen.share, chosen.value_per_correct_answer, chosen.max_cost)
+    return {**{name: make() for name, make in POLICIES.items()}, "calibrated": calibrated(router, dial)}
+
+
+def bundled_judge(settings: Settings) -> Callable[[], Reader]:
+    """The bundled reader, for policies that ask what it makes of the chunks; loaded when it is first wanted."""
+    return cache(lambda: _bundled(settings))
 
 
 def _chunk_tokens(settings: Settings, embedder: Embedder) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from selfroute import cli_upkeep as upkeep
+from selfroute.cli_calibrate import calibrate
 from selfroute.cli_parts import INTERRUPTED, TERMINATED, Config, Json, bar, run, terminable
 from selfroute.cli_parts import settings as _settings
 from selfroute.cli_parts import show as _show
@@ -105,7 +106,9 @@ def ask(
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     corpus: Annotated[str | None, typer.Option(help="The corpus to ask.")] = None,
     file: Annotated[Path | None, typer.Option(help="Ask one document that is not indexed.")] = None,
-    policy: Annotated[str, typer.Option(help="self_route, evidence_gated, always_rag or always_long.")] = "self_route",
+    policy: Annotated[
+        str, typer.Option(help="self_route, evidence_gated, calibrated, always_rag or always_long.")
+    ] = "self_route",
     document: Annotated[list[str] | None, typer.Option(help="Ask only this document; may be repeated.")] = None,
     history: Annotated[
         Path | None, typer.Option(help='The turns before, as JSON: [{"question": ..., "answer": ...}].')
@@ -257,6 +260,7 @@ app.add_typer(upkeep.index, name="index")
 app.add_typer(upkeep.documents, name="documents")
 app.add_typer(upkeep.corpora, name="corpora")
 app.command()(upkeep.doctor)
+app.command()(calibrate)
 
 
 def main() -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from selfroute.ingest.chunker import Chunker, rule
 from selfroute.policies import Policy, forecast
 from selfroute.prices import Prices
 from selfroute.readers import Reader
+from selfroute.routing.dial import Decision
 from selfroute.steps import QuestionSteps
 from selfroute.streaming import streamed
 from selfroute.types import (
@@ -74,6 +76,10 @@ class Account(Protocol):
 
     def fail(self, id: str, error: str) -> None: ...  # noqa: A002
 
+    def read(self, corpus: str, model: str, seconds: float) -> Sequence[Usage]:
+        """What `model` read of the documents of `corpus` in the last so many seconds, newest first."""
+        ...
+
 
 class Engine:
     """Answers questions over the corpora under `home`, or over one document that is not indexed."""
@@ -94,7 +100,11 @@ class Engine:
         deadline: float | None = None,
         overflow: str = "fill",
         rewriter: Rewriter | None = None,
+        judge: Callable[[], Reader] | None = None,
+        cache_seconds: float = 0.0,
     ) -> None:
+        """`judge` gives the bundled reader, for policies that ask what it makes of the chunks. A provider is taken to
+        keep what it read for `cache_seconds`."""
         self._home = home
         self._embedder = embedder
         self._chunk_tokens = chunk_tokens
@@ -107,6 +117,8 @@ class Engine:
         self._deadline = deadline
         self._overflow = overflow
         self._rewriter = rewriter
+        self._judge = judge
+        self._cache_seconds = cache_seconds
         self._account = account
 
     async def ask(
@@ -175,7 +187,8 @@ class Engine:
         question = self._checked(question, policy, k)
         async with self._source(question, corpus) as (name, source):
             index = await self._transient(source, _unrecorded) if isinstance(source, Document) else source
-            return await forecast(self._policies[policy], question, self._steps(index, _unrecorded, k), policy, name)
+            steps = self._steps(name, index, _unrecorded, k)
+            return await forecast(self._policies[policy], question, steps, policy, name)
 
     @asynccontextmanager
     async def _source(
@@ -236,7 +249,7 @@ class Engine:
         try:
             async with until(self._deadline) as deadline:
                 index = await self._transient(source, record) if isinstance(source, Document) else source
-                steps = self._steps(index, record, k, deadline, emit)
+                steps = self._steps(name, index, record, k, deadline, emit)
                 alone = await self._alone(question, steps, record, deadline)
                 draft = await self._policies[policy](alone, steps)
             full = await steps.long_context(alone)
@@ -272,6 +285,7 @@ class Engine:
 
     def _steps(
         self,
+        corpus: str,
         index: Index | Corpus,
         record: Record,
         k: int | None,
@@ -289,6 +303,8 @@ class Engine:
             deadline,
             self._overflow,
             emit,
+            self._judge,
+            lambda model: self._account.read(corpus, model, self._cache_seconds),
         )
 
     def _open(self, corpus: str) -> Index:
@@ -350,7 +366,7 @@ def _answer(
         question=question.text,
         answer=draft.answer if answered else None,
         outcome=outcome,
-        likely_absent=None,
+        likely_absent=draft.likely_absent if not answered else None,
         route=draft.route,
         policy=policy,
         path=tuple(steps.path),
@@ -382,6 +398,7 @@ def _answer(
                 }
                 for d in steps.drafts
             ],
+            "decisions": [_shown(decision) for decision in steps.decisions],
             "counted_by": steps.counted_by,
         },
     )
@@ -396,6 +413,24 @@ async def _tell(answer: Answer, shown: str, emit: Emit) -> None:
     await emit(Done(answer))
 
 
+def _shown(decision: Decision) -> Mapping[str, object]:
+    """A decision for people: what it was made by, what it weighed, and the features that went into it."""
+    odds, reading = decision.odds, decision.reading
+    return {
+        "escalates": decision.escalates,
+        "by": decision.by,
+        "rule": odds and odds.rule.name,
+        "sufficiency": odds and round(odds.sufficiency, 4),
+        "gain": odds and round(odds.gain, 4),
+        "harm": odds and round(odds.harm, 4),
+        "needed": decision.needed if decision.needed is None or math.isfinite(decision.needed) else None,
+        "tokens": reading.tokens,
+        "cached_tokens": reading.cached_tokens,
+        "cost": reading.cost,
+        "features": {name: round(value, 4) for name, value in odds.weighed.items()} if odds else {},
+    }
+
+
 async def _unrecorded(call: Call) -> None:
     """A forecast is no question: what embedding it takes stands in no account."""
 
@@ -408,4 +443,5 @@ def _totals(calls: list[Call], seconds: float) -> Totals:
         cost=sum_cost([call.cost for call in calls]),
         seconds=seconds,
         rewrite_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.REWRITE),
+        judging_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.JUDGE),
     )

@@ -12,6 +12,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from selfroute.routing import better_supported, supported
+from selfroute.routing.dial import Decision, Dial
+from selfroute.routing.features import features
+from selfroute.routing.score import Router
 from selfroute.types import Citation, Draft, Estimate, Forecast, Hits, Move, Question, Route, sum_cost
 
 
@@ -27,6 +30,14 @@ class Steps(Protocol):
     async def read_chunks(self, question: Question, hits: Hits, *, final: bool = False) -> Draft: ...
 
     async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft: ...
+
+    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Draft | None:
+        """What the bundled reader makes of the hits, once `chunks` was made of them; `None` where it cannot read."""
+        ...
+
+    def decided(self, decision: Decision) -> bool:
+        """Keeps a decision for `explain`; whether to escalate."""
+        ...
 
 
 Policy = Callable[[Question, Steps], Awaitable[Draft]]
@@ -70,6 +81,38 @@ async def evidence_gated(question: Question, steps: Steps) -> Draft:
     return better_supported((chunks, documents))
 
 
+def calibrated(router: Router, dial: Dial) -> Policy:
+    """Reads the chunks, and the documents where the right answers that this is expected to add are worth what it
+    takes. A decline that is not worth it stands: the documents likely do not answer.
+
+    Reads the documents at once where the chunks would take as much.
+    """
+
+    async def policy(question: Question, steps: Steps) -> Draft:
+        hits = await steps.retrieve(question)
+        if not await _saves(question, hits, steps):
+            return await steps.read_documents(question, hits, final=True)
+        reading = await steps.estimate(question, hits, Move.READ_DOCUMENTS)
+        chunks = await steps.read_chunks(question, hits)
+        judged = await steps.judged(question, hits, chunks)
+        odds = router.odds(features(question, hits, reading, chunks, judged))
+        if not steps.decided(dial.decide(odds, chunks.declined, reading)):
+            return replace(chunks, likely_absent=True) if chunks.declined else chunks
+        return standing(chunks, await steps.read_documents(question, hits), question)
+
+    return policy
+
+
+def standing(chunks: Draft, documents: Draft, question: Question) -> Draft:
+    """Which of two readings stands, after an escalation that was worth it: a decline of the chunks is overruled by
+    evidence only; of two answers whose reader tells how likely they are right, the likelier; else the longer read."""
+    if chunks.declined and not supported(documents, question.task.shape):
+        return _withheld(documents)
+    if not chunks.declined and not documents.declined and chunks.confidence and documents.confidence:
+        return max((documents, chunks), key=lambda draft: draft.confidence or 0.0)
+    return documents
+
+
 async def _saves(question: Question, hits: Hits, steps: Steps) -> bool:
     """Whether the chunks take less than the documents: in money if both prices are known, else in tokens."""
     chunks = await steps.estimate(question, hits, Move.READ_CHUNKS)
@@ -85,7 +128,8 @@ def _withheld(draft: Draft) -> Draft:
 
 
 class _Imagined:
-    """Steps that retrieve and estimate but read nothing: every reading declines, or the first one answers."""
+    """Steps that retrieve and estimate but read nothing: every reading declines, or the first one answers. What is
+    decided by odds goes on where readings decline, and ends where they answer."""
 
     def __init__(self, steps: Steps, declines: bool) -> None:
         self._steps = steps
@@ -105,6 +149,12 @@ class _Imagined:
 
     async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
         return await self._imagined(question, hits, Move.READ_DOCUMENTS, Route.LONG_CONTEXT)
+
+    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Draft | None:
+        return None
+
+    def decided(self, decision: Decision) -> bool:
+        return self._declines
 
     async def _imagined(self, question: Question, hits: Hits, move: Move, route: Route) -> Draft:
         self.moves.append((move, await self._steps.estimate(question, hits, move)))

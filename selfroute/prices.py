@@ -39,6 +39,11 @@ class Prices:
 
     table: Mapping[str, Price]
 
+    def discounts(self, model: str) -> bool:
+        """Whether cached input is known to cost less."""
+        price = self.table.get(model)
+        return price is not None and price.cached_input is not None and price.cached_input < price.input
+
     def cost(self, model: str, usage: Usage) -> Decimal | None:
         """US dollars, or `None` when the model's price is unknown: never 0 for want of a price."""
         price = self.table.get(model)

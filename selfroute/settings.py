@@ -88,6 +88,16 @@ class ReaderSettings(_Part):
     overflow: Literal["fill", "middle", "windows", "refuse"] = "fill"
 
 
+class RoutingSettings(_Part):
+    """What the policy `calibrated` goes by."""
+
+    model: Path | None = None
+    share: float = Field(default=0.12, ge=0, le=1)
+    value_per_correct_answer: Decimal | None = Field(default=None, ge=0)
+    max_cost: Decimal | None = Field(default=None, ge=0)
+    cache_seconds: float = Field(default=300.0, ge=0)
+
+
 class EndpointSettings(_Part):
     """A server that speaks OpenAI's wire. Holds the name of its key's variable, never the key."""
 
@@ -215,6 +225,7 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings
     reader: ReaderSettings
     rewriter: str | None
+    routing: RoutingSettings
     deadline: float | None = Field(gt=0)
     judge: str | None
     endpoints: Mapping[str, AnyEndpointSettings]

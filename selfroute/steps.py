@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from selfroute.embedders import QueryEmbedder
-from selfroute.errors import NoQuery, PromptTooLong
+from selfroute.errors import NoQuery, PromptTooLong, UnsupportedTask
 from selfroute.fit import Fit, Fitter
 from selfroute.index.corpus import Texts
 from selfroute.prices import Prices
 from selfroute.readers import Reader
 from selfroute.routing import better_supported
+from selfroute.routing.dial import Decision
 from selfroute.types import (
     Call,
     Chunk,
@@ -28,6 +29,7 @@ from selfroute.types import (
     Estimate,
     Hits,
     Move,
+    Passage,
     Question,
     Reading,
     Record,
@@ -42,6 +44,9 @@ from selfroute.types import (
 
 SMALLER = 0.8
 """By how much less is shown after a server found a prompt too long."""
+
+ALIKE = 0.02
+"""By what share the lengths of two readings may differ for them to be taken as the same documents."""
 
 ROUTES: Mapping[Move, Route] = {Move.READ_CHUNKS: Route.RAG, Move.READ_DOCUMENTS: Route.LONG_CONTEXT}
 
@@ -65,7 +70,11 @@ class QuestionSteps:
         deadline: float | None = None,
         overflow: str = "fill",
         emit: Emit | None = None,
+        judge: Callable[[], Reader] | None = None,
+        read_lately: Callable[[str], Sequence[Usage]] = lambda model: (),
     ) -> None:
+        """`judge` gives the bundled reader; `read_lately`, by model, what it read of these documents while its
+        provider keeps it, newest first."""
         self._index = index
         self._embedder = embedder
         self._chunk_reader = chunk_reader
@@ -76,6 +85,8 @@ class QuestionSteps:
         self._deadline = deadline
         self._overflow = overflow
         self._emit = emit
+        self._judge = judge
+        self._read_lately = read_lately
         self._vector: Vectors | None = None
         self._calls: list[Call] = []
         self._measured: Estimate | None = None
@@ -87,6 +98,7 @@ class QuestionSteps:
         self.warnings: list[str] = []
         self.shown = ""
         self.rewritten: str | None = None
+        self.decisions: list[Decision] = []
 
     @property
     def counted_by(self) -> dict[str, str]:
@@ -126,6 +138,24 @@ class QuestionSteps:
             complete = set(self._index.scope(question.scope)) <= self._whole.keys()
             self._measured = Estimate(usage.input_tokens, cost, tuple(self._whole), complete)
         return draft
+
+    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Draft | None:
+        """The draft `chunks` itself where the bundled reader made it. What the judge takes is no reading."""
+        if self._judge is None or question.text is None:
+            return None
+        judge = await asyncio.to_thread(self._judge)
+        if judge.model == self._chunk_reader.model:
+            return chunks
+        passages = tuple(Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text) for hit in hits)
+        reading = Reading(Question(question.text, question.scope), passages, Route.RAG, self._deadline)
+        try:
+            return await judge.read(reading, lambda call: self._record(replace(call, stage=Stage.JUDGE)))
+        except UnsupportedTask:
+            return None
+
+    def decided(self, decision: Decision) -> bool:
+        self.decisions.append(decision)
+        return decision.escalates
 
     async def long_context(self, question: Question) -> Estimate:
         """What reading the documents takes: as it was measured if they were read, else estimated. Its cost is that of
@@ -214,10 +244,21 @@ class QuestionSteps:
 
     def _estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
         fit = self._fit(question, hits, move)
-        tokens = self._tokens(fit, move)
-        cost = self._prices.cost(self._reader(move).model, Usage(input_tokens=tokens))
+        tokens, model = self._tokens(fit, move), self._reader(move).model
+        cached = self._cached(model, tokens) if move is Move.READ_DOCUMENTS else 0
+        cost = self._prices.cost(model, Usage(input_tokens=tokens, cached_input_tokens=cached))
         scope = self._index.scope(question.scope)
-        return Estimate(tokens, cost, fit.documents, complete=set(fit.documents) == set(scope))
+        return Estimate(tokens, cost, fit.documents, set(fit.documents) == set(scope), cached)
+
+    def _cached(self, model: str, tokens: int) -> int:
+        """How many of the tokens the provider likely still holds: those of the last reading, if it was about as long.
+        None where a second reading found none cached: that provider keeps nothing."""
+        if not self._prices.discounts(model):
+            return 0
+        alike = [u for u in self._read_lately(model) if abs(u.input_tokens - tokens) <= ALIKE * tokens]
+        if not alike or (len(alike) > 1 and not alike[0].cached_input_tokens):
+            return 0
+        return min(tokens, alike[0].input_tokens)
 
     def _tokens(self, fit: Fit, move: Move) -> int:
         return sum(map(self._reader(move).count_tokens, fit.readings))

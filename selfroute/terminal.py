@@ -18,6 +18,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from selfroute.doctor import Check
+    from selfroute.evaluation.calibration import Calibrated
     from selfroute.evaluation.comparison import Difference
     from selfroute.evaluation.evaluator import Progress, Result
     from selfroute.evaluation.judging import Judged
@@ -249,6 +250,20 @@ def _judged(judged: Sequence[Judged]) -> list[RenderableType]:
             why = f": {one.problems[0]}" if one.problems else ""
             parts.append(_text(f"{one.unseen:,} not judged, for their questions are not at hand{why}", "yellow"))
     return parts
+
+
+def calibration(made: Calibrated) -> RenderableType:
+    """How good the rules are where they were not fitted, and what comes of aiming at a share."""
+    rules = _table("rule", "questions", "documents", "gains", "AUROC gain", "harm", "calibration error")
+    curve = _table("rule", "aimed at", "documents' tokens", "score")
+    for rule in made.rules:
+        said = ("n/a" if auroc is None else f"{auroc:.3f}" for auroc in (rule.gain_auroc, rule.harm_auroc))
+        rules.add_row(rule.rule, *_numbers(rule.rows, rule.documents, rule.gains), *said, f"{rule.gain_error:.3f}")
+        for share, score, tokens in rule.curve:
+            curve.add_row(rule.rule, f"{share:.0%}", f"{tokens:.1%}", f"{score:.2f}")
+    left = f"; {made.left_out:,} were left out, which were not read both ways" if made.left_out else ""
+    written = _text(f"{made.out} fitted on {made.rows:,} questions{left}; name it under routing.model; {made.card}")
+    return Group(rules, curve, Text("all of documents that were not fitted"), written)
 
 
 def comparison(rows: Sequence[Difference], left: Path, right: Path) -> RenderableType:

@@ -238,6 +238,7 @@ class Draft:
     readings of one reader; `guess` is the best answer it could give, also when it declined; `confidence` is its
     probability (0 to 1), where it tells one: the bundled reader's that `guess` is right, calibrated, a chat model's
     own that the text answers, not calibrated. `lost_quotes` of the quotes it gave stand nowhere in the text shown.
+    `likely_absent`, of a decline: whether the documents likely do not answer either; `None` where nobody tells.
     """
 
     declined: bool
@@ -249,6 +250,7 @@ class Draft:
     warnings: tuple[str, ...] = ()
     confidence: float | None = None
     lost_quotes: int = 0
+    likely_absent: bool | None = None
 
 
 class Move(StrEnum):
@@ -263,12 +265,14 @@ class Estimate:
     """What a reading would take: `tokens` of reader input and their `cost` (`None`: price unknown).
 
     `documents` are those it would read, in order; `complete` says that they are all that is in scope.
+    `cached_tokens` of the tokens are likely in the provider's cache, which `cost` allows for.
     """
 
     tokens: int
     cost: Decimal | None
     documents: tuple[str, ...]
     complete: bool
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,9 +297,9 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the calls of one question. `embedding_tokens` and `rewrite_tokens` are the parts of
-    `usage.input_tokens` that embedding and rewriting took: token shares and `saved_tokens` leave them out. `seconds` is
-    wall time."""
+    """Sums over the calls of one question. `embedding_tokens`, `rewrite_tokens` and `judging_tokens` are the parts of
+    `usage.input_tokens` that embedding, rewriting and the local judge took: token shares and `saved_tokens` leave them
+    out. `seconds` is wall time."""
 
     usage: Usage
     embedding_tokens: int
@@ -303,10 +307,11 @@ class Totals:
     cost: Decimal | None
     seconds: float
     rewrite_tokens: int = 0
+    judging_tokens: int = 0
 
     @property
     def reader_input_tokens(self) -> int:
-        return self.usage.input_tokens - self.embedding_tokens - self.rewrite_tokens
+        return self.usage.input_tokens - self.embedding_tokens - self.rewrite_tokens - self.judging_tokens
 
 
 @dataclass(frozen=True, slots=True)

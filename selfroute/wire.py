@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 
 from selfroute.errors import BadInput
 from selfroute.types import Turn
@@ -22,6 +23,8 @@ def to_json(value: object) -> object:
         return value.value
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
+    if isinstance(value, Path):
+        return str(value)
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -83,7 +83,7 @@ def test_the_engine_answers_by_the_settings(settings: Settings) -> None:
 def test_the_engine_knows_every_policy(settings: Settings) -> None:
     with pytest.raises(UnknownPolicy) as refused:
         asked(build.engine(settings), "none")
-    assert str(refused.value).endswith(", ".join(POLICIES))
+    assert str(refused.value).endswith(", ".join([*POLICIES, "calibrated"]))
 
 
 def test_the_readers_window_is_that_of_the_settings(settings: Settings) -> None:
@@ -264,3 +264,18 @@ def changed(settings: Settings, **values: Any) -> Settings:
     old = settings.model_dump()
     merged = {name: {**old[name], **value} if isinstance(value, dict) else value for name, value in values.items()}
     return Settings(**{**old, **merged})
+
+
+def test_a_dial_of_the_settings_decides_what_calibrated_reads(settings: Settings) -> None:
+    document = Document("long", TEXT * 20, "long.md")
+
+    def decided(**routing: object) -> dict[str, object]:
+        engine = build.engine(changed(settings, routing=routing))
+        answer = asyncio.run(engine.ask("Who approves night work?", "calibrated", corpus=document))
+        decisions = answer.explain["decisions"]
+        assert isinstance(decisions, list)
+        return dict(decisions[0])
+
+    assert decided(share=0.0)["escalates"] is False
+    assert decided(max_cost=0)["by"] == "share"  # the bundled models cost nothing, which is within every limit
+    assert decided(value_per_correct_answer=1)["by"] == "price"

@@ -132,7 +132,15 @@ def test_the_json_of_an_answer_has_the_fields_that_were_promised_in_their_order(
     ]
     assert [sorted(call) for call in answer["calls"]] == [sorted(CALL)] * 2
     assert [list(call["usage"]) for call in answer["calls"]] == [USAGE] * 2
-    assert list(answer["totals"]) == ["usage", "embedding_tokens", "estimated", "cost", "seconds", "rewrite_tokens"]
+    assert list(answer["totals"]) == [
+        "usage",
+        "embedding_tokens",
+        "estimated",
+        "cost",
+        "seconds",
+        "rewrite_tokens",
+        "judging_tokens",
+    ]
     assert list(answer["totals"]["usage"]) == USAGE
 
 

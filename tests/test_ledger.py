@@ -442,3 +442,17 @@ def _without_power() -> Callable[[], None] | None:
             prctl(24, power, 0, 0, 0)  # PR_CAPBSET_DROP
 
     return give_up
+
+
+def test_what_was_read_of_a_corpus_lately_is_told_newest_first(ledger: Ledger) -> None:
+    long = Call(Stage.READ_DOCUMENTS, "reader", Usage(input_tokens=1000, cached_input_tokens=900), 0.5)
+    for id_, corpus in (("a", "harbour"), ("b", "forest"), ("c", "harbour")):
+        ledger.begin(id_, Question("who?"), "self_route", corpus)
+    ledger.record("a", Call(Stage.READ_DOCUMENTS, "reader", Usage(input_tokens=999), 0.5))
+    ledger.record("b", Call(Stage.READ_DOCUMENTS, "reader", Usage(input_tokens=5), 0.5))
+    ledger.record("c", READ)
+    ledger.record("c", Call(Stage.READ_DOCUMENTS, "reader", Usage(input_tokens=7), 0.5, error="cut off"))
+    ledger.record("c", Call(Stage.READ_DOCUMENTS, "another", Usage(input_tokens=8), 0.5))
+    ledger.record("c", long)
+    assert ledger.read("harbour", "reader", 300) == [long.usage, Usage(input_tokens=999)]
+    assert ledger.read("harbour", "reader", -1) == []

@@ -9,7 +9,19 @@ from decimal import Decimal
 
 import pytest
 
-from selfroute.policies import POLICIES, Policy, Steps, always_long, always_rag, evidence_gated, forecast, self_route
+from selfroute.policies import (
+    POLICIES,
+    Policy,
+    Steps,
+    always_long,
+    always_rag,
+    calibrated,
+    evidence_gated,
+    forecast,
+    self_route,
+)
+from selfroute.routing.dial import Decision, Dial
+from selfroute.routing.score import Logistic, Router, Rule
 from selfroute.types import Chunk, Citation, Draft, Estimate, Hit, Hits, Move, Question, Route, Shape, Task
 
 QUESTION = Question("Who approves night work?")
@@ -29,6 +41,8 @@ class FakeSteps:
     script: Sequence[Draft]
     estimates: Mapping[Move, Estimate] = field(default_factory=lambda: ESTIMATES)
     made: list[tuple[str, Hits, bool]] = field(default_factory=list)
+    judge: Draft | None = None
+    decisions: list[Decision] = field(default_factory=list)
 
     async def retrieve(self, question: Question, k: int | None = None) -> Hits:
         self.made.append(("retrieve", (), False))
@@ -42,6 +56,13 @@ class FakeSteps:
 
     async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
         return self._read("read_documents", hits, final)
+
+    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Draft | None:
+        return self.judge
+
+    def decided(self, decision: Decision) -> bool:
+        self.decisions.append(decision)
+        return decision.escalates
 
     def _read(self, name: str, hits: Hits, final: bool) -> Draft:
         draft = self.script[sum(step != "retrieve" for step, _, _ in self.made)]
@@ -180,6 +201,74 @@ def test_where_chunks_take_as_much_the_documents_are_read_at_once_but_not_by_the
 def test_a_forecast_of_evidence_gated_ends_at_the_first_answer_or_reads_all() -> None:
     made = asyncio.run(forecast(evidence_gated, QUESTION, FakeSteps([]), "evidence_gated", "harbour"))
     assert [move for move, _ in made.moves] == [Move.READ_CHUNKS, Move.READ_DOCUMENTS]
+    assert (made.least_tokens, made.most_tokens) == (10, 110)
+
+
+def router(gain: float = 0.0) -> Router:
+    """Says of every question that knows its decline that reading on gains by these log odds; that it harms, hardly."""
+    means, scales = (0.0,), (1.0,)
+    hardly = Logistic(-20.0, (0.0,))
+    return Router((Rule("made", ("declined",), means, scales, Logistic(gain, (0.0,)), hardly, ((0.5, 1e-3),)),), {})
+
+
+WORTH, WORTHLESS = router(0.0), router(-20.0)  # adds 0.5 right answers, where 100 tokens need 0.1; and none
+DIAL = Dial(0.5)
+
+
+def test_calibrated_leaves_an_answer_alone_where_reading_on_adds_nothing() -> None:
+    draft, steps = followed(calibrated(WORTHLESS, DIAL), ANSWERED)
+    assert (draft, steps.names) == (ANSWERED, ["retrieve", "read_chunks"])
+
+
+def test_calibrated_takes_a_decline_that_is_not_worth_escalating_for_an_absence() -> None:
+    draft, steps = followed(calibrated(WORTHLESS, DIAL), DECLINED)
+    assert (draft, steps.names) == (replace(DECLINED, likely_absent=True), ["retrieve", "read_chunks"])
+
+
+@pytest.mark.parametrize(
+    ("chunks", "documents", "stands"),
+    [
+        (ANSWERED, READ_ON, READ_ON),
+        (DECLINED, READ_ON_PROVEN, READ_ON_PROVEN),
+        (replace(ANSWERED, confidence=0.8), replace(READ_ON, confidence=0.2), replace(ANSWERED, confidence=0.8)),
+        (replace(ANSWERED, confidence=0.2), replace(READ_ON, confidence=0.8), replace(READ_ON, confidence=0.8)),
+    ],
+)
+def test_calibrated_reads_an_answer_over_that_is_likely_wrong_and_the_likelier_or_the_longer_read_stands(
+    chunks: Draft, documents: Draft, stands: Draft
+) -> None:
+    draft, steps = followed(calibrated(WORTH, DIAL), chunks, documents)
+    assert (draft, steps.names) == (stands, ["retrieve", "read_chunks", "read_documents"])
+
+
+def test_calibrated_overrules_no_decline_without_evidence() -> None:
+    draft, _ = followed(calibrated(WORTH, DIAL), DECLINED, READ_ON)
+    assert (draft.declined, draft.answer, draft.guess) == (True, None, READ_ON.answer)
+
+
+def test_calibrated_reads_the_documents_at_once_where_the_chunks_would_take_as_much() -> None:
+    same = Estimate(100, None, ("harbour",), True)
+    steps = FakeSteps([READ_ON], estimates={Move.READ_CHUNKS: same, Move.READ_DOCUMENTS: same})
+    assert asyncio.run(_awaited(calibrated(WORTHLESS, DIAL), QUESTION, steps)) is READ_ON
+    assert steps.decisions == []
+
+
+def test_calibrated_follows_the_papers_rule_where_no_rule_knows_enough() -> None:
+    unknowing = Router((), {})
+    assert followed(calibrated(unknowing, DIAL), DECLINED, READ_ON_PROVEN)[0] is READ_ON_PROVEN
+    assert followed(calibrated(unknowing, DIAL), ANSWERED)[0] is ANSWERED
+
+
+def test_calibrated_keeps_what_decided() -> None:
+    _, steps = followed(calibrated(WORTH, DIAL), ANSWERED, READ_ON)
+    [decision] = steps.decisions
+    assert (decision.escalates, decision.by, decision.needed) == (True, "share", pytest.approx(0.1))
+    assert decision.odds is not None
+    assert decision.odds.weighed == {"declined": 0.0}
+
+
+def test_a_forecast_of_calibrated_ends_at_the_chunks_or_reads_all() -> None:
+    made = asyncio.run(forecast(calibrated(WORTHLESS, DIAL), QUESTION, FakeSteps([]), "calibrated", "harbour"))
     assert (made.least_tokens, made.most_tokens) == (10, 110)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from selfroute.embedders import Embedded
 from selfroute.embedders.hashing import HashingEmbedder
-from selfroute.errors import NoQuery, PromptTooLong, UnknownDocument
+from selfroute.errors import NoQuery, PromptTooLong, UnknownDocument, UnsupportedTask
 from selfroute.fit import STRATEGIES
 from selfroute.index import Index
 from selfroute.policies import Steps
@@ -453,3 +453,87 @@ def words(text: str | None) -> int:
 
 def run(step: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(step)
+
+
+def judged(judge: Reader, reader: Reader) -> tuple[Draft | None, Draft, list[Call]]:
+    made = case(reader=reader)
+    calls: list[Call] = []
+
+    async def record(call: Call) -> None:
+        calls.append(call)
+
+    embedder = HashingEmbedder()
+    steps = QuestionSteps(made.index, embedder, reader, reader, Prices({}), record, 1, judge=lambda: judge)
+
+    async def both() -> tuple[Draft | None, Draft]:
+        hits = await steps.retrieve(QUESTION)
+        chunks = await steps.read_chunks(QUESTION, hits)
+        return await steps.judged(QUESTION, hits, chunks), chunks
+
+    return *run(both()), calls
+
+
+def test_a_judge_reads_the_same_hits_and_its_call_is_no_reading() -> None:
+    judge = ScriptedReader([answers("Olof Berg")], model="judge")
+    draft, chunks, calls = judged(judge, ScriptedReader([declines()]))
+    assert draft is not None
+    assert (draft.answer, chunks.declined) == ("Olof Berg", True)
+    assert [(call.stage, call.model) for call in calls[-2:]] == [
+        (Stage.READ_CHUNKS, "scripted"),
+        (Stage.JUDGE, "judge"),
+    ]
+
+
+def test_a_reader_that_is_the_judge_is_not_asked_twice() -> None:
+    reader = ScriptedReader([answers("Olof Berg")])
+    draft, chunks, calls = judged(reader, reader)
+    assert draft is chunks
+    assert Stage.JUDGE not in {call.stage for call in calls}
+
+
+def test_a_judge_that_cannot_read_the_question_says_nothing() -> None:
+    judge = ScriptedReader([fails(UnsupportedTask("English only"))], model="judge")
+    assert judged(judge, ScriptedReader([declines()]))[0] is None
+
+
+def test_without_a_judge_nothing_is_judged() -> None:
+    made = case(answers("Olof Berg"))
+    hits = run(made.steps.retrieve(QUESTION))
+    assert run(made.steps.judged(QUESTION, hits, Draft(True, Route.RAG))) is None
+
+
+PRICED = Price(Decimal(10), Decimal(0), Decimal(1))
+TOKENS = 20  # of the question and the document that it is about
+
+
+@pytest.mark.parametrize(
+    ("lately", "price", "cached"),
+    [
+        ((), PRICED, 0),
+        ((Usage(TOKENS),), PRICED, TOKENS),
+        ((Usage(TOKENS * 2),), PRICED, 0),
+        ((Usage(TOKENS, cached_input_tokens=TOKENS), Usage(TOKENS)), PRICED, TOKENS),
+        ((Usage(TOKENS), Usage(TOKENS)), PRICED, 0),
+        ((Usage(TOKENS),), Price(Decimal(10), Decimal(0)), 0),
+    ],
+)
+def test_a_document_is_warm_that_was_read_lately_by_a_provider_that_keeps_it_for_less(
+    lately: Sequence[Usage], price: Price, cached: int
+) -> None:
+    made = case()
+    reader = ScriptedReader([])
+    steps = QuestionSteps(
+        made.index,
+        HashingEmbedder(),
+        reader,
+        reader,
+        Prices({"scripted": price}),
+        made.steps._record,
+        1,
+        read_lately=lambda model: lately if model == "scripted" else (),
+    )
+    hits = run(steps.retrieve(QUESTION))
+    estimate = run(steps.estimate(QUESTION, hits, Move.READ_DOCUMENTS))
+    assert (estimate.tokens, estimate.cached_tokens) == (TOKENS, cached)
+    assert estimate.cost == price.cost(Usage(TOKENS, cached))
+    assert run(steps.estimate(QUESTION, hits, Move.READ_CHUNKS)).cached_tokens == 0

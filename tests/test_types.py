@@ -76,9 +76,10 @@ def test_the_stage_of_a_reading_follows_from_its_route(route: Route, stage: Stag
     assert Reading(Question("who?"), (Passage("d", 0, "text"),), route).stage is stage
 
 
-def test_reader_input_leaves_embedding_and_rewriting_out() -> None:
+def test_reader_input_leaves_embedding_rewriting_and_judging_out() -> None:
     assert Totals(Usage(input_tokens=120), 20, False, None, 0.1).reader_input_tokens == 100
     assert Totals(Usage(input_tokens=120), 20, False, None, 0.1, 30).reader_input_tokens == 70
+    assert Totals(Usage(input_tokens=120), 20, False, None, 0.1, 30, 10).reader_input_tokens == 60
 
 
 def test_costs_are_summed_without_binary_rounding() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Se
 from contextlib import closing
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ class Evaluator:
     document_reader: Reader | None = None
     deadline: float | None = None
     overflow: str = "fill"
+    judge: Callable[[], Reader] | None = None
 
     def run(
         self,
@@ -165,10 +167,11 @@ class Evaluator:
         ):
             chunks = RecordedReader(self.reader, readings)
             other = self.document_reader
+            judge = self.judge and cache(lambda make=self.judge: RecordedReader(make(), readings))
             engine = self.engine(
-                chunks, chunks if other is None or other is self.reader else RecordedReader(other, readings)
+                chunks, chunks if other is None or other is self.reader else RecordedReader(other, readings), judge
             )
-            engines = {reader.model: self.engine(reader, reader) for reader in recorded}
+            engines = {reader.model: self.engine(reader, reader, judge) for reader in recorded}
             runner = Runner(
                 engine_of=lambda sample: engines[sample.dataset] if recorded else engine,
                 documents=documents,
@@ -190,7 +193,13 @@ class Evaluator:
                 folder, summary, len(made), failed, tuple(plan.malformed), len(readings), readings.spent(), suite.mode
             )
 
-    def engine(self, chunk_reader: Reader, document_reader: Reader) -> IndexEngine:
+    def engine(
+        self,
+        chunk_reader: Reader,
+        document_reader: Reader,
+        judge: Callable[[], Reader] | None = None,
+        policies: Mapping[str, Policy] | None = None,
+    ) -> IndexEngine:
         """Answers each question from the index that it is given, by these readers."""
         return IndexEngine(
             home=self.cache.parent,
@@ -201,10 +210,11 @@ class Evaluator:
             document_reader=document_reader,
             account=Tally(),
             prices=self.prices,
-            policies=self.policies,
+            policies=self.policies if policies is None else policies,
             k=self.k,
             deadline=self.deadline,
             overflow=self.overflow,
+            judge=judge,
         )
 
 

@@ -40,6 +40,10 @@ class Tally:
     def fail(self, id: str, error: str) -> None:  # noqa: A002
         """As `begin`."""
 
+    def read(self, corpus: str, model: str, seconds: float) -> Sequence[Usage]:
+        """Nothing is warm: rows must not depend on their order."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Runner:
@@ -183,7 +187,7 @@ class Runner:
 
 
 def _usage(calls: Sequence[Call]) -> dict[str, int]:
-    """Sums of the reader's calls; embedding stands apart."""
+    """Sums of the reader's calls; embedding stands apart, and what a judge took is no reading."""
     read = sum((call.usage for call in calls if call.stage.reads), Usage())
     embedded = sum(call.usage.input_tokens for call in calls if call.stage is Stage.EMBED)
     return asdict(read) | {"embedding_tokens": embedded}

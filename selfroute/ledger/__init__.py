@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -123,6 +123,16 @@ class Ledger:
         with self._reading() as connection:
             rows = connection.execute(select(calls).where(calls.c.question == question).order_by(calls.c.id)).all()
         return [_call(row) for row in rows]
+
+    def read(self, corpus: str, model: str, seconds: float) -> list[Usage]:
+        """What `model` read of the documents of `corpus` in the last so many seconds, newest first. Which documents
+        they were is not written down."""
+        since = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
+        wanted = select(calls).join(questions, questions.c.id == calls.c.question)
+        wanted = wanted.where(questions.c.corpus == corpus, questions.c.asked_at >= since, calls.c.model == model)
+        wanted = wanted.where(calls.c.stage == Stage.READ_DOCUMENTS.value, calls.c.error.is_(None))
+        with self._reading() as connection:
+            return [_call(row).usage for row in connection.execute(wanted.order_by(calls.c.id.desc()))]
 
     def usage(self, by: By) -> list[UsageRow]:
         """Sums by group, ordered by its key. Questions that failed or were cut off count with their calls."""

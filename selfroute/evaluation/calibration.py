@@ -1,0 +1,71 @@
+"""From gathered runs to a router in a file, with a card that says what it was fitted on and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfroute.evaluation.bothways import Gathered
+from selfroute.evaluation.fitting import Told, fitted
+from selfroute.evaluation.lines import write_file
+from selfroute.routing.score import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """`out` holds a router fitted on so many `rows`; `rules` say how good it is where it was not fitted."""
+
+    out: Path
+    card: Path
+    rows: int
+    left_out: int
+    rules: tuple[Told, ...]
+
+
+def calibrated(gathered: Sequence[Gathered], runs: Sequence[Path], out: Path) -> Calibrated:
+    """Fits and writes. Raises `BadInput` for too few rows, `MissingExtra` and `HomeNotWritable`."""
+    rows = [row for one in gathered for row in one.rows]
+    left_out = sum(one.left_out for one in gathered)
+    made_on = {"runs": [run.name for run in runs], "rows": len(rows), "documents": len({row.doc_id for row in rows})}
+    router, told = fitted(rows, made_on)
+    made = Calibrated(out, out.with_suffix(".md"), len(rows), left_out, told)
+    write_file(out, to_json(router).encode())
+    write_file(made.card, _card(made, made_on["runs"]).encode())
+    return made
+
+
+def _card(made: Calibrated, runs: object) -> str:
+    lines = [
+        f"# Card of `{made.out.name}`",
+        "",
+        f"A router for the policy `calibrated`, fitted by `selfroute calibrate` on {made.rows} questions that the runs "
+        f"{', '.join(map(str, runs)) if isinstance(runs, list) else runs} read from chunks and from documents. "
+        "All figures are of documents that were not fitted.",
+        "",
+        "| rule | questions | documents | the long read alone is right | AUROC of gain | of harm | calibration error |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+        *(
+            f"| {rule.rule} | {rule.rows} | {rule.documents} | {rule.gains} | {_two(rule.gain_auroc)} | "
+            f"{_two(rule.harm_auroc)} | {rule.gain_error:.3f} |"
+            for rule in made.rules
+        ),
+        "",
+        "What comes of aiming at a share of the documents' tokens:",
+        "",
+        "| rule | aimed at | read | mean score |",
+        "|---|--:|--:|--:|",
+        *(
+            f"| {rule.rule} | {100 * share:.0f} % | {100 * tokens:.1f} % | {score:.2f} |"
+            for rule in made.rules
+            for share, score, tokens in rule.curve
+        ),
+        "",
+        "A rule is used where its features are known: `judged` for chat models, `logprobs` where they tell them, "
+        "`bundled` where the bundled reader reads the chunks, `alone` where it cannot judge (another language).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _two(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"

@@ -1,0 +1,60 @@
+"""The price: whether what a reading is expected to add is worth what it takes. One dial, in money or in tokens.
+
+Pure. What is known of a reading's cost is its input; what a model writes comes on top.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+from selfroute.routing.score import Odds
+from selfroute.types import Estimate
+
+WARM = 0.1
+"""What a cached token counts where prices are unknown: what large providers ask for one, as a share of a fresh one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether to read on, and why: `improvement` in right answers against `needed`, by `by`: `price`, `share`,
+    `max_cost`, or `decline` where no rule knows enough."""
+
+    escalates: bool
+    by: str
+    odds: Odds | None
+    needed: float | None
+    reading: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """`value` is what one more right answer is worth in US dollars; without it, or where a price is unknown,
+    escalations aim at `share` (0 to 1) of the documents' tokens. No reading is begun that costs more than `max_cost`
+    US dollars, or whose cost is unknown where there is such a limit."""
+
+    share: float = 0.12
+    value: Decimal | None = None
+    max_cost: Decimal | None = None
+
+    def decide(self, odds: Odds | None, declined: bool, reading: Estimate) -> Decision:
+        """Without `odds`, a decline escalates, as by `self_route`."""
+        if self.max_cost is not None and (reading.cost is None or reading.cost > self.max_cost):
+            return Decision(False, "max_cost", odds, None, reading)
+        if odds is None:
+            return Decision(declined, "decline", None, None, reading)
+        by, needed = self._needed(odds, reading)
+        return Decision(odds.improvement >= needed, by, odds, needed, reading)
+
+    def _needed(self, odds: Odds, reading: Estimate) -> tuple[str, float]:
+        """Right answers that a reading must add to be worth it, and what says so."""
+        if self.value is not None and reading.cost is not None:
+            return "price", float(reading.cost / self.value) if self.value else math.inf
+        price = odds.rule.price(self.share)
+        return "share", price * fresh(reading) if math.isfinite(price) else price
+
+
+def fresh(reading: Estimate) -> float:
+    """Its tokens, those that are likely cached at the share that they cost."""
+    return reading.tokens - (1 - WARM) * reading.cached_tokens

@@ -1,0 +1,119 @@
+"""`selfroute calibrate`: from a run to a router that `calibrated` uses, with nothing read anew."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import in_process
+
+from selfroute.routing.score import read_router
+
+FILL = "Boats of many kinds are moored along the quay, and the wind often turns in the afternoon. "
+CONFIG = """
+embedder: {kind: hashing}
+chunking: {tokens: 60}
+retrieval: {k: 2}
+prices: {hashing-64: {input: 0, output: 0}}
+"""
+Run = Callable[..., tuple[int, str, str]]
+
+
+def records(documents: int) -> list[dict[str, object]]:
+    return [
+        {
+            "_id": f"{document}-{n}",
+            "input": asked,
+            "context": f"Port {document}.\n\nThe harbour master is Olof Berg.\n\n{FILL * 12}\n\nThe ferry is Solveig.",
+            "answers": [answer],
+            "doc_id": f"port-{document}",
+        }
+        for document in range(documents)
+        for n, (asked, answer) in enumerate(
+            [("Who is the harbour master?", "Olof Berg"), ("Which ferry is there?", "Solveig"), ("Who?", "nobody")]
+        )
+    ]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    for name in [name for name in os.environ if name.startswith("SELFROUTE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(CONFIG)
+    monkeypatch.setenv("SELFROUTE_CONFIG", "config.yaml")
+    return lambda *words: in_process(monkeypatch, capsys, *words)
+
+
+def made(run: Run, documents: int, policies: str = "always_rag,always_long") -> None:
+    Path("made.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records(documents)))
+    assert run("eval", "made.jsonl", "--policies", policies)[0] == 0
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_run_becomes_a_router_with_a_card_which_the_policy_uses(run: Run) -> None:
+    made(run, 14)
+    before = contents(Path("runs/made"))
+    code, out, err = run("calibrate", "runs/made", "--json")
+    assert (code, err) == (0, "")
+    told: dict[str, Any] = json.loads(out)
+    assert (told["rows"], told["left_out"], [rule["rule"] for rule in told["rules"]]) == (42, 0, ["bundled"])
+    assert contents(Path("runs/made")) == before
+    assert read_router(Path("router.json")).about["documents"] == 14
+    assert "| bundled | 42 | 14 |" in Path("router.md").read_text()
+
+    Path("config.yaml").write_text(CONFIG + "routing: {model: router.json}\n")
+    Path("port.md").write_text(str(records(1)[0]["context"]))
+    answer = json.loads(
+        run("ask", "Who is the harbour master?", "--file", "port.md", "--policy", "calibrated", "--json")[1]
+    )
+    [decision] = answer["explain"]["decisions"]
+    assert decision["rule"] == "bundled"
+    assert set(decision["features"]) == {"declined", "judge_score", "judge_confidence"}
+    assert decision["by"] == "share"
+    assert [call["stage"] for call in answer["calls"]][:3] == ["embed", "embed", "read_chunks"]
+
+
+def test_the_table_says_what_comes_of_a_share(run: Run) -> None:
+    made(run, 14)
+    code, out, _ = run("calibrate", "runs/made", "--out", "mine.json")
+    assert code == 0
+    assert "mine.json fitted on 42 questions; name it under routing.model; mine.md" in out
+    assert "all of documents that were not fitted" in out
+
+
+def test_too_few_questions_are_refused_with_what_to_do(run: Run) -> None:
+    made(run, 2)
+    code, _, err = run("calibrate", "runs/made")
+    assert code == 1
+    assert "6 questions were read both ways, too few to fit on" in err
+    assert "always_rag and always_long" in err
+    assert not Path("router.json").exists()
+
+
+def test_what_was_not_read_both_ways_is_left_out_and_not_read_now(run: Run) -> None:
+    made(run, 14, "always_rag")
+    code, _, err = run("calibrate", "runs/made")
+    assert code == 1
+    assert "0 questions were read both ways" in err
+
+
+def test_a_folder_that_is_no_run_is_refused(run: Run) -> None:
+    code, _, err = run("calibrate", ".")
+    assert code == 1
+    assert "there is no run.json" in err
+
+
+def test_a_router_that_cannot_be_used_stops_before_anything_is_read(run: Run) -> None:
+    Path("config.yaml").write_text(CONFIG + "routing: {model: none.json}\n")
+    Path("port.md").write_text("The harbour master is Olof Berg.")
+    code, _, err = run("ask", "Who?", "--file", "port.md")
+    assert code == 1
+    assert "cannot read none.json: no such file or directory" in err
