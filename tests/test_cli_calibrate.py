@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from commands import in_process
 
 from selfroute.routing.score import read_router
+
+needs_scikit_learn = pytest.mark.skipif(find_spec("sklearn") is None, reason="needs the extra `calibrate`")
 
 FILL = "Boats of many kinds are moored along the quay, and the wind often turns in the afternoon. "
 CONFIG = """
@@ -58,6 +61,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@needs_scikit_learn
 def test_a_run_becomes_a_router_with_a_card_which_the_policy_uses(run: Run) -> None:
     made(run, 14)
     before = contents(Path("runs/made"))
@@ -81,6 +85,7 @@ def test_a_run_becomes_a_router_with_a_card_which_the_policy_uses(run: Run) -> N
     assert [call["stage"] for call in answer["calls"]][:3] == ["embed", "embed", "read_chunks"]
 
 
+@needs_scikit_learn
 def test_the_table_says_what_comes_of_a_share(run: Run) -> None:
     made(run, 14)
     code, out, _ = run("calibrate", "runs/made", "--out", "mine.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from selfroute.errors import BadInput
 from selfroute.evaluation.bothways import BothWays
 from selfroute.evaluation.fitting import auroc, by_document, calibration_error, fitted, prices
 from selfroute.routing.features import Features
+
+needs_scikit_learn = pytest.mark.skipif(find_spec("sklearn") is None, reason="needs the extra `calibrate`")
 
 FEATURES = Features(0.5, 0.4, 0.1, 0.5, 0.2, 0.5, 0.1, 5.0, 6.0, 0, 0, 0, 0, 0.0, 1.0, 0.5)
 ROW = BothWays("made", "made", "d", "0", True, 9000, FEATURES, 0, 0, 0, 0, 50, 1000, False, "Who?", "Olof", "", "", "")
@@ -34,6 +37,7 @@ def test_a_gain_is_what_stands_being_right_where_the_chunk_answer_was_not() -> N
     assert not replace(ROW, chunks=0, documents=100, stands=0).gains
 
 
+@needs_scikit_learn
 def test_a_router_learns_what_gains_and_tells_how_well_on_documents_it_did_not_see() -> None:
     router, [told] = fitted(rows(), {"runs": ["made"]})
     assert (told.rule, told.rows, told.documents, told.gains) == ("alone", 200, 8, 100)
@@ -56,6 +60,7 @@ def test_no_document_is_both_fitted_and_held_out() -> None:
         assert not {made[n].doc_id for n in kept} & {made[n].doc_id for n in held}
 
 
+@needs_scikit_learn
 def test_where_nothing_ever_gains_a_router_says_so_and_is_no_error() -> None:
     router, [told] = fitted([replace(row, stands=row.chunks) for row in rows()], {})
     odds = router.odds(FEATURES)
