@@ -42,6 +42,9 @@ class Steps(Protocol):
 
 Policy = Callable[[Question, Steps], Awaitable[Draft]]
 
+LIKELY = 0.5
+"""Probability that the documents answer what the chunks did not, below which they likely do not, whatever it costs."""
+
 
 async def self_route(question: Question, steps: Steps) -> Draft:
     """Read the chunks; read the documents only if the reader declines (Li et al., EMNLP 2024)."""
@@ -83,21 +86,23 @@ async def evidence_gated(question: Question, steps: Steps) -> Draft:
 
 def calibrated(router: Router, dial: Dial) -> Policy:
     """Reads the chunks, and the documents where the right answers that this is expected to add are worth what it
-    takes. A decline that is not worth it stands: the documents likely do not answer.
+    takes. A decline that is not worth it stands, and says whether the documents likely do not answer either.
 
     Reads the documents at once where the chunks would take as much.
     """
 
     async def policy(question: Question, steps: Steps) -> Draft:
         hits = await steps.retrieve(question)
-        if not await _saves(question, hits, steps):
-            return await steps.read_documents(question, hits, final=True)
         reading = await steps.estimate(question, hits, Move.READ_DOCUMENTS)
+        if dial.affords(reading) and not await _saves(question, hits, steps):
+            return await steps.read_documents(question, hits, final=True)
         chunks = await steps.read_chunks(question, hits)
         judged = await steps.judged(question, hits, chunks)
         odds = router.odds(features(question, hits, reading, chunks, judged))
         if not steps.decided(dial.decide(odds, chunks.declined, reading)):
-            return replace(chunks, likely_absent=True) if chunks.declined else chunks
+            if not chunks.declined or odds is None:
+                return chunks
+            return replace(chunks, likely_absent=odds.gain < LIKELY)
         return standing(chunks, await steps.read_documents(question, hits), question)
 
     return policy
@@ -117,7 +122,9 @@ async def _saves(question: Question, hits: Hits, steps: Steps) -> bool:
     """Whether the chunks take less than the documents: in money if both prices are known, else in tokens."""
     chunks = await steps.estimate(question, hits, Move.READ_CHUNKS)
     documents = await steps.estimate(question, hits, Move.READ_DOCUMENTS)
-    if chunks.cost and documents.cost:
+    if not documents.tokens:
+        return True  # nothing would be read of them
+    if chunks.cost is not None and documents.cost is not None and (chunks.cost or documents.cost):
         return chunks.cost < documents.cost
     return chunks.tokens < documents.tokens
 
@@ -154,7 +161,7 @@ class _Imagined:
         return None
 
     def decided(self, decision: Decision) -> bool:
-        return self._declines
+        return self._declines and decision.by != "max_cost"
 
     async def _imagined(self, question: Question, hits: Hits, move: Move, route: Route) -> Draft:
         self.moves.append((move, await self._steps.estimate(question, hits, move)))

@@ -6,6 +6,7 @@ it was asked, and a warning says so. Knows nothing of indexes, readers or polici
 
 from __future__ import annotations
 
+import asyncio
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -48,7 +49,7 @@ class Rewriter:
         self, question: str, history: Sequence[Turn], record: Record, deadline: float | None = None
     ) -> Rewritten:
         """Raises nothing that the endpoint's failure is the cause of; a failed call stands in the account as well."""
-        turns = self._fitting(question, history)
+        turns = await asyncio.to_thread(self._fitting, question, history)
         if not turns:
             return _as_it_is("not even the last turn fits into the window that rewrites it")
         asked = rewriting(turns, question)

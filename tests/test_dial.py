@@ -81,3 +81,15 @@ def test_a_higher_share_never_escalates_less(one: float, other: float, gain: flo
     low, high = sorted((one, other))
     odds = replace(ODDS, gain=gain)
     assert Dial(high).decide(odds, False, READING).escalates >= Dial(low).decide(odds, False, READING).escalates
+
+
+def test_the_whole_share_reads_all_and_warmth_never_makes_a_reading_harder() -> None:
+    cold = Estimate(30_000, None, ("harbour",), True)
+    for share in (0.05, 0.12, 0.5, 0.9, 1.0):
+        dial = Dial(share)
+        odds = Odds(RULE, 0.1, 0.05, FEATURES)
+        needed = [dial.decide(odds, False, replace(cold, cached_tokens=n)).needed for n in (0, 29_000)]
+        assert needed[0] is not None
+        assert needed[1] is not None
+        assert needed[1] <= needed[0]
+    assert Dial(1.0).decide(Odds(RULE, 0.0, 0.9, FEATURES), False, cold).escalates

@@ -364,6 +364,14 @@ def test_of_a_stream_that_is_abandoned_what_came_is_counted(stub: StubOpenAI, us
         (422, {"message": "odd"}, RequestRejected, "answered 422"),
         (400, {"message": "x", "code": "context_length_exceeded"}, PromptTooLong, "lower its window"),
         (400, {"message": "This model's maximum context length is 8192 tokens"}, PromptTooLong, "lower its window"),
+        (400, {"message": "the request exceeds the available context size"}, PromptTooLong, "lower its window"),
+        (400, {"message": "The input token count (9) exceeds the maximum"}, PromptTooLong, "lower its window"),
+        (
+            400,
+            {"message": "the string 'x' is too long for field 'user'"},
+            RequestRejected,
+            "name what it does not know",
+        ),
         (429, {"message": "no credit", "code": "insufficient_quota"}, EndpointBusy, "has no credit left"),
     ],
 )

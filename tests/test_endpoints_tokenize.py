@@ -22,6 +22,7 @@ class Counting(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status = status
         self.body = body
+        self.location = ""
         self.asked: list[tuple[str, str | None, dict[str, Any]]] = []
 
     @property
@@ -38,6 +39,8 @@ class _Handler(BaseHTTPRequestHandler):
         said = self.server.body or json.dumps({"count": len(asked["prompt"]), "max_model_len": 9}).encode()
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(said)))
+        if self.server.location:
+            self.send_header("Location", self.server.location)
         self.end_headers()
         self.wfile.write(said)
 
@@ -75,7 +78,8 @@ def test_a_text_is_counted_once_however_often_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(404, None), (401, None), (200, b"no json"), (200, b"[]"), (200, b'{"count": "many"}')]
+    ("status", "body"),
+    [(404, None), (401, None), (200, b"no json"), (200, b"[]"), (200, b'{"count": "many"}'), (200, b"[" * 5000)],
 )
 def test_a_server_that_does_not_count_leaves_an_approximation_that_says_so(status: int, body: bytes | None) -> None:
     with counting(status, body) as server:
@@ -98,6 +102,24 @@ def test_a_server_that_stops_counting_is_stood_in_for() -> None:
         assert made.count("abc") == 3
         server.status = 500
         assert made.count("the harbour master") == approximation().count("the harbour master")
+
+
+def test_the_key_does_not_follow_a_redirect_to_another_host() -> None:
+    with counting() as other, counting(302) as server:
+        server.location = other.url.replace("127.0.0.1", "localhost")
+        assert tokenizer("mine", None, served(server.url, "mine", "the-key")).split.approximate
+        assert other.asked == []
+
+
+def test_a_server_that_did_not_count_is_left_alone_for_a_while() -> None:
+    with counting() as server:
+        made = tokenizer("mine", None, served(server.url, "mine"))
+        assert made.count("abc") == 3
+        server.status = 500
+        asked = len(server.asked)
+        for text in ("one", "two", "three"):
+            made.count(text)
+        assert len(server.asked) == asked + 1
 
 
 def test_no_server_is_asked_where_the_model_or_the_settings_say_what_counts() -> None:

@@ -89,3 +89,10 @@ def test_the_bundled_reader_is_its_own_judge_and_agreement_says_nothing() -> Non
 def test_certainty_has_finite_odds() -> None:
     sure = Draft(False, Route.RAG, "Olof", confidence=1.0)
     assert math.isfinite(known(sure).confidence or math.inf)
+
+
+def test_in_letters_of_which_no_words_are_known_nothing_is_told_of_words() -> None:
+    foreign = features(Question("谁批准夜间工作？"), HITS, READING, Draft(False, Route.RAG, "港务长"))
+    assert (foreign.mentioned, foreign.worded) == (None, None)
+    figures = features(Question("1998?"), HITS, READING, Draft(False, Route.RAG, "42"))
+    assert (figures.mentioned, figures.worded) == (0.0, 0.0)

@@ -183,6 +183,9 @@ def test_an_answer_that_text_cannot_prove_is_taken_as_self_route_takes_it() -> N
         (Estimate(99, Decimal(3), (), False), Estimate(100, Decimal(2), (), True), True),
         (Estimate(100, Decimal(1), (), False), Estimate(50, Decimal(2), (), True), False),
         (Estimate(100, Decimal(1), (), False), Estimate(50, None, (), True), True),
+        (Estimate(100, Decimal(0), (), False), Estimate(50, Decimal(1), (), True), False),
+        (Estimate(100, Decimal(0), (), False), Estimate(50, Decimal(0), (), True), True),
+        (Estimate(100, None, (), False), Estimate(0, None, (), False), False),  # nothing would be read of them
     ],
 )
 def test_where_chunks_take_as_much_the_documents_are_read_at_once_but_not_by_the_papers_policies(
@@ -251,6 +254,23 @@ def test_calibrated_reads_the_documents_at_once_where_the_chunks_would_take_as_m
     steps = FakeSteps([READ_ON], estimates={Move.READ_CHUNKS: same, Move.READ_DOCUMENTS: same})
     assert asyncio.run(_awaited(calibrated(WORTHLESS, DIAL), QUESTION, steps)) is READ_ON
     assert steps.decisions == []
+
+
+def test_calibrated_never_reads_what_costs_more_than_it_may_not_even_where_chunks_save_nothing() -> None:
+    same = Estimate(100, Decimal(1), ("harbour",), True)
+    dial = Dial(0.5, max_cost=Decimal("0.5"))
+    steps = FakeSteps([DECLINED], estimates={Move.READ_CHUNKS: same, Move.READ_DOCUMENTS: same})
+    assert asyncio.run(_awaited(calibrated(WORTH, dial), QUESTION, steps)).declined
+    assert (steps.names, [decision.by for decision in steps.decisions]) == (["retrieve", "read_chunks"], ["max_cost"])
+    made = asyncio.run(forecast(calibrated(WORTH, dial), QUESTION, FakeSteps([]), "calibrated", "harbour"))
+    assert [move for move, _ in made.moves] == [Move.READ_CHUNKS]
+
+
+def test_an_absence_is_told_by_the_odds_whatever_a_reading_costs() -> None:
+    limited = Dial(0.5, max_cost=Decimal("0.5"))
+    for known, absent in ((WORTHLESS, True), (router(3.0), False)):
+        draft, _ = followed(calibrated(known, limited), DECLINED)
+        assert (draft.declined, draft.likely_absent) == (True, absent)
 
 
 def test_calibrated_follows_the_papers_rule_where_no_rule_knows_enough() -> None:

@@ -95,8 +95,9 @@ def test_the_better_constant_closes_nothing_and_the_oracle_all_of_any_gap(
         assert by[ORACLE].score.mean == pytest.approx(by[found.better].score.mean)
         return
     assert (none.mean, all_.mean) == (pytest.approx(0.0), pytest.approx(1.0))
-    for gap, value in ((none, 0.0), (all_, 1.0)):
-        assert gap.low is None or (gap.low, gap.high) == (pytest.approx(value), pytest.approx(value))
+    # In some draws the other constant is the better one, so that this one is at most as good as it.
+    assert none.high is None or none.high <= 1e-9
+    assert all_.low is None or (all_.low, all_.high) == (pytest.approx(1.0), pytest.approx(1.0))
 
 
 @given(SCORES)

@@ -57,7 +57,7 @@ async def check_endpoint(endpoint: OpenAIEndpoint, record: Record | None = None)
     found = [Finding("reachable", True, f"{endpoint.options.base_url} answers")]
     found += [_model(endpoint, listed), _window(endpoint, listed)]
     found += await _tried(endpoint, record or _unrecorded)
-    if VLLM in {model.get("owned_by") for model in listed or ()} and any(one.name == "usage" for one in found):
+    if any(model.get("owned_by") == VLLM for model in listed or ()) and any(one.name == "usage" for one in found):
         found += await check_caches(endpoint, record or _unrecorded)
     return tuple(found)
 

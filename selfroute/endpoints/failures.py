@@ -85,6 +85,14 @@ class ReplyFailed(Exception):
         self.again = again
 
 
+TOO_LONG = re.compile(
+    r"context (?:length|window|size)|maximum context|(?:prompt|input|request|messages?)\b.{0,40}too long"
+    r"|token count.{0,60}exceeds|max_new_tokens.{0,20}must be|reduce the length of the messages",
+    re.I,
+)
+"""How servers say that a prompt exceeds the window: OpenAI and vLLM, llama.cpp, Gemini, TGI."""
+
+
 def translated(error: Exception, where: str, key: str | None) -> EndpointError:
     """Our error for one of the library's; `where` names the endpoint and its model. Not raised here, and without the
     library's as its cause."""
@@ -94,9 +102,7 @@ def translated(error: Exception, where: str, key: str | None) -> EndpointError:
     if within is not None:
         kind = BY_STATUS.get(within, EndpointFailed if within >= 500 else RequestRejected)
     said = harmless(_said(error), key)
-    if code == "context_length_exceeded" or (
-        kind is RequestRejected and re.search(r"(?i)context (?:length|window)|maximum context|too long", said)
-    ):
+    if code == "context_length_exceeded" or (kind is RequestRejected and TOO_LONG.search(said)):
         kind = PromptTooLong
     elif kind is RequestRejected and isinstance(status, int) and status >= 500:
         kind = EndpointFailed

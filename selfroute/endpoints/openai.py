@@ -210,11 +210,11 @@ class OpenAIEndpoint:
             async with asyncio.timeout(self.options.timeout):
                 await (self._streamed if self.options.stream or shown else self._plain)(client, request, got, shown)
         except (asyncio.CancelledError, SelfrouteError):
-            await record(self._call(request, got, began, "abandoned"))
+            await record(await self._call(request, got, began, "abandoned"))
             raise
         except Exception as error:  # translated where it enters, whatever a server made the library raise
             if error is got.ours:
-                await record(self._call(request, got, began, "abandoned"))
+                await record(await self._call(request, got, began, "abandoned"))
                 raise
             if isinstance(error, TimeoutError):
                 failed = self._timed_out()
@@ -223,11 +223,11 @@ class OpenAIEndpoint:
                 sent = sent and (bool(got.parts) or status_within(error) is None)
                 once_more, after = may_succeed(error), wait_of(error)
         if failed is not None and not got.complete:
-            await record(self._call(request, got, began, str(failed), sent=sent))
+            await record(await self._call(request, got, began, str(failed), sent=sent))
             if once_more and not got.shown:
                 raise _Again(failed, after)
             raise failed
-        call = self._call(request, got, began)
+        call = await self._call(request, got, began)
         await record(call)
         refusal = got.refusal and without_keys(storable(got.refusal), self._key)
         model = got.model and without_keys(storable(got.model), self._key)
@@ -301,11 +301,15 @@ class OpenAIEndpoint:
         body = {name: value for name, value in body.items() if name not in options.omit}
         return body | ({"extra_body": dict(options.parameters)} if options.parameters else {})
 
-    def _call(self, request: Request, got: Arrived, began: float, error: str | None = None, sent: bool = True) -> Call:
+    async def _call(
+        self, request: Request, got: Arrived, began: float, error: str | None = None, sent: bool = True
+    ) -> Call:
         """A request that was answered with an error is not charged; of one that was cut off it is not known."""
-        usage = got.usage or (self._estimate(request, got) if sent else Usage())
-        estimated = sent and got.usage is None
-        return Call(request.stage, self.model, usage, time.perf_counter() - began, estimated, error=error)
+        seconds = time.perf_counter() - began
+        usage, estimated = got.usage or Usage(), sent and got.usage is None
+        if estimated:
+            usage = await asyncio.to_thread(self._estimate, request, got)
+        return Call(request.stage, self.model, usage, seconds, estimated, error=error)
 
     def _estimate(self, request: Request, got: Arrived) -> Usage:
         if not request.chat:

@@ -241,13 +241,9 @@ class VLLMEndpoint:
                             await _show(shown, piece, got)
             if got.finish in FAILED:
                 raise EndpointFailed(self.where, f"its reply ended with {got.finish!r}")
-        except TimeoutError:
-            failed = EndpointTimeout(self.where, f"no reply within {self.options.timeout:g} seconds")
         except asyncio.CancelledError:
             await record(self._call(request, got, began, "abandoned"))
             raise
-        except SelfrouteError as error:
-            failed = error
         except Exception as error:
             if error is got.ours:
                 await record(self._call(request, got, began, "abandoned"))
@@ -277,6 +273,10 @@ class VLLMEndpoint:
         )
 
     def _translated(self, error: Exception) -> SelfrouteError:
+        if isinstance(error, SelfrouteError):
+            return error
+        if isinstance(error, TimeoutError):
+            return EndpointTimeout(self.where, f"no reply within {self.options.timeout:g} seconds")
         names = [c.__name__ for c in type(error).__mro__]
         if DIED in names:
             remedy = "see what vLLM wrote before; the next question starts it anew"

@@ -126,6 +126,8 @@ class VectorStoreCorpus:
         id_, text = node.ref_doc_id or node.node_id, node.get_content(MetadataMode.NONE)
         original = None if self._originals is None else self._originals.get(id_, "")
         start = getattr(node, "start_char_idx", None)
+        if start is None and original is None and node.ref_doc_id is None:
+            start = 0  # a node of no document is one
         if original is not None and (start is None or not original.startswith(text, start)):
             start = original.find(text)
         while original is not None and start is not None and (id_, start, text) in self._taken:

@@ -40,19 +40,25 @@ class Dial:
 
     def decide(self, odds: Odds | None, declined: bool, reading: Estimate) -> Decision:
         """Without `odds`, a decline escalates, as by `self_route`."""
-        if self.max_cost is not None and (reading.cost is None or reading.cost > self.max_cost):
+        if not self.affords(reading):
             return Decision(False, "max_cost", odds, None, reading)
         if odds is None:
             return Decision(declined, "decline", None, None, reading)
         by, needed = self._needed(odds, reading)
         return Decision(odds.improvement >= needed, by, odds, needed, reading)
 
+    def affords(self, reading: Estimate) -> bool:
+        return self.max_cost is None or (reading.cost is not None and reading.cost <= self.max_cost)
+
     def _needed(self, odds: Odds, reading: Estimate) -> tuple[str, float]:
         """Right answers that a reading must add to be worth it, and what says so."""
         if self.value is not None and reading.cost is not None:
             return "price", float(reading.cost / self.value) if self.value else math.inf
-        price = odds.rule.price(self.share)
-        return "share", price * fresh(reading) if math.isfinite(price) else price
+        price = -math.inf if self.share >= 1 else odds.rule.price(self.share)
+        if not math.isfinite(price):
+            return "share", price
+        # Where even a loss is taken to reach the share, a cached token is no reason to take less of one.
+        return "share", price * (fresh(reading) if price > 0 else reading.tokens)
 
 
 def fresh(reading: Estimate) -> float:

@@ -79,7 +79,7 @@ def features(
         gap=scores[0] - scores[-1] if hits else None,
         entropy=_entropy(scores) if hits else None,
         cut=_cut(scores) if hits else None,
-        mentioned=_share(words(text), set().union(*map(words, shown))) if hits else None,
+        mentioned=_share(words(text), set().union(*map(words, shown))) if hits and not _foreign(text) else None,
         share=min(1.0, sum(hit.chunk.tokens for hit in hits) / documents.tokens) if documents.tokens else None,
         length=math.log(max(documents.tokens, 1)),
         question_words=float(len(text.split())),
@@ -97,10 +97,11 @@ def features(
 
 def _of_draft(draft: Draft, question: str, shown: list[str], own: bool) -> dict[str, Any]:
     stretch = worded(draft.answer or "", question, shown)
+    told = None if _foreign(draft.answer or "") else 0.0
     return {
         "declined": float(draft.declined),
         "answer_words": math.log1p(len((draft.answer or "").split())),
-        "worded": stretch.share if stretch else 0.0,
+        "worded": stretch.share if stretch else told,
         "located": float(bool(draft.citations)),
         "confidence": _odds(draft.confidence) if own else None,
     }
@@ -132,6 +133,11 @@ def _cut(scores: list[float]) -> float:
 
 def _share(wanted: set[str], held: set[str]) -> float:
     return len(wanted & held) / len(wanted) if wanted else 0.0
+
+
+def _foreign(text: str) -> bool:
+    """Whether it is written in letters of which no words are known: what then is not found tells nothing."""
+    return not words(text) and any(c.isalpha() and c > "\u024f" for c in text)
 
 
 def _says(pattern: re.Pattern[str], text: str) -> float:

@@ -70,11 +70,11 @@ def plane(made: Board, of: Truths | None = None) -> Plane | None:
     drawn = made.drawn(columns, mask)
     names = [policy for policy, _, _ in every]
     better = LONG if long.score[mask].sum() > rag.score[mask].sum() else RAG
-    points = tuple(_point(policy, names, better, whole, drawn) for policy in names)
+    points = tuple(_point(policy, names, whole, drawn) for policy in names)
     return Plane(int(mask.sum()), points, better, float(needed[mask].mean()))
 
 
-def _point(policy: str, names: list[str], better: str, whole: Numbers, drawn: Numbers) -> Point:
+def _point(policy: str, names: list[str], whole: Numbers, drawn: Numbers) -> Point:
     def score(sums: Numbers, name: str) -> Numbers:
         return sums[:, 2 * names.index(name)] / sums[:, -1]
 
@@ -82,8 +82,9 @@ def _point(policy: str, names: list[str], better: str, whole: Numbers, drawn: Nu
         return sums[:, 2 * names.index(name) + 1] / sums[:, -2]
 
     def gap(sums: Numbers) -> Numbers:
-        room = score(sums, ORACLE) - score(sums, better)
-        return _ratio(score(sums, policy) - score(sums, better), room)
+        # Of each draw its own better constant: which of the two it is is as uncertain as the rest.
+        better = np.maximum(score(sums, RAG), score(sums, LONG))
+        return _ratio(score(sums, policy) - better, score(sums, ORACLE) - better)
 
     def above(sums: Numbers) -> Numbers:
         r = tokens(sums, RAG)
