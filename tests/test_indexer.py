@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -760,17 +761,19 @@ def test_whoever_goes_back_to_the_old_embedder_takes_back_what_a_rebuild_had_beg
     assert Corpora(home).stats("harbour").unpublished == 0
 
 
-def test_a_half_rebuilt_corpus_without_a_manifest_can_only_be_rebuilt(home: Path, tmp_path: Path) -> None:
-    """Nothing says any more which embedder was the published one."""
-    files = version(tmp_path, 1, BATCH_CHUNKS)
-    indexed(home, files)
-    texts = texts_in(home)
+def test_a_half_rebuilt_corpus_without_a_manifest_is_mended_as_it_was_published_or_rebuilt(
+    home: Path, tmp_path: Path
+) -> None:
+    """The store knows which generation was the published one."""
+    indexed(home, version(tmp_path, 1, BATCH_CHUNKS))
+    texts, before = texts_in(home), answers(home)
     begins_to_rebuild(home)
     (home / "harbour" / MANIFEST).unlink()
-    with pytest.raises(UnusableIndex, match="has vectors of hashing-64 and hashing-8: run `selfroute index rebuild"):
-        Corpora(home).repair("harbour")
-    Indexer(home, CountingEmbedder(), LIMIT).rebuild("harbour")
-    assert texts_in(home) == texts
+    copytree(home, tmp_path / "copy")
+    assert Corpora(home).repair("harbour").lost == ()
+    assert (texts_in(home), answers(home)) == (texts, before)
+    Indexer(tmp_path / "copy", CountingEmbedder(), LIMIT).rebuild("harbour")
+    assert texts_in(tmp_path / "copy") == texts
 
 
 @pytest.mark.parametrize(("name", "error"), [("harbor", UnknownCorpus), ("../harbour", InvalidName)])

@@ -175,6 +175,10 @@ class Store:
         rows = self._all(f"SELECT DISTINCT embedder FROM documents d WHERE {LIVE} AND tokens > 0", g=generation)
         return sorted(embedder for (embedder,) in rows)
 
+    def made_with(self) -> list[str]:
+        """What made the vectors that were last published; of those that are there, if none were."""
+        return self.embedders(self.about()[1]) or self.embedders(LATEST)
+
     def chunk_counts(self, generation: int) -> dict[str, int]:
         """Live documents by id, each with the number of its chunks."""
         return dict(

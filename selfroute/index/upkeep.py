@@ -304,7 +304,7 @@ def _made_with(folder: Path) -> tuple[str, int]:
             manifest = manifests.read(folder)
             if manifest.store == store.about()[0]:
                 return manifest.embedder, manifest.dimension
-        made_with = store.embedders(LATEST)
+        made_with = store.made_with()
         if len(made_with) > 1:
             raise UnusableIndex(
                 f"corpus {folder.name!r} has vectors of {' and '.join(made_with)}: "

@@ -173,6 +173,8 @@ def writing(home: Path, name: str, embedder: str, dimension: int, *, rebuild: bo
                 _check_embedder(folder, store, published, embedder, dimension)
             if published is not None:
                 store.forget(published.generation, embedder)
+            elif not rebuild and (last := store.about()[1]):
+                store.forget(last, embedder)  # the manifest is gone, and the store knows what was published
             yield Writer(folder, store, published, embedder, dimension)
         finally:
             unused = _unused(folder, store)
@@ -214,7 +216,7 @@ def _size(path: Path) -> int | None:
 
 
 def _check_embedder(folder: Path, store: Store, published: Manifest | None, embedder: str, dimension: int) -> None:
-    made_with = [published.embedder] if published else store.embedders(LATEST)
+    made_with = [published.embedder] if published else store.made_with()
     for other in made_with:
         if other != embedder:
             raise other_embedder(folder, other, embedder)
