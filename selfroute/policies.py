@@ -73,7 +73,8 @@ async def evidence_gated(question: Question, steps: Steps) -> Draft:
     Reads the documents at once where the chunks would take as much.
     """
     hits = await steps.retrieve(question)
-    if not await _saves(question, hits, steps):
+    reading = await steps.estimate(question, hits, Move.READ_DOCUMENTS)
+    if not await _saves(question, hits, reading, steps):
         return await steps.read_documents(question, hits, final=True)
     chunks = await steps.read_chunks(question, hits)
     if supported(chunks, question.task.shape):
@@ -94,7 +95,7 @@ def calibrated(router: Router, dial: Dial) -> Policy:
     async def policy(question: Question, steps: Steps) -> Draft:
         hits = await steps.retrieve(question)
         reading = await steps.estimate(question, hits, Move.READ_DOCUMENTS)
-        if dial.affords(reading) and not await _saves(question, hits, steps):
+        if dial.affords(reading) and not await _saves(question, hits, reading, steps):
             return await steps.read_documents(question, hits, final=True)
         chunks = await steps.read_chunks(question, hits)
         judged = await steps.judged(question, hits, chunks)
@@ -118,10 +119,9 @@ def standing(chunks: Draft, documents: Draft, question: Question) -> Draft:
     return documents
 
 
-async def _saves(question: Question, hits: Hits, steps: Steps) -> bool:
+async def _saves(question: Question, hits: Hits, documents: Estimate, steps: Steps) -> bool:
     """Whether the chunks take less than the documents: in money if both prices are known, else in tokens."""
     chunks = await steps.estimate(question, hits, Move.READ_CHUNKS)
-    documents = await steps.estimate(question, hits, Move.READ_DOCUMENTS)
     if not documents.tokens:
         return True  # nothing would be read of them
     if chunks.cost is not None and documents.cost is not None and (chunks.cost or documents.cost):
