@@ -32,6 +32,8 @@ from selfroute.settings import (
 from selfroute.types import Answer, Call, Question, Usage
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from selfroute.endpoints.openai import OpenAIEndpoint
     from selfroute.endpoints.vllm import VLLMEndpoint
     from selfroute.evaluation.evaluator import Evaluator
@@ -122,6 +124,24 @@ def judge(settings: Settings) -> ModelJudge:
     return ModelJudge(ENDPOINTS[one.kind](name, one, True))
 
 
+def app(settings: Settings) -> FastAPI:
+    """The service. Raises what `engine` raises."""
+    from selfroute.server.access import Anybody
+    from selfroute.server.app import create_app
+    from selfroute.server.desk import Desk
+    from selfroute.server.parts import Parts
+
+    asked, limits = engine(settings), settings.server
+    parts = Parts(
+        desk=Desk(asked, limits.in_flight, limits.question_chars),
+        ledger=ledger(settings),
+        corpora=corpora(settings),
+        access=Anybody(),
+        policies=tuple(policies(settings)),
+    )
+    return create_app(parts, body_bytes=limits.body_bytes)
+
+
 def ledger(settings: Settings) -> Ledger:
     return Ledger(ledger_path(settings))
 
@@ -154,7 +174,7 @@ def prices(settings: Settings) -> Prices:
 class _NoAccount:
     """Of an engine that only forecasts. It cannot ask, since nothing that is asked goes unrecorded."""
 
-    def begin(self, id: str, question: Question, policy: str, corpus: str) -> None:  # noqa: A002
+    def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
         raise BadInput("this engine was built without keys, to forecast: build it with them to ask")
 
     def record(self, question: str, call: Call) -> None:
@@ -176,7 +196,7 @@ def _that_rows_depend_on(settings: Settings) -> dict[str, object]:
     and what rewrites questions, of which those of an evaluation have no need."""
     chosen = settings.reader
     named = {chosen.chunks, chosen.documents} if chosen.kind == "chat" else set()
-    unread = {"home", "ledger", "deadline", "judge", "rewriter", "endpoints"}
+    unread = {"home", "ledger", "deadline", "judge", "rewriter", "endpoints", "server"}
     kept = settings.model_dump(mode="json", exclude=unread)
     router = settings.routing.model or SHIPPED
     return kept | {

@@ -18,6 +18,7 @@ from selfroute.cli_calibrate import calibrate
 from selfroute.cli_parts import INTERRUPTED, TERMINATED, Config, Json, bar, run, terminable
 from selfroute.cli_parts import settings as _settings
 from selfroute.cli_parts import show as _show
+from selfroute.cli_serve import serve
 from selfroute.errors import BadInput, SelfrouteError, UnreadableFile
 
 if TYPE_CHECKING:
@@ -261,6 +262,7 @@ app.add_typer(upkeep.documents, name="documents")
 app.add_typer(upkeep.corpora, name="corpora")
 app.command()(upkeep.doctor)
 app.command()(calibrate)
+app.command()(serve)
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from contextlib import aclosing, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from uuid import uuid4
 
 from selfroute.embedders import Embedder
 from selfroute.errors import (
@@ -51,6 +50,7 @@ from selfroute.types import (
     Question,
     Record,
     Stage,
+    Terms,
     Totals,
     Usage,
     Used,
@@ -68,7 +68,7 @@ class Account(Protocol):
     The ledger is one; an evaluation keeps another, so that its questions are not mixed with a user's.
     """
 
-    def begin(self, id: str, question: Question, policy: str, corpus: str) -> None: ...  # noqa: A002
+    def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None: ...  # noqa: A002
 
     def record(self, question: str, call: Call) -> None: ...
 
@@ -128,18 +128,20 @@ class Engine:
         *,
         corpus: str | Document | Corpus,
         k: int | None = None,
+        terms: Terms | None = None,
     ) -> Answer:
         """Answers from a corpus by name, from one `Document` that is not indexed, or from another's `Corpus`.
 
         A question with a `history` is first made to stand alone, where a rewriter is set; else, and where that fails,
         it is used as it is, with a warning.
         `policy` is one of `policies.POLICIES`; `k` chunks are retrieved (else as in the settings).
+        Of the deadlines of the settings and of `terms` the nearer one holds.
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex`,
         `DeadlineExceeded` and what the reader raises. A failed question stays in the ledger with its calls.
         """
         question = self._checked(question, policy, k)
         async with self._source(question, corpus) as (name, source):
-            return await self._ask(question, policy, name, source, k)
+            return await self._ask(question, policy, name, source, k, terms)
 
     async def ask_stream(
         self,
@@ -148,6 +150,7 @@ class Engine:
         *,
         corpus: str | Document,
         k: int | None = None,
+        terms: Terms | None = None,
     ) -> AsyncGenerator[Event]:
         """As `ask`, told as it happens: steps, calls, the answer's text as it is made, its citations, and `Done`.
 
@@ -159,7 +162,7 @@ class Engine:
         async def asked(emit: Emit) -> None:
             checked = self._checked(question, policy, k)
             async with self._source(checked, corpus) as (name, source):
-                await self._ask(checked, policy, name, source, k, emit)
+                await self._ask(checked, policy, name, source, k, terms, emit)
 
         async with aclosing(streamed(asked)) as events:
             async for event in events:
@@ -232,34 +235,35 @@ class Engine:
         name: str,
         source: Index | Document | Corpus,
         k: int | None,
+        terms: Terms | None = None,
         emit: Emit | None = None,
     ) -> Answer:
-        id_ = uuid4().hex
+        terms = terms or Terms()
         began = time.perf_counter()
-        await asyncio.to_thread(self._account.begin, id_, question, policy, name)
         calls: list[Call] = []
 
         async def record(call: Call) -> None:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
             calls.append(priced)
-            await to_its_end(asyncio.to_thread(self._account.record, id_, priced))
+            await to_its_end(asyncio.to_thread(self._account.record, terms.id, priced))
             if emit is not None:
                 await emit(Used(priced))
 
         try:
-            async with until(self._deadline) as deadline:
+            await to_its_end(asyncio.to_thread(self._account.begin, terms.id, question, policy, name, terms.key))
+            async with until(_nearer(self._deadline, terms.deadline)) as deadline:
                 index = await self._transient(source, record) if isinstance(source, Document) else source
                 steps = self._steps(name, index, record, k, deadline, emit)
                 alone = await self._alone(question, steps, record, deadline)
                 draft = await self._policies[policy](alone, steps)
             full = await steps.long_context(alone)
-            answer = _answer(id_, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
-            await asyncio.to_thread(self._account.finish, answer)
+            answer = _answer(terms.id, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
+            await to_its_end(asyncio.to_thread(self._account.finish, answer))
         except BaseException as error:
             # Cancellation too: what was spent must not look like a question still under way. An account that fails
             # as well must not hide the cause.
             with suppress(SelfrouteError):
-                self._account.fail(id_, f"{type(error).__name__}: {error}")
+                self._account.fail(terms.id, f"{type(error).__name__}: {error}")
             raise
         if emit is not None:
             await _tell(answer, steps.shown, emit)
@@ -340,6 +344,10 @@ class IndexEngine(Engine):
         accounted = copy.copy(self)
         accounted._account = account
         return await accounted._ask(question, policy, index.name, index, k)
+
+
+def _nearer(*deadlines: float | None) -> float | None:
+    return min((seconds for seconds in deadlines if seconds is not None), default=None)
 
 
 def _answer(

@@ -6,6 +6,8 @@ SelfrouteError
 │   ├── UnknownCorpus
 │   ├── UnknownDocument
 │   ├── UnknownPolicy
+│   ├── UnknownQuestion
+│   ├── TooLarge             more than the service takes at once
 │   ├── UnknownDataset
 │   ├── InvalidName
 │   ├── NameTaken            a corpus cannot be renamed to what another is called
@@ -25,6 +27,8 @@ SelfrouteError
 ├── RunBusy                  another process is running an evaluation in this folder
 ├── CorruptLedger
 ├── HomeNotWritable
+├── CannotListen             the service cannot have the address it is to listen on
+├── TooBusy                  the service has as many questions in flight as it takes
 ├── DeadlineExceeded         a question took longer than it was allowed
 ├── EndpointError            an endpoint did not complete a request; names it and its model
 │   ├── EndpointUnreachable  no connection
@@ -80,6 +84,18 @@ class UnknownDocument(BadInput):
 class UnknownPolicy(BadInput):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"no policy {name!r}; have: {', '.join(known)}")
+
+
+class UnknownQuestion(BadInput):
+    def __init__(self, id: str) -> None:  # noqa: A002 (the field's own name)
+        super().__init__(f"no question {id!r}: take the id from an answer")
+
+
+class TooLarge(BadInput):
+    """`limit` names what sets it."""
+
+    def __init__(self, what: str, most: str, limit: str) -> None:
+        super().__init__(f"{what} is too large: at most {most} are taken; send less, or raise the setting '{limit}'")
 
 
 class UnknownDataset(BadInput):
@@ -206,6 +222,19 @@ class DeadlineExceeded(SelfrouteError):
         super().__init__(
             f"the question was not answered within {seconds:g} seconds: ask about fewer documents, or raise the "
             "setting 'deadline'"
+        )
+
+
+class CannotListen(SelfrouteError):
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"cannot listen on {host} port {port} ({reason}): choose another with --host and --port")
+
+
+class TooBusy(SelfrouteError):
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} questions are in flight, which is the most: try again in a moment, or raise the setting "
+            "'server.in_flight'"
         )
 
 

@@ -98,6 +98,17 @@ class RoutingSettings(_Part):
     cache_seconds: float = Field(default=300.0, ge=0)
 
 
+class ServerSettings(_Part):
+    """What `selfroute serve` goes by."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(ge=0, le=65535)
+    in_flight: int = Field(ge=1)
+    question_chars: int = Field(ge=1)
+    body_bytes: int = Field(ge=1024)
+    drain_seconds: int = Field(ge=0)
+
+
 class EndpointSettings(_Part):
     """A server that speaks OpenAI's wire. Holds the name of its key's variable, never the key."""
 
@@ -226,6 +237,7 @@ class Settings(BaseSettings):
     reader: ReaderSettings
     rewriter: str | None
     routing: RoutingSettings
+    server: ServerSettings
     deadline: float | None = Field(gt=0)
     judge: str | None
     endpoints: Mapping[str, AnyEndpointSettings]

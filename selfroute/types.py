@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
 from typing import Protocol
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,6 +147,18 @@ class Question:
     scope: tuple[str, ...] = ()
     task: Task = field(default_factory=Task)
     history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a question is asked. `id` names it, unique; `key` is the id of the API key that asks, if one does.
+    `deadline` are seconds, `max_cost` US dollars and `max_input_tokens` of reader input: at most, where given."""
+
+    id: str = field(default_factory=lambda: uuid4().hex)
+    key: str | None = None
+    deadline: float | None = None
+    max_cost: Decimal | None = None
+    max_input_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Notes:
     finished: list[Answer] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
-    def begin(self, id: str, question: Question, policy: str, corpus: str) -> None:  # noqa: A002
+    def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
         pass
 
     def record(self, question: str, call: Call) -> None:

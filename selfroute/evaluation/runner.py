@@ -28,7 +28,7 @@ class Tally:
     def __init__(self) -> None:
         self.calls: list[Call] = []
 
-    def begin(self, id: str, question: Question, policy: str, corpus: str) -> None:  # noqa: A002
+    def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
         """A row is the record of a question."""
 
     def record(self, question: str, call: Call) -> None:

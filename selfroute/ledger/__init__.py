@@ -6,9 +6,10 @@ decimal text and summed as decimals. Knows nothing of indexes, readers or polici
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -21,8 +22,9 @@ from sqlalchemy.engine import Row
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from selfroute.errors import CorruptLedger, HomeNotWritable
-from selfroute.ledger.schema import MIGRATIONS, calls, questions
+from selfroute.ledger.schema import MIGRATIONS, calls, feedback, questions
 from selfroute.types import Answer, Call, Question, Stage, Usage, sum_cost
+from selfroute.wire import to_json
 
 NAME = "ledger.sqlite"
 ELSEWHERE = "SELFROUTE_LEDGER to a file elsewhere"
@@ -55,6 +57,40 @@ class UsageRow:
     saved_tokens: int | None
 
 
+class Verdict(StrEnum):
+    """What a user says of an answer."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A verdict, and what would have been the better answer, if the user says so. `at` is ISO 8601, UTC."""
+
+    verdict: Verdict
+    better_answer: str | None
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """All that is known of a question. `answer` is the whole `Answer` as JSON, null unless it was finished (and for
+    questions of an earlier selfroute); `key` the id of the API key that asked; `error` why it failed."""
+
+    id: str
+    asked_at: str
+    question: str | None
+    policy: str
+    corpus: str
+    key: str | None
+    outcome: str | None
+    error: str | None
+    answer: Mapping[str, object] | None
+    calls: tuple[Call, ...]
+    feedback: tuple[Feedback, ...]
+
+
 class Ledger:
     """One file; safe to use from several threads and processes."""
 
@@ -68,14 +104,15 @@ class Ledger:
         event.listen(self._engine, "connect", _durable)
         self._migrate()
 
-    def begin(self, id: str, question: Question, policy: str, corpus: str) -> None:  # noqa: A002
-        """A question was asked; until it is finished its outcome is null."""
+    def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
+        """A question was asked, by the API key of this id if by any; until it is finished its outcome is null."""
         row = {
             "id": id,
             "asked_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "question": question.text,
             "policy": policy,
             "corpus": corpus,
+            "key": key,
         }
         with self._writing() as connection:
             connection.execute(insert(questions).values(row))
@@ -109,6 +146,7 @@ class Ledger:
             "saved_tokens": answer.saved_tokens,
             "seconds": answer.totals.seconds,
             "rewritten": answer.explain.get("rewritten"),
+            "record": json.dumps(to_json(answer)),
         }
         with self._writing() as connection:
             connection.execute(update(questions).where(questions.c.id == answer.id).values(row))
@@ -117,6 +155,36 @@ class Ledger:
         """The question ended without an answer; its calls stay."""
         with self._writing() as connection:
             connection.execute(update(questions).where(questions.c.id == id).values(error=error))
+
+    def question(self, id: str) -> Recorded | None:  # noqa: A002
+        """All that is known of a question; `None` if there is none of this id."""
+        with self._reading() as connection:
+            row = connection.execute(select(questions).where(questions.c.id == id)).one_or_none()
+            if row is None:
+                return None
+            made = connection.execute(select(calls).where(calls.c.question == id).order_by(calls.c.id)).all()
+            said = connection.execute(select(feedback).where(feedback.c.question == id).order_by(feedback.c.id)).all()
+        return Recorded(
+            id=row.id,
+            asked_at=row.asked_at,
+            question=row.question,
+            policy=row.policy,
+            corpus=row.corpus,
+            key=row.key,
+            outcome=row.outcome,
+            error=row.error,
+            answer=None if row.record is None else json.loads(row.record),
+            calls=tuple(map(_call, made)),
+            feedback=tuple(Feedback(Verdict(one.verdict), one.better_answer, one.at) for one in said),
+        )
+
+    def add_feedback(self, id: str, verdict: Verdict, better_answer: str | None = None) -> Feedback:  # noqa: A002
+        """Puts down what a user says of an answer; what was said before stays. The question must be there."""
+        said = Feedback(verdict, better_answer, datetime.now(UTC).isoformat(timespec="milliseconds"))
+        row = {"question": id, "at": said.at, "verdict": verdict.value, "better_answer": better_answer}
+        with self._writing() as connection:
+            connection.execute(insert(feedback).values(row))
+        return said
 
     def calls(self, question: str) -> list[Call]:
         """The calls of one question in the order of their completion."""

@@ -23,6 +23,18 @@ questions = Table(
     Column("seconds", Float),
     Column("error", Text),
     Column("rewritten", Text),  # the question as it was read, if it was not as it was asked
+    Column("key", Text),  # the id of the API key that asked; null: nobody's
+    Column("record", Text),  # the whole answer as JSON
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("question", Text, ForeignKey("questions.id"), nullable=False),
+    Column("at", Text, nullable=False),  # ISO 8601, UTC
+    Column("verdict", Text, nullable=False),
+    Column("better_answer", Text),
 )
 
 calls = Table(
@@ -55,5 +67,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX calls_by_question ON calls (question)",
     ),
     ("ALTER TABLE questions ADD COLUMN rewritten TEXT",),
+    (
+        "ALTER TABLE questions ADD COLUMN key TEXT",
+        "ALTER TABLE questions ADD COLUMN record TEXT",
+        "CREATE INDEX questions_by_time ON questions (asked_at)",
+        "CREATE TABLE feedback (id INTEGER PRIMARY KEY, question TEXT NOT NULL REFERENCES questions (id), "
+        "at TEXT NOT NULL, verdict TEXT NOT NULL, better_answer TEXT)",
+        "CREATE INDEX feedback_by_question ON feedback (question)",
+    ),
 )
 """Statements from version n to n + 1, by n; the file's version is SQLite's `user_version`."""

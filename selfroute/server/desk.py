@@ -1,0 +1,118 @@
+"""Where every question of the service is asked, whichever API it came by: admitted, limited, and ended if its asker
+leaves.
+
+Knows nothing of wire formats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from selfroute.engine import Engine
+from selfroute.errors import TooBusy, TooLarge
+from selfroute.server.access import Caller
+from selfroute.types import Answer, Document, Event, Question, Terms
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question as it is put to the engine. `corpus` is a name, or a text that is not indexed."""
+
+    question: Question
+    policy: str
+    corpus: str | Document
+    k: int | None = None
+    terms: Terms = field(default_factory=Terms)
+
+
+class Desk:
+    """Asks at most `in_flight` questions at a time; more are refused with `TooBusy`, not kept waiting."""
+
+    def __init__(self, engine: Engine, in_flight: int, question_chars: int) -> None:
+        self._engine = engine
+        self._most = in_flight
+        self._question_chars = question_chars
+        self.asking = 0
+
+    async def ask(self, ask: Ask, caller: Caller, gone: Callable[[], Awaitable[object]]) -> Answer:
+        """As `Engine.ask`. When `gone` returns first, the question is ended, what it took is written down, and
+        `asyncio.CancelledError` is raised."""
+        self._check(ask, caller)
+        with self._admitted():
+            return await _unless(
+                gone,
+                self._engine.ask(ask.question, ask.policy, corpus=ask.corpus, k=ask.k, terms=_of(ask.terms, caller)),
+            )
+
+    @asynccontextmanager
+    async def stream(self, ask: Ask, caller: Caller) -> AsyncIterator[AsyncGenerator[Event]]:
+        """As `Engine.ask_stream`; leaving it ends the question. It begins at once: what can be refused before
+        anything is read is raised on entering."""
+        self._check(ask, caller)
+        with self._admitted():
+            events = self._engine.ask_stream(
+                ask.question, ask.policy, corpus=ask.corpus, k=ask.k, terms=_of(ask.terms, caller)
+            )
+            async with aclosing(events):
+                first = await anext(events)
+                async with aclosing(_with(first, events)) as whole:
+                    yield whole
+
+    def _check(self, ask: Ask, caller: Caller) -> None:
+        if isinstance(ask.corpus, str):
+            caller.require(ask.corpus)
+        said = [ask.question.text or "", *(part or "" for t in ask.question.history for part in (t.question, t.answer))]
+        if sum(map(len, said)) > self._question_chars:
+            raise TooLarge("the question with its history", f"{self._question_chars:,} characters", QUESTION)
+
+    def _admitted(self) -> _Admitted:
+        if self.asking >= self._most:
+            raise TooBusy(self._most)
+        return _Admitted(self)
+
+
+QUESTION = "server.question_chars"
+
+
+class _Admitted:
+    """One of the questions in flight, from the moment that it is made."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        desk.asking += 1
+
+    def __enter__(self) -> None:
+        """It counts already."""
+
+    def __exit__(self, *_: object) -> None:
+        self._desk.asking -= 1
+
+
+def _of(terms: Terms, caller: Caller) -> Terms:
+    return replace(terms, key=caller.key)
+
+
+async def _with(first: Event, rest: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
+    yield first
+    async for event in rest:
+        yield event
+
+
+async def _unless(gone: Callable[[], Awaitable[object]], work: Awaitable[T]) -> T:
+    """What `work` returns, or its end if `gone` returns before."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            working.cancel()
+        return await working
+    finally:
+        leaving.cancel()
+        working.cancel()
+        await asyncio.wait({working, leaving})

@@ -1,0 +1,161 @@
+"""Errors at the edge: one table from error to HTTP status, and the two shapes in which they are told.
+
+Our own routes answer with RFC 9457's `application/problem+json`, OpenAI's with its `{"error": ...}`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from selfroute import errors
+from selfroute.errors import SelfrouteError
+from selfroute.keys import without_keys
+
+log = logging.getLogger(__name__)
+
+STATUS: Mapping[type[SelfrouteError], int] = {
+    errors.BadInput: 422,
+    errors.UnknownCorpus: 404,
+    errors.UnknownDocument: 404,
+    errors.UnknownQuestion: 404,
+    errors.NameTaken: 409,
+    errors.EmptyCorpus: 409,
+    errors.InvalidSettings: 500,
+    errors.TooLarge: 413,
+    errors.UnusableIndex: 503,
+    errors.IndexBusy: 409,
+    errors.RunBusy: 409,
+    errors.CorruptLedger: 503,
+    errors.HomeNotWritable: 503,
+    errors.DeadlineExceeded: 504,
+    errors.TooBusy: 503,
+    errors.EndpointError: 502,
+    errors.EndpointTimeout: 504,
+    errors.EndpointBusy: 503,
+    errors.MissingExtra: 501,
+    errors.SelfrouteError: 500,
+}
+"""By error; one that is not named has the status of the nearest class above it."""
+
+RETRY_AFTER: Mapping[type[SelfrouteError], int] = {errors.TooBusy: 1, errors.IndexBusy: 5, errors.EndpointBusy: 10}
+"""Seconds that a client is told to wait."""
+
+OPENAI = ("/v1/chat/", "/v1/models", "/v1/responses")
+"""Where OpenAI's routes begin."""
+
+
+class Problem(BaseModel):
+    """What is wrong and what to do about it (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="Names the kind of problem; relative to this service.")
+    title: str
+    status: int
+    detail: str = Field(description="What is wrong here, and what to do.")
+    errors: list[dict[str, Any]] | None = Field(default=None, description="The fields that are wrong, if fields are.")
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer beside what it is for, for its description. Any may be refused, fail or be too much."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "model": Problem,
+        }
+        for status in (401, 403, 413, 422, 429, 500, 503, *statuses)
+    }
+
+
+def status_of(error: SelfrouteError) -> int:
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def told(error: SelfrouteError) -> dict[str, Any]:
+    """An error as a problem's fields."""
+    kind = type(error).__name__
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind)
+    return {
+        "type": f"/problems/{words.lower().replace(' ', '-')}",
+        "title": words.capitalize(),
+        "status": status_of(error),
+        "detail": without_keys(str(error)),
+    }
+
+
+def handle(app: FastAPI) -> None:
+    """Has every error told in one of the two shapes."""
+    app.add_exception_handler(SelfrouteError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def is_openai(path: str) -> bool:
+    return path.startswith(OPENAI)
+
+
+def respond(request: Request, fields: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """A problem in the shape that the route's clients expect."""
+    status = fields["status"]
+    if not is_openai(request.url.path):
+        return JSONResponse(fields, status, headers, media_type="application/problem+json")
+    return JSONResponse(openai_error(fields), status, headers)
+
+
+def openai_error(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A problem as OpenAI tells it; `code` is our kind of error, `param` the first field that is wrong."""
+    wrong = fields.get("errors") or [{}]
+    kind = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}.get(
+        fields["status"], "invalid_request_error" if fields["status"] < 500 else "server_error"
+    )
+    code = fields["type"].rpartition("/")[2].replace("-", "_")
+    return {"error": {"message": fields["detail"], "type": kind, "param": wrong[0].get("field"), "code": code}}
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SelfrouteError)
+    wait = next((RETRY_AFTER[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER), None)
+    return respond(request, told(error), {"Retry-After": str(wait)} if wait is not None else None)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    wrong = [
+        {"field": ".".join(map(str, one["loc"][1:])) or None, "reason": without_keys(one["msg"])}
+        for one in error.errors()
+    ]
+    first = wrong[0]
+    detail = f"{first['field'] or 'the body'}: {first['reason']}"
+    if more := len(wrong) - 1:
+        detail += f" (and {more} more)"
+    fields = {"type": "/problems/invalid-request", "title": "Invalid request", "status": 422, "detail": detail}
+    return respond(request, {**fields, "errors": wrong})
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    kind = phrase.lower().replace(" ", "-")
+    detail = str(error.detail)
+    if error.status_code == 404 and detail == phrase:
+        detail = f"there is nothing at {request.url.path}: /docs describes what there is"
+    fields = {"type": f"/problems/{kind}", "title": phrase, "status": error.status_code, "detail": detail}
+    return respond(request, fields, error.headers)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    """Starlette raises it again after this, for the server's log."""
+    fields = {"type": "/problems/internal", "title": "Internal error", "status": 500}
+    return respond(request, {**fields, "detail": "the service failed: its log says why"})

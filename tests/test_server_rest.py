@@ -1,0 +1,130 @@
+"""Questions over HTTP: the same answers as from the engine, errors as problems, and all of it on record."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from service import ABSENT, KNOWN, NIGHT, WHO, House, corpus, events, served
+
+from selfroute.readers.scripted import KnowingReader
+
+
+@pytest.fixture
+def house(home: Path) -> House:
+    corpus(home)
+    return House(home)
+
+
+@pytest.fixture
+def client(house: House) -> Iterator[httpx.Client]:
+    with served(house.app()) as client:
+        yield client
+
+
+def test_a_question_is_answered_with_its_whole_account(client: httpx.Client) -> None:
+    reply = client.post("/v1/ask", json={"question": WHO, "corpus": "port"})
+    answer = reply.json()
+    assert (reply.status_code, answer["answer"], answer["route"]) == (200, "Olof Berg", "rag")
+    assert [call["stage"] for call in answer["calls"]] == ["embed", "read_chunks"]
+    assert reply.headers["x-selfroute-question"] == answer["id"]
+    tokens = answer["totals"]["usage"]
+    assert reply.headers["x-litellm-total-tokens"] == str(tokens["input_tokens"] + tokens["output_tokens"])
+    assert reply.headers["x-litellm-response-cost"] == answer["totals"]["cost"]
+
+
+def test_a_text_that_comes_with_the_question_is_asked_in_place_of_a_corpus(client: httpx.Client) -> None:
+    reply = client.post("/v1/ask", json={"question": WHO, "text": "The harbour master is Olof Berg."})
+    assert reply.json()["answer"] == "Olof Berg"
+
+
+def test_a_stream_tells_steps_calls_text_and_citations_and_ends_with_the_answer(client: httpx.Client) -> None:
+    with client.stream("POST", "/v1/ask", json={"question": WHO, "corpus": "port", "stream": True}) as reply:
+        told = events(list(reply.iter_lines()))
+    names = [name for name, _ in told]
+    answer = json.loads(told[-1][1])
+    assert names[0] == "step"
+    assert names[-1] == "done"
+    assert "".join(json.loads(data)["text"] for name, data in told if name == "delta") == answer["answer"]
+    assert [json.loads(data) for name, data in told if name == "citation"] == answer["citations"]
+    assert reply.headers["x-selfroute-question"] == answer["id"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("change", "status", "kind"),
+    [
+        ({"corpus": "nope"}, 404, "unknown-corpus"),
+        ({"documents": ["nope"]}, 404, "unknown-document"),
+        ({"policy": "nope"}, 422, "unknown-policy"),
+        ({"question": " "}, 422, "empty-question"),
+        ({"question": "x" * 1001}, 413, "too-large"),
+        ({"corpus": "../port"}, 422, "invalid-name"),
+        ({"colour": "red"}, 422, "invalid-request"),
+        ({"text": "both"}, 422, "invalid-request"),
+        ({"k": 0}, 422, "invalid-request"),
+    ],
+)
+def test_what_cannot_be_asked_is_a_problem_before_anything_is_sent(
+    client: httpx.Client, stream: bool, change: dict[str, object], status: int, kind: str
+) -> None:
+    reply = client.post("/v1/ask", json={"question": WHO, "corpus": "port", "stream": stream, **change})
+    problem = reply.json()
+    assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
+    assert (problem["status"], problem["type"]) == (status, f"/problems/{kind}")
+    assert problem["detail"]
+
+
+def test_a_body_that_is_too_large_is_refused(client: httpx.Client) -> None:
+    reply = client.post("/v1/ask", json={"question": WHO, "text": "x" * 100_001})
+    assert (reply.status_code, reply.headers["content-type"]) == (413, "application/problem+json")
+    assert "server.body_bytes" in reply.json()["detail"]
+
+
+def test_past_the_most_in_flight_a_question_is_refused_with_when_to_come_again(
+    house: House, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    house.in_flight, house.reader = 1, KnowingReader(KNOWN, seconds=30)
+    app = house.app()
+    with served(app) as client:
+        first = client.stream("POST", "/v1/ask", json={"question": WHO, "corpus": "port", "stream": True})
+        with first:
+            wait_until(lambda: app.state.parts.desk.asking == 1)
+            second = client.post("/v1/ask", json={"question": NIGHT, "corpus": "port"})
+        assert (second.status_code, second.headers["retry-after"]) == (503, "1")
+        wait_until(lambda: app.state.parts.desk.asking == 0)
+
+
+def test_a_client_that_leaves_ends_its_question_and_what_it_took_is_on_record(
+    house: House, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    house.reader = KnowingReader(KNOWN, seconds=30)
+    app = house.app()
+    with served(app) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/v1/ask", json={"question": WHO, "corpus": "port"}, timeout=0.5)
+        wait_until(lambda: app.state.parts.desk.asking == 0)
+    [row] = sqlite3.connect(house.home / "ledger.sqlite").execute("SELECT error FROM questions").fetchall()
+    assert row[0].startswith("CancelledError")
+
+
+def test_what_was_asked_is_on_record_and_takes_feedback(client: httpx.Client) -> None:
+    asked = client.post("/v1/ask", json={"question": ABSENT, "corpus": "port"}).json()
+    said = client.post(f"/v1/questions/{asked['id']}/feedback", json={"verdict": "wrong", "better_answer": "41"})
+    record = client.get(f"/v1/questions/{asked['id']}").json()
+    assert said.status_code == 201
+    assert record["answer"] == asked
+    assert record["calls"] == asked["calls"]
+    assert record["feedback"] == [said.json()]
+    assert (said.json()["verdict"], said.json()["better_answer"]) == ("wrong", "41")
+
+
+@pytest.mark.parametrize("path", ["/v1/questions/nope", "/v1/questions/nope/feedback"])
+def test_a_question_that_is_not_there_is_not_found(client: httpx.Client, path: str) -> None:
+    verb = client.post if path.endswith("feedback") else client.get
+    reply = verb(path, **({"json": {"verdict": "right"}} if path.endswith("feedback") else {}))
+    assert (reply.status_code, reply.json()["type"]) == (404, "/problems/unknown-question")
