@@ -11,6 +11,7 @@ import pytest
 from selfroute import errors
 from selfroute.errors import (
     BadInput,
+    CannotListen,
     CorruptIndex,
     CorruptLedger,
     DeadlineExceeded,
@@ -28,11 +29,14 @@ from selfroute.errors import (
     OutdatedIndex,
     RunBusy,
     SelfrouteError,
+    TooBusy,
+    TooLarge,
     UnknownCorpus,
     UnknownDataset,
     UnknownDocument,
     UnknownMetric,
     UnknownPolicy,
+    UnknownQuestion,
     UnreadableFile,
     UnusableIndex,
 )
@@ -69,6 +73,10 @@ MESSAGES = {
     HomeNotWritable(HERE, "permission denied"): "set SELFROUTE_HOME to another folder",
     HomeNotWritable(HERE, "permission denied", "SELFROUTE_LEDGER to a file"): "set SELFROUTE_LEDGER to a file",
     MissingKey("small", "OPENAI_API_KEY"): "set the environment variable OPENAI_API_KEY to it",
+    CannotListen("127.0.0.1", 80, "permission denied"): "choose another with --host and --port",
+    TooBusy(64): "try again in a moment, or raise the setting 'server.in_flight'",
+    TooLarge("the body", "10 bytes", "server.body_bytes"): "or raise the setting 'server.body_bytes'",
+    UnknownQuestion("7"): "take the id from an answer",
     DeadlineExceeded(30): "within 30 seconds: ask about fewer documents, or raise the setting 'deadline'",
     EndpointError("endpoint 'a'", "it sent no choices"): "endpoint 'a': it sent no choices: see what the server's log",
     MissingExtra("sentence-transformers", "sentence-transformers"): "pip install 'selfroute[sentence-transformers]'",
