@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from selfroute.index.upkeep import Corpora, DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Failure, Indexer, Summary
     from selfroute.ingest.loaders import load_one as load_document
-    from selfroute.ledger import By, Ledger, UsageRow
+    from selfroute.ledger import By, Feedback, Ledger, Recorded, UsageRow, Verdict
     from selfroute.settings import Settings
     from selfroute.settings import load as load_settings
     from selfroute.types import (
@@ -79,6 +79,7 @@ _WHERE = {
     "Estimate": "types",
     "Event": "types",
     "Failure": "indexer",
+    "Feedback": "ledger",
     "Forecast": "types",
     "Indexer": "indexer",
     "Ledger": "ledger",
@@ -88,6 +89,7 @@ _WHERE = {
     "Problem": "index.upkeep",
     "QueryEmbedder": "embedders",
     "Question": "types",
+    "Recorded": "ledger",
     "Repaired": "index.upkeep",
     "Route": "types",
     "SelfrouteError": "errors",
@@ -105,6 +107,7 @@ _WHERE = {
     "Usage": "types",
     "UsageRow": "ledger",
     "Used": "types",
+    "Verdict": "ledger",
     "build_corpora": "build:corpora",
     "build_engine": "build:engine",
     "build_indexer": "build:indexer",
@@ -130,6 +133,7 @@ __all__ = [
     "Estimate",
     "Event",
     "Failure",
+    "Feedback",
     "Forecast",
     "Indexer",
     "Ledger",
@@ -139,6 +143,7 @@ __all__ = [
     "Problem",
     "QueryEmbedder",
     "Question",
+    "Recorded",
     "Repaired",
     "Route",
     "SelfrouteError",
@@ -156,6 +161,7 @@ __all__ = [
     "Usage",
     "UsageRow",
     "Used",
+    "Verdict",
     "build_corpora",
     "build_engine",
     "build_indexer",

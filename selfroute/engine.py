@@ -10,10 +10,11 @@ import copy
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, closing, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from weakref import finalize
 
 from selfroute.embedders import Embedder
 from selfroute.errors import (
@@ -24,8 +25,9 @@ from selfroute.errors import (
     UnknownDocument,
     UnknownPolicy,
 )
-from selfroute.index import Index, open_index
+from selfroute.index import Index
 from selfroute.index.corpus import Corpus
+from selfroute.index.shelf import Shelf
 from selfroute.index.upkeep import Corpora
 from selfroute.ingest.chunker import Chunker, rule
 from selfroute.policies import Policy, forecast
@@ -120,6 +122,8 @@ class Engine:
         self._judge = judge
         self._cache_seconds = cache_seconds
         self._account = account
+        self._shelf = Shelf(home, embedder.name)
+        finalize(self, self._shelf.close)
 
     async def ask(
         self,
@@ -209,11 +213,27 @@ class Engine:
             await asyncio.to_thread(corpus.scope, question.scope)
             yield corpus.name, corpus
             return
-        with closing(await asyncio.to_thread(self._open, corpus)) as index:
+        index = await self._taken(corpus)
+        try:
             index.scope(question.scope)
             if not index.entries:
                 raise EmptyCorpus(corpus)
             yield corpus, index
+        finally:
+            self._shelf.give(index)
+
+    async def _taken(self, corpus: str) -> Index:
+        """From the shelf; who is cancelled meanwhile leaves nothing taken."""
+        taking = asyncio.ensure_future(asyncio.to_thread(self._shelf.take, corpus))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(self._given_back)
+            raise
+
+    def _given_back(self, taken: asyncio.Future[Index]) -> None:
+        if taken.exception() is None:
+            self._shelf.give(taken.result())
 
     def _checked(self, question: Question | str, policy: str, k: int | None) -> Question:
         question = Question(question) if isinstance(question, str) else question
@@ -310,9 +330,6 @@ class Engine:
             self._judge,
             lambda model: self._account.read(corpus, model, self._cache_seconds),
         )
-
-    def _open(self, corpus: str) -> Index:
-        return open_index(self._home, corpus, self._embedder.name)
 
     async def _transient(self, document: Document, record: Record) -> Index:
         chunks = await asyncio.to_thread(

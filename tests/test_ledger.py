@@ -456,3 +456,21 @@ def test_what_was_read_of_a_corpus_lately_is_told_newest_first(ledger: Ledger) -
     ledger.record("c", long)
     assert ledger.read("harbour", "reader", 300) == [long.usage, Usage(input_tokens=999)]
     assert ledger.read("harbour", "reader", -1) == []
+
+
+def test_what_is_written_at_once_is_all_there_and_what_cannot_be_fails_alone(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.begin("taken", Question("who?"), "self_route", "harbour")
+    names = [f"q{number}" if number % 5 else "taken" for number in range(100)]
+
+    def begin(name: str) -> str | None:
+        try:
+            ledger.begin(name, Question("who?"), "self_route", "harbour")
+        except CorruptLedger as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(16) as pool:
+        failed = [name for name, error in zip(names, pool.map(begin, names), strict=True) if error]
+    assert failed == ["taken"] * 20
+    assert sum(row.questions for row in ledger.usage(By.DAY)) == 81

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +19,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, create_engine, event, insert, select, text, update
+from sqlalchemy import URL, Connection, Executable, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -91,6 +93,13 @@ class Recorded:
     feedback: tuple[Feedback, ...]
 
 
+@dataclass(slots=True, eq=False)
+class _Write:
+    statement: Executable
+    done: bool = False
+    error: Exception | None = None
+
+
 class Ledger:
     """One file; safe to use from several threads and processes."""
 
@@ -100,6 +109,8 @@ class Ledger:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HomeNotWritable(path.parent, (error.strerror or str(error)).lower(), ELSEWHERE) from error
+        self._committing = threading.Lock()
+        self._waiting: deque[_Write] = deque()
         self._engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": PATIENCE})
         event.listen(self._engine, "connect", _durable)
         self._migrate()
@@ -114,8 +125,7 @@ class Ledger:
             "corpus": corpus,
             "key": key,
         }
-        with self._writing() as connection:
-            connection.execute(insert(questions).values(row))
+        self._commit(insert(questions).values(row))
 
     def record(self, question: str, call: Call) -> None:
         usage = call.usage
@@ -133,8 +143,7 @@ class Ledger:
             "seconds": call.seconds,
             "error": call.error,
         }
-        with self._writing() as connection:
-            connection.execute(insert(calls).values(row))
+        self._commit(insert(calls).values(row))
 
     def finish(self, answer: Answer) -> None:
         row = {
@@ -148,13 +157,11 @@ class Ledger:
             "rewritten": answer.explain.get("rewritten"),
             "record": json.dumps(to_json(answer)),
         }
-        with self._writing() as connection:
-            connection.execute(update(questions).where(questions.c.id == answer.id).values(row))
+        self._commit(update(questions).where(questions.c.id == answer.id).values(row))
 
     def fail(self, id: str, error: str) -> None:  # noqa: A002
         """The question ended without an answer; its calls stay."""
-        with self._writing() as connection:
-            connection.execute(update(questions).where(questions.c.id == id).values(error=error))
+        self._commit(update(questions).where(questions.c.id == id).values(error=error))
 
     def question(self, id: str) -> Recorded | None:  # noqa: A002
         """All that is known of a question; `None` if there is none of this id."""
@@ -182,8 +189,7 @@ class Ledger:
         """Puts down what a user says of an answer; what was said before stays. The question must be there."""
         said = Feedback(verdict, better_answer, datetime.now(UTC).isoformat(timespec="milliseconds"))
         row = {"question": id, "at": said.at, "verdict": verdict.value, "better_answer": better_answer}
-        with self._writing() as connection:
-            connection.execute(insert(feedback).values(row))
+        self._commit(insert(feedback).values(row))
         return said
 
     def calls(self, question: str) -> list[Call]:
@@ -220,6 +226,40 @@ class Ledger:
         return [
             _sum(key, [asked[id_] for id_ in members], group, by) for key, (members, group) in sorted(groups.items())
         ]
+
+    def _commit(self, statement: Executable) -> None:
+        """Returns when it is durable. What several threads write at once is committed together: the disk is waited
+        for once, not once for each."""
+        mine = _Write(statement)
+        self._waiting.append(mine)
+        with self._committing:
+            if not mine.done:
+                self._commit_all()
+        if mine.error is not None:
+            raise mine.error
+
+    def _commit_all(self) -> None:
+        together = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            self._execute(together)
+        except Exception as error:
+            # Of one of them, maybe: then each for itself.
+            for write in together:
+                try:
+                    if len(together) == 1:
+                        raise error
+                    self._execute([write])
+                except Exception as own:
+                    write.error, write.done = own, True
+        finally:
+            self._waiting.extendleft(write for write in reversed(together) if not write.done)  # after an interruption
+
+    def _execute(self, writes: Sequence[_Write]) -> None:
+        with self._writing() as connection:
+            for write in writes:
+                connection.execute(write.statement)
+        for write in writes:
+            write.done = True
 
     def _migrate(self) -> None:
         """Brings the file to the newest schema, one version after another, all or nothing."""

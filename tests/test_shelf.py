@@ -1,0 +1,99 @@
+"""Corpora that stay open: opened once, fresh at each question, closed when nobody can ask them any more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from service import WHO, House, corpus
+
+from selfroute.embedders.hashing import HashingEmbedder
+from selfroute.errors import CorruptIndex, UnknownCorpus
+from selfroute.index import shelf
+from selfroute.index.shelf import Shelf
+from selfroute.index.upkeep import Corpora
+from selfroute.readers.scripted import KnowingReader
+
+
+@pytest.fixture
+def kept(home: Path) -> Shelf:
+    corpus(home)
+    return Shelf(home, HashingEmbedder().name)
+
+
+def test_a_corpus_is_opened_once_for_all_who_ask_it(kept: Shelf) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(kept.take, ["port"] * 8))
+    assert len({id(index) for index in taken}) == 1
+    for index in taken:
+        kept.give(index)
+    assert kept.take("port") is taken[0]
+
+
+def test_a_new_generation_is_seen_by_the_next_and_the_old_one_serves_who_has_it(home: Path, kept: Shelf) -> None:
+    old = kept.take("port")
+    Corpora(home).delete_documents("port", ["forest"])
+    new = kept.take("port")
+    assert (set(old.entries), set(new.entries)) == ({"forest", "harbour"}, {"harbour"})
+    assert old.document("harbour").text
+    kept.give(old)
+    with pytest.raises(Exception, match="closed"):
+        old.document("harbour")
+    assert new.document("harbour").text
+
+
+def test_a_corpus_that_was_deleted_or_damaged_is_not_served_from_what_is_open(home: Path, kept: Shelf) -> None:
+    corpus(home, "quay")
+    for name in ("port", "quay"):
+        kept.give(kept.take(name))
+    Corpora(home).delete("port")
+    (home / "quay" / "manifest.json").unlink()
+    with pytest.raises(UnknownCorpus):
+        kept.take("port")
+    with pytest.raises(CorruptIndex):
+        kept.take("quay")
+
+
+def test_only_so_many_stay_open_while_nobody_asks_them(home: Path, kept: Shelf) -> None:
+    names = [f"c{number}" for number in range(shelf.MOST_IDLE + 4)]
+    for name in names:
+        corpus(home, name, {"only": "The quay is long."})
+    before = _descriptors()
+    for name in names:
+        kept.give(kept.take(name))
+    assert _descriptors() - before <= 3 * shelf.MOST_IDLE  # SQLite's file, its log and its shared memory
+    kept.close()
+    assert _descriptors() <= before
+
+
+def test_a_question_that_is_cancelled_while_its_corpus_opens_leaves_nothing_open(
+    home: Path, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    corpus(home)
+    engine = House(home, KnowingReader({WHO: "Olof Berg"})).engine()
+
+    async def cancelled() -> None:
+        gate = threading.Event()
+        loop = asyncio.get_running_loop()
+        pool = ThreadPoolExecutor(1)
+        loop.set_default_executor(pool)
+        pool.submit(gate.wait)  # the one thread is taken: opening waits
+        asking = asyncio.create_task(engine.ask(WHO, corpus="port"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking.cancel()
+        gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    asyncio.run(cancelled())
+    wait_until(lambda: not engine._shelf._used)
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
