@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from pathlib import Path
 
 from selfroute.errors import BadInput
@@ -17,8 +18,10 @@ from selfroute.types import Turn
 
 def to_json(value: object) -> object:
     """Frozen nouns, decimals and enums as what `json.dumps` takes; field names stay as they are."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if value is None or isinstance(value, bool | int | float) or type(value) is str:
+        return value
+    if (names := _fields(type(value))) is not None:
+        return {name: to_json(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Decimal):
@@ -30,6 +33,12 @@ def to_json(value: object) -> object:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [to_json(item) for item in value]
     return value
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...] | None:
+    """Of a noun, else `None`; asked for each value of each answer."""
+    return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else None
 
 
 def turns(value: object) -> tuple[Turn, ...]:
