@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from selfroute.errors import BadInput
 from selfroute.types import Turn
@@ -20,7 +21,8 @@ def to_json(value: object) -> object:
     """Frozen nouns, decimals and enums as what `json.dumps` takes; field names stay as they are."""
     if value is None or isinstance(value, bool | int | float) or type(value) is str:
         return value
-    if (names := _fields(type(value))) is not None:
+    kind: type[Any] = type(value)
+    if (names := _fields(kind)) is not None:
         return {name: to_json(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
