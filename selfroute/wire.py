@@ -22,7 +22,7 @@ def to_json(value: object) -> object:
     if value is None or isinstance(value, bool | int | float) or type(value) is str:
         return value
     kind: type[Any] = type(value)
-    if (names := _fields(kind)) is not None:
+    if (names := _fields(kind)) is not None:  # type: ignore[arg-type]  # mypy does not take a class for hashable
         return {name: to_json(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
