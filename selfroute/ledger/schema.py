@@ -23,6 +23,7 @@ questions = Table(
     Column("seconds", Float),
     Column("error", Text),
     Column("rewritten", Text),  # the question as it was read, if it was not as it was asked
+    Column("run", Text),  # of an evaluation whose answer was judged: its folder; null: a question that was asked
 )
 
 calls = Table(
@@ -55,5 +56,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX calls_by_question ON calls (question)",
     ),
     ("ALTER TABLE questions ADD COLUMN rewritten TEXT",),
+    ("ALTER TABLE questions ADD COLUMN run TEXT",),
 )
 """Statements from version n to n + 1, by n; the file's version is SQLite's `user_version`."""
