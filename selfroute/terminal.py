@@ -243,7 +243,8 @@ def _pages(pages: Sequence[Path]) -> list[RenderableType]:
 def _judged(judged: Sequence[Judged]) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for one in judged:
-        parts.append(Text(f"judged: {one.made:,} now, {one.known:,} before"))
+        at = f" (of k = {one.k} alone, as the figures are)" if one.others else ""
+        parts.append(Text(f"judged: {one.made:,} now, {one.known:,} before{at}"))
         if one.failed:
             parts.append(Text(f"{one.failed:,} could not be judged (grades.jsonl says why); run again to retry", "red"))
         if one.unseen:

@@ -22,8 +22,19 @@ from selfroute.errors import (
     SelfrouteError,
     UnknownModel,
 )
-from selfroute.evaluation.grades import NAME, Grade, Place, failed_by_chunks, gradable, place_of, read_grades, to_json
+from selfroute.evaluation.grades import (
+    MOST_DIAGNOSED,
+    NAME,
+    Grade,
+    Place,
+    failed_by_chunks,
+    gradable,
+    place_of,
+    read_grades,
+    to_json,
+)
 from selfroute.evaluation.judge import Asked, Judge, Verdict
+from selfroute.evaluation.ks import at_k, ks, main_k
 from selfroute.evaluation.lines import Lines
 from selfroute.evaluation.metrics.qa import best_f1
 from selfroute.evaluation.metrics.replay import recall
@@ -44,13 +55,16 @@ NO_ANSWER = "It said that the passages do not answer the question."
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What judging came to: `made` verdicts, `failed` ones, `known` from before, and answers whose question is not at
-    hand (`unseen`), with what could not be read."""
+    hand (`unseen`), with what could not be read. Of several k in a run the answers at `k` are judged, of which its
+    figures are; `others` says how many k are not."""
 
     made: int
     failed: int
     known: int
     unseen: int
     problems: tuple[str, ...]
+    k: int
+    others: int
 
 
 def judge_run(
@@ -63,14 +77,16 @@ def judge_run(
     concurrency: int = 4,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Judged:
-    """Judges what can be judged in `folder` and is not yet judged by this judge; blocking.
+    """Judges what can be judged at the main k of `folder` and is not yet judged by this judge; blocking.
 
-    Raises `UnreadableFile`, `RunBusy`, `HomeNotWritable`, `CorruptLedger`, and what would meet every request: a refused key, an unknown
-    model, a server that is not there. What was judged until then is kept.
+    Raises `UnreadableFile`, `RunBusy`, `HomeNotWritable`, `CorruptLedger`, and what would meet every request: a refused
+    key, an unknown model, a server that is not there. What was judged until then is kept.
     """
-    rows = read_rows(folder)
+    every = read_rows(folder)
+    k = main_k(every)
+    rows = at_k(every, k)
     wanted = {place_of(row): row for row in rows if gradable(row)}
-    wanted |= {place_of(row, "why"): row for row in failed_by_chunks(rows)}
+    wanted |= {place_of(row, "why"): row for row in failed_by_chunks(rows)[:MOST_DIAGNOSED]}
     with only_writer(folder, RunBusy(folder)):
         known = {grade.place for grade in read_grades(folder) if grade.judge == judge.name and grade.value is not None}
         open_ = {place: row for place, row in wanted.items() if place not in known}
@@ -84,7 +100,15 @@ def judge_run(
         with closing(Lines(folder / NAME)) as lines:
             failed = asyncio.run(_Session(judge, prices, _Kept(folder, lines, ledger), concurrency, progress).all(seen))
     unseen = len(open_) - len(seen)
-    return Judged(len(seen) - failed, failed, len(wanted) - len(open_), unseen, found.problems if unseen else ())
+    return Judged(
+        made=len(seen) - failed,
+        failed=failed,
+        known=len(wanted) - len(open_),
+        unseen=unseen,
+        problems=found.problems if unseen else (),
+        k=k,
+        others=len(ks(every)) - 1,
+    )
 
 
 @dataclass(frozen=True, slots=True)
