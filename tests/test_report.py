@@ -177,7 +177,9 @@ def test_rows_of_another_version_are_refused_with_their_line(tmp_path: Path) -> 
         ("cost", 0.5, "its 'cost' is 0.5"),
         ("score", float("nan"), "its 'score' is not a number"),
         ("score", 100.5, "its 'score' is 100.5"),
+        ("cost", "1E+30", "its 'cost' is '1E+30'"),
         ("k", "5", "its 'k' is '5'"),
+        ("k", 0, "its 'k' is 0"),
         ("answerable", "yes", "its 'answerable' is 'yes'"),
         ("outcome", "guessed", "its 'outcome' is 'guessed'"),
         ("route", 7, "its 'route' is 7"),
@@ -270,6 +272,12 @@ def test_an_unfinished_run_is_said_to_be_one(tmp_path: Path) -> None:
     record = {"suite": "dev", "sources": [], "finished": None, "malformed": [{}, {}]}
     _, markdown = reported(run(tmp_path / "run", row("0"), record=record))
     assert "not finished: figures are of the rows so far; 2 malformed rows were left out" in markdown
+
+
+def test_a_run_that_took_no_time_is_drawn_too(tmp_path: Path) -> None:
+    folder = run(tmp_path / "run", *[replace(r, seconds=0.0) for r in three(SCORES)])
+    reported(folder)
+    assert (folder / "report" / "latency.png").exists()
 
 
 def test_simulated_runs_say_so_and_have_no_latency(tmp_path: Path) -> None:

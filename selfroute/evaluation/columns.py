@@ -27,6 +27,11 @@ def count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST
 
 
+def positive(value: object) -> bool:
+    """A count of 1 or more."""
+    return count(value) and value != 0
+
+
 def number(value: object) -> bool:
     """Finite."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST  # nor NaN
@@ -50,7 +55,7 @@ def points(value: object) -> bool:
 def cost(value: object) -> bool:
     """Decimal text, finite."""
     try:
-        return isinstance(value, str) and Decimal(value).is_finite()
+        return isinstance(value, str) and (made := Decimal(value)).is_finite() and abs(made) < MOST
     except InvalidOperation:
         return False
 

@@ -322,8 +322,9 @@ def _latency(made: Figures) -> Figure:
             axes.plot([seconds], [number], sign, color=look.colour, markersize=size)
     axes.set_yticks(range(len(by)), list(map(named, looks(by))))
     axes.set_ylim(len(by) - 0.5, -0.5)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    if any(seconds > 0 for one in by.values() for seconds in one.seconds):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.minorticks_off()
     axes.set_xlabel("seconds a question: the half (sign),\nthen 90, 95 and 99 % (strokes)")
