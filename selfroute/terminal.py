@@ -119,7 +119,7 @@ def usage(rows: Sequence[UsageRow], by: str) -> RenderableType:
     table = _table(by, "questions", "calls", "input", "cached", "output", "embedding", "cost $", "if all read", "saved")
     for row in rows:
         table.add_row(
-            _text(row.key),
+            _text(f"{row.key} (judging)" if row.judging else row.key),
             *_numbers(row.questions, row.calls, row.usage.input_tokens, row.usage.cached_input_tokens),
             *_numbers(row.usage.output_tokens, row.embedding_tokens),
             _cost(row.cost),
@@ -243,7 +243,8 @@ def _pages(pages: Sequence[Path]) -> list[RenderableType]:
 def _judged(judged: Sequence[Judged]) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for one in judged:
-        parts.append(Text(f"judged: {one.made:,} now, {one.known:,} before"))
+        at = f" (of k = {one.k} alone, as the figures are)" if one.others else ""
+        parts.append(Text(f"judged: {one.made:,} now, {one.known:,} before{at}"))
         if one.failed:
             parts.append(Text(f"{one.failed:,} could not be judged (grades.jsonl says why); run again to retry", "red"))
         if one.unseen:

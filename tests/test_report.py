@@ -161,6 +161,84 @@ def test_rows_of_another_version_are_refused_with_their_line(tmp_path: Path) -> 
         write_report([folder], folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("confidence", float("nan"), "its 'confidence' is not a number"),
+        ("confidence", 1.5, "its 'confidence' is 1.5"),
+        ("usage", {}, "its 'usage' is {}"),
+        ("usage", {"input_tokens": None}, "its 'usage' is {'input_tokens': None}"),
+        ("usage", {"input_tokens": 10**400}, "its 'usage' is"),
+        ("seconds", None, "its 'seconds' is None"),
+        ("seconds", float("inf"), "its 'seconds' is inf"),
+        ("dataset", None, "its 'dataset' is None"),
+        ("cost", "Infinity", "its 'cost' is 'Infinity'"),
+        ("cost", "NaN", "its 'cost' is 'NaN'"),
+        ("cost", 0.5, "its 'cost' is 0.5"),
+        ("score", float("nan"), "its 'score' is not a number"),
+        ("score", 100.5, "its 'score' is 100.5"),
+        ("cost", "1E+30", "its 'cost' is '1E+30'"),
+        ("k", "5", "its 'k' is '5'"),
+        ("k", 0, "its 'k' is 0"),
+        ("answerable", "yes", "its 'answerable' is 'yes'"),
+        ("outcome", "guessed", "its 'outcome' is 'guessed'"),
+        ("route", 7, "its 'route' is 7"),
+        ("path", "retrieve", "its 'path' is 'retrieve'"),
+        ("doc_id", ["a"], "its 'doc_id' is ['a']"),
+        ("hits", [{"document": "doc-0"}], "its 'hits' is"),
+        ("hits", "none", "its 'hits' is 'none'"),
+        ("stages", [{"stage": "guess"}], "its 'stages' is"),
+    ],
+)
+def test_an_odd_value_of_a_row_is_told_with_file_and_line(tmp_path: Path, name: str, value: object, told: str) -> None:
+    folder = run(tmp_path / "run", *full())
+    path = folder / "rows.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[2][name] = value
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(UnreadableFile, match="line 3 is not a row of this version") as refused:
+        write_report([folder], folder)
+    assert str(path) in str(refused.value)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, "7", '"a"', "{", '{"id": "\xff"'])
+def test_a_line_that_is_no_object_is_told_with_its_number(tmp_path: Path, line: str) -> None:
+    folder = run(tmp_path / "run", row("0"))
+    with (folder / "rows.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(UnreadableFile, match="line 2 is not"):
+        write_report([folder], folder)
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({"made_with": "the best settings"}, "its 'made_with' is 'the best settings'"),
+        ({"made_with": {"settings": []}}, r"of its 'made_with', its 'settings' is \[\]"),
+        ({"made_with": {"settings": {"reader": "chat"}}}, "of its 'settings', its 'reader' is 'chat'"),
+        ({"made_with": {"settings": {"reader": {"chunks": 7}}}}, "of its 'settings', its 'reader' is"),
+        ({"made_with": {"mode": 7}}, "of its 'made_with', its 'mode' is 7"),
+        ({"versions": ["1"]}, "its 'versions' is"),
+        ({"suite": 7}, "its 'suite' is 7"),
+        ({"sources": "a.jsonl"}, "its 'sources' is 'a.jsonl'"),
+        ({"sources": [None]}, r"its 'sources' is \[None\]"),
+        ({"malformed": 3}, "its 'malformed' is 3"),
+        ({"replay": 1.5}, "its 'replay' is 1.5"),
+    ],
+)
+def test_an_odd_value_of_the_record_is_told_with_its_file(tmp_path: Path, record: dict[str, object], told: str) -> None:
+    folder = run(tmp_path / "run", *full(), record=record)
+    with pytest.raises(UnreadableFile, match=told) as refused:
+        write_report([folder], folder)
+    assert "run.json" in str(refused.value)
+
+
+def test_a_record_without_entries_is_one_of_another_version(tmp_path: Path) -> None:
+    _, markdown = reported(run(tmp_path / "run", *full(), record={"made_with": None}))
+    assert "selfroute of unknown version, reader unknown" in markdown
+
+
 def test_one_policy_says_what_is_missing_for_the_rest(tmp_path: Path) -> None:
     _, markdown = reported(run(tmp_path / "run", row("0"), row("1", score=50.0)))
     assert markdown.count("This needs rows of both always_rag and always_long at the same k") == 3
@@ -194,6 +272,12 @@ def test_an_unfinished_run_is_said_to_be_one(tmp_path: Path) -> None:
     record = {"suite": "dev", "sources": [], "finished": None, "malformed": [{}, {}]}
     _, markdown = reported(run(tmp_path / "run", row("0"), record=record))
     assert "not finished: figures are of the rows so far; 2 malformed rows were left out" in markdown
+
+
+def test_a_run_that_took_no_time_is_drawn_too(tmp_path: Path) -> None:
+    folder = run(tmp_path / "run", *[replace(r, seconds=0.0) for r in three(SCORES)])
+    reported(folder)
+    assert (folder / "report" / "latency.png").exists()
 
 
 def test_simulated_runs_say_so_and_have_no_latency(tmp_path: Path) -> None:

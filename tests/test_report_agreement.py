@@ -96,10 +96,22 @@ def test_the_judge_that_was_asked_last_counts() -> None:
 
 
 def test_reasons_are_counted_by_letter() -> None:
-    rows = [row(str(n), prediction=f"p{n}") for n in range(3)]
-    found = made(rows, *[grade(r, letter, kind="why") for r, letter in zip(rows, "ADA", strict=True)])
+    rows = [row(str(n), score=0.0, prediction=f"p{n}") for n in range(3)]
+    letters = [grade(r, letter, kind="why") for r, letter in zip(rows, "ADA", strict=True)]
+    found = made([*rows, *[row(str(n), "always_long") for n in range(3)]], *letters)
     assert found.why == {"A": 2, "B": 0, "C": 0, "D": 1, "E": 0}
     assert found.graded == ()
+
+
+def test_letters_and_agreement_are_of_one_k() -> None:
+    """A question that the chunks failed at two k is diagnosed once, and answers of the other k agree with nobody."""
+    here = [row("0", score=0.0, prediction="near", k=5), row("0", "always_long", k=5)]
+    other = row("0", score=0.0, prediction="far", k=1)
+    grades = [grade(r, letter, kind="why") for r, letter in ((here[0], "A"), (other, "B"))]
+    grades += [grade(r, 0.5) for r in (*here, other)]
+    found = made([*here, other], *grades)
+    assert (found.why["A"], found.why["B"]) == (1, 0)
+    assert found.pairs[0].n == 2
 
 
 def test_a_metric_that_is_no_matter_of_words_is_not_graded() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from boards import FULL, failed, row, three, unable
 
-from selfroute.evaluation.report.board import board, main_k
+from selfroute.evaluation.ks import at_k, main_k
+from selfroute.evaluation.report.board import board
 from selfroute.evaluation.report.looks import LOOKS, looks, ordered
 from selfroute.evaluation.rows import Row
 
@@ -46,6 +47,12 @@ def test_figures_are_of_the_k_that_most_rows_have_else_of_the_papers_else_of_the
     ks: list[int], chosen: int
 ) -> None:
     assert main_k([row(str(n), k=k) for n, k in enumerate(ks)]) == chosen
+
+
+def test_the_rows_of_one_k_are_those_and_the_documents_that_were_read_at_another() -> None:
+    mine, long = row("0", k=5), row("1", "always_long", k=5)
+    stands_in = [row("0", "always_long", k=k) for k in (1, 10)]
+    assert at_k([mine, row("0", k=1), long, *stands_in, row("1", "always_long", k=1)], 5) == [mine, long, stands_in[0]]
 
 
 def test_always_long_at_another_k_stands_in_for_it_read_the_same_document() -> None:

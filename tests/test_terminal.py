@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from selfroute import terminal
+from selfroute.evaluation.judging import Judged
 from selfroute.index.upkeep import Listed
 from selfroute.indexer import Failure, Summary
 from selfroute.ledger import UsageRow
@@ -150,6 +151,18 @@ def test_sums_are_a_row_a_group() -> None:
         ["2026-01-31", "2", "5", "1,000", "10", "7", "14", "0.12", "3,000", "-50"],
         ["2026-02-01", "1", "1", "0", "0", "0", "0", "unknown", "-", "-"],
     ]
+
+
+def test_of_several_k_it_is_told_which_was_judged() -> None:
+    assert shown(terminal.reports([Judged(3, 0, 1, 0, (), 5, 4)], [])).splitlines() == [
+        "judged: 3 now, 1 before (of k = 5 alone, as the figures are)"
+    ]
+
+
+def test_what_judging_took_is_named_beside_its_group() -> None:
+    row = UsageRow("2026-01-31", 3, 3, Usage(300), 0, Decimal(1), None, None, judging=True)
+    [_, told] = shown(terminal.usage([row], "day")).splitlines()
+    assert told.split()[:4] == ["2026-01-31", "(judging)", "3", "3"]
 
 
 def test_a_corpus_that_can_be_opened_is_ready_and_another_says_why_not() -> None:

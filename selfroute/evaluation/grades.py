@@ -6,7 +6,7 @@ where the document holds no answer, and else wrong. What failed is kept with its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from selfroute.errors import UnreadableFile
+from selfroute.evaluation.columns import Check, amount, cost, counts, maybe, odd, one_of, share, shown, text, truth
 from selfroute.evaluation.lines import read_lines
 from selfroute.evaluation.rows import Row
 from selfroute.evaluation.summary import RIGHT
+from selfroute.prompts import REASONS
 from selfroute.types import Call, Stage, Usage
 
 NAME = "grades.jsonl"
@@ -60,14 +62,15 @@ def gradable(row: Row) -> bool:
 
 
 def failed_by_chunks(rows: Sequence[Row]) -> list[Row]:
-    """The rows of `always_rag` that answer wrongly what `always_long` answers rightly: the first `MOST_DIAGNOSED`."""
+    """The rows of `always_rag` that answer wrongly what `always_long` answers rightly. `rows` are of one k, lest a
+    question is asked about twice."""
     right = {
         (row.dataset, row.id)
         for row in rows
         if row.policy == "always_long" and row.answerable and _scores(row) >= RIGHT
     }
     lost = [r for r in rows if r.policy == "always_rag" and (r.dataset, r.id) in right and _scores(r) < RIGHT]
-    return [row for row in lost if row.error is None and row.metric in IN_WORDS][:MOST_DIAGNOSED]
+    return [row for row in lost if row.error is None and row.metric in IN_WORDS]
 
 
 def read_grades(folder: Path) -> list[Grade]:
@@ -87,8 +90,8 @@ def to_json(grade: Grade) -> dict[str, object]:
 
 def _grade(path: Path, number: int, value: dict[str, Any]) -> Grade:
     try:
-        if value["kind"] not in ("grade", "why"):
-            raise ValueError(f"its kind is {value['kind']!r}")
+        if told := odd(value, COLUMNS) or _odd_value(value) or _odd_call(value["calls"]):
+            raise ValueError(told)
         calls = tuple(
             Call(
                 **call
@@ -101,7 +104,7 @@ def _grade(path: Path, number: int, value: dict[str, Any]) -> Grade:
             for call in value["calls"]
         )
         return Grade(**value | {"kind": cast(Kind, value["kind"]), "calls": calls})
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UnreadableFile(
             path, f"line {number} is no grade of this version of selfroute ({error}): move the file away"
         ) from error
@@ -109,3 +112,40 @@ def _grade(path: Path, number: int, value: dict[str, Any]) -> Grade:
 
 def _scores(row: Row) -> float:
     return row.score if row.score is not None else 0.0
+
+
+def _odd_value(value: Mapping[str, Any]) -> str | None:
+    given = value["value"]
+    fits = given is None or (share(given) if value["kind"] == "grade" else one_of(REASONS)(given))
+    return None if fits else f"its 'value' is {shown(given)}"
+
+
+def _odd_call(calls: Sequence[object]) -> str | None:
+    for call in calls:
+        if not isinstance(call, dict):
+            return f"a call of it is {shown(call)}"
+        if told := odd(call, CALL):
+            return f"of a call of it, {told}"
+    return None
+
+
+COLUMNS: Mapping[str, Check] = {
+    "kind": one_of(("grade", "why")),
+    "judge": lambda value: text(value) and bool(value),
+    **dict.fromkeys(("asked", "answer", "reason"), text),
+    "value": lambda value: True,  # depends on the kind
+    "error": maybe(text),
+    "f1": share,
+    "recall": share,
+    "calls": lambda value: isinstance(value, list),
+}
+CALL: Mapping[str, Check] = {
+    "stage": one_of([stage.value for stage in Stage]),
+    "model": text,
+    "usage": counts,
+    "seconds": amount,
+    "estimated": truth,
+    "cost": maybe(cost),
+    "error": maybe(text),
+}
+"""What each column may be."""

@@ -72,7 +72,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line.decode("utf-8", "surrogatepass"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableFile(path, f"line {number} is not JSON ({error}): use another --out folder") from error
     if not isinstance(value, dict):
         raise UnreadableFile(path, f"line {number} is not a JSON object: use another --out folder")

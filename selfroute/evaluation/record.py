@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from selfroute.errors import InvalidSettings, UnreadableFile
+from selfroute.evaluation.columns import Check, mapping, maybe, odd, text, texts
 from selfroute.evaluation.datasets import Malformed
 from selfroute.evaluation.lines import write_file
 from selfroute.evaluation.suite import Suite
@@ -75,17 +76,54 @@ class RunRecord:
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """The record of a folder's run, `None` if there is none. Raises `UnreadableFile` if it is not one."""
+    """The record of a folder's run, `None` if there is none. Of what others use, each entry is of its kind or is not
+    there. Raises `UnreadableFile`."""
     path = folder / NAME
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UnreadableFile(path, f"cannot be read ({error}): use another --out folder") from error
     if not isinstance(values, dict):
         raise UnreadableFile(path, "is not the record of a run: use another --out folder")
+    if told := _odd(values):
+        raise UnreadableFile(path, f"is not the record of a run ({told}): use another --out folder")
     return values
+
+
+def _odd(values: Mapping[str, Any]) -> str | None:
+    told = odd(values, ENTRIES, may_lack=ENTRIES)
+    inside = values.get("made_with") if told is None else None
+    for name, entries in WITHIN.items():
+        if inside is not None and (below := odd(inside, entries, may_lack=entries)):
+            return f"of its {name!r}, {below}"
+        inside = (inside or {}).get("settings")
+    return told
+
+
+ENTRIES: Mapping[str, Check] = {
+    "suite": text,
+    "sources": texts,
+    "replay": maybe(text),
+    "made_with": maybe(mapping),
+    "versions": maybe(lambda value: isinstance(value, dict) and all(map(text, value.values()))),
+    "finished": maybe(text),
+    "malformed": maybe(lambda value: isinstance(value, list)),
+}
+"""The entries that others use, and what each may be; a record of another version may lack some."""
+
+
+def _model(value: object) -> bool:
+    """A reader or an embedder: an object whose names are text."""
+    return isinstance(value, dict) and all(maybe(text)(value.get(name)) for name in ("kind", "chunks", "documents"))
+
+
+WITHIN: Mapping[str, Mapping[str, Check]] = {
+    "made_with": {"settings": maybe(mapping), "mode": maybe(text), "replay": maybe(text)},
+    "settings": {"reader": maybe(_model), "embedder": maybe(_model)},
+}
+"""What stands in `made_with`, and in the `settings` there."""
 
 
 def _differing(old: object, new: Mapping[str, object]) -> str:

@@ -9,8 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from selfroute.errors import UnreadableFile
+from selfroute.evaluation.columns import (
+    Check,
+    amount,
+    cost,
+    count,
+    counts,
+    maybe,
+    number,
+    objects,
+    odd,
+    one_of,
+    points,
+    positive,
+    share,
+    text,
+    texts,
+    truth,
+)
 from selfroute.evaluation.lines import Lines, read_lines, write_lines
-from selfroute.types import Stage
+from selfroute.types import Outcome, Route, Stage
 
 NAME = "rows.jsonl"
 PACKED = "rows.jsonl.xz"
@@ -153,17 +171,17 @@ def _plain(cost: Decimal | None) -> str | None:
     return None if cost is None else format(cost.normalize(), "f")
 
 
-def _row(path: Path, number: int, value: dict[str, Any]) -> Row:
+def _row(path: Path, at: int, value: dict[str, Any]) -> Row:
     try:
-        if not (value["score"] is None or 0 <= value["score"] <= 100):  # nor NaN, which is not within any bounds
-            raise ValueError(f"its score is {value['score']}")
-        usage = {name: int(tokens) for name, tokens in value["usage"].items()}
+        if told := odd(value, COLUMNS, may_lack=LATER.keys()):
+            raise ValueError(told)
+        usage = dict(value["usage"])
         known = {field.name: value[field.name] for field in fields(Row) if field.name not in LATER}
         made = Row(**known | {"cost": _decimal(value["cost"]), "path": tuple(value["path"]), "usage": usage})
         return replace(made, **{name: read(value[name]) for name, read in LATER.items() if value.get(name) is not None})
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UnreadableFile(
-            path, f"line {number} is not a row of this version of selfroute ({error}): use another --out folder"
+            path, f"line {at} is not a row of this version of selfroute ({error}): use another --out folder"
         ) from error
 
 
@@ -183,3 +201,37 @@ def _stages(values: list[dict[str, Any]]) -> tuple[StageUse, ...]:
 
 LATER: Mapping[str, Callable[[Any], Any]] = {"hits": _spans, "citations": _spans, "stages": _stages}
 """Columns that rows of an earlier version lack, with how they are read."""
+
+
+SPAN: Mapping[str, Check] = {"document": text, "start": count, "end": count, "score": maybe(number)}
+STAGE: Mapping[str, Check] = {
+    "stage": one_of([stage.value for stage in Stage]),
+    "calls": count,
+    "failed": count,
+    "input_tokens": count,
+    "cached_input_tokens": count,
+    "cache_write_tokens": count,
+    "output_tokens": count,
+    "reasoning_tokens": count,
+    "cost": maybe(cost),
+    "estimated": truth,
+}
+COLUMNS: Mapping[str, Check] = {
+    **dict.fromkeys(("id", "dataset", "doc_id", "policy", "metric", "asked"), text),
+    **dict.fromkeys(("prediction", "error", "na"), maybe(text)),
+    **dict.fromkeys(("answerable", "simulated"), truth),
+    **dict.fromkeys(("long_context_tokens", "length"), count),
+    "k": positive,
+    "score": maybe(points),
+    "outcome": maybe(one_of([outcome.value for outcome in Outcome])),
+    "route": maybe(one_of([route.value for route in Route])),
+    "path": texts,
+    "confidence": maybe(share),
+    "usage": lambda value: counts(value) and "input_tokens" in value,  # type: ignore[operator]
+    "cost": maybe(cost),
+    "seconds": amount,
+    "hits": maybe(objects(SPAN)),
+    "citations": maybe(objects(SPAN)),
+    "stages": maybe(objects(STAGE)),
+}
+"""What each column may be."""

@@ -167,7 +167,7 @@ def _why(made: Figures) -> list[Block]:
     rows = tuple((letter, REASONS[letter], n, n / sum(why.values())) for letter, n in why.items())
     columns = (Column("kind"), Column("why retrieval failed"), Column("n", "count"), Column("share", "share"))
     return [
-        f"Why, as {made.judged.judge} sees it, on {sum(why.values()):,} of them:",
+        f"Why, as {made.judged.judge} sees it, on {sum(why.values()):,} of them{_at(made)}:",
         Table("why", columns, rows),
     ]
 
@@ -184,7 +184,7 @@ def judged(made: Figures) -> Section:
     blocks: list[Block] = [
         f"{found.judge} graded the answers in words, 0 to 100, by the references. A decline is graded without it: "
         "right where the document holds no answer. Over the "
-        f"{found.n:,} questions that have a grade under every policy."
+        f"{found.n:,} questions that have a grade under every policy{_at(made)}."
     ]
     if found.ungraded:
         blocks.append(f"{found.ungraded:,} answers have no grade, {found.failed:,} of them because the judge failed.")
@@ -211,6 +211,11 @@ def judged(made: Figures) -> Section:
         "share."
     )
     return Section(title, tuple(blocks))
+
+
+def _at(made: Figures) -> str:
+    """Which k it is of, where the run has several."""
+    return f" at k = {made.board.k}" if len(made.curve.ks) > 1 else ""
 
 
 def _lost(found: Losses) -> str:

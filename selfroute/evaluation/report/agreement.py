@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selfroute.evaluation.grades import IN_WORDS, Grade, Place, gradable, place_of
+from selfroute.evaluation.grades import IN_WORDS, Grade, Place, failed_by_chunks, gradable, place_of
 from selfroute.evaluation.report.board import Board
 from selfroute.evaluation.report.spending import summed
 from selfroute.evaluation.rows import Row, StageUse
@@ -47,8 +47,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`graded` is over the `n` questions that have a grade under every compared policy; `ungraded` answers have none,
-    `failed` of them since the judge failed. `why` counts the letters of `REASONS`. `use` is what all verdicts took."""
+    """Of the board's k. `graded` is over the `n` questions that have a grade under every compared policy; `ungraded`
+    answers have none, `failed` of them since the judge failed. `why` counts the letters of `REASONS`. `use` is what all
+    verdicts took, of whatever k."""
 
     judge: str
     n: int
@@ -67,7 +68,9 @@ def judged(made: Board, grades: Sequence[Grade]) -> Judged | None:
     judge = grades[-1].judge
     known = {grade.place: grade for grade in grades if grade.judge == judge and grade.value is not None}
     rows = [row for line in made.lines for row in line.made]
-    waiting = {place_of(row) for row in rows if gradable(row)} - known.keys()
+    answers = {place_of(row) for row in rows if gradable(row)}
+    lost = {place_of(row, "why") for row in failed_by_chunks(rows)}
+    waiting = answers - known.keys()
     tried = {grade.place for grade in grades if grade.judge == judge}
     columns = {line.policy: np.array([_grade(row, known) for row in line.rows]) for line in made.compared}
     mask = made.shared & ~np.isnan(np.vstack(list(columns.values()))).any(axis=0) if columns else made.shared
@@ -79,8 +82,8 @@ def judged(made: Board, grades: Sequence[Grade]) -> Judged | None:
         if mask.any()
         else ()
     )
-    asked = [grade for place, grade in known.items() if place[0] == "grade"]
-    letters = Counter(str(grade.value) for place, grade in known.items() if place[0] == "why")
+    asked = [grade for place, grade in known.items() if place in answers]
+    letters = Counter(str(grade.value) for place, grade in known.items() if place in lost)
     return Judged(
         judge.split(" ")[0],
         int(mask.sum()),

@@ -6,7 +6,6 @@ questions were asked; what that leaves out is counted. Pure. Knows nothing of fi
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,15 +13,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from selfroute.evaluation.ks import ALWAYS_LONG, main_k
 from selfroute.evaluation.report.looks import ordered
 from selfroute.evaluation.rows import Row
 from selfroute.evaluation.statistics import Interval, Numbers, drawn_sums, mean_interval
 
 Truths = NDArray[np.bool_]
 
-RAG, LONG, HYBRID = "always_rag", "always_long", "self_route"
-USUAL_K = 5
-"""The paper's: which k the figures are of, where several were asked equally often."""
+RAG, LONG, HYBRID = "always_rag", ALWAYS_LONG, "self_route"
 ENOUGH = 0.5
 """A policy is compared with the others if it scored at least this share of the questions."""
 
@@ -127,17 +125,6 @@ def board(rows: Sequence[Row], k: int | None = None) -> Board:
         full=_full(rows, places),
         lines=tuple(_line(policy, k, by_policy[policy], len(places)) for policy in ordered(by_policy)),
     )
-
-
-def ks(rows: Sequence[Row]) -> list[int]:
-    return sorted({row.k for row in rows})
-
-
-def main_k(rows: Sequence[Row]) -> int:
-    """The k with the most rows; of several, the paper's, else the middle one."""
-    counts = Counter(row.k for row in rows if row.policy != LONG) or Counter(row.k for row in rows)
-    most = sorted(k for k, count in counts.items() if count == max(counts.values()))
-    return USUAL_K if USUAL_K in most or not most else most[len(most) // 2]
 
 
 def _line(policy: str, k: int, rows: dict[int, Row], size: int) -> Line:

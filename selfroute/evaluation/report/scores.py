@@ -12,7 +12,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from selfroute.evaluation.report.board import HYBRID, Board, Line, Truths, board, ks
+from selfroute.evaluation.ks import ks
+from selfroute.evaluation.report.board import HYBRID, Board, Line, Truths, board
 from selfroute.evaluation.rows import Row
 from selfroute.evaluation.statistics import Interval, bounds
 from selfroute.types import sum_cost
