@@ -28,6 +28,7 @@ STATUS: Mapping[type[SelfrouteError], int] = {
     errors.UnknownCorpus: 404,
     errors.UnknownDocument: 404,
     errors.UnknownQuestion: 404,
+    errors.UnknownJob: 404,
     errors.NameTaken: 409,
     errors.EmptyCorpus: 409,
     errors.InvalidSettings: 500,
@@ -38,6 +39,8 @@ STATUS: Mapping[type[SelfrouteError], int] = {
     errors.CorruptLedger: 503,
     errors.HomeNotWritable: 503,
     errors.DeadlineExceeded: 504,
+    errors.QueueFull: 503,
+    errors.CorruptJobs: 503,
     errors.TooBusy: 503,
     errors.EndpointError: 502,
     errors.EndpointTimeout: 504,
@@ -47,7 +50,12 @@ STATUS: Mapping[type[SelfrouteError], int] = {
 }
 """By error; one that is not named has the status of the nearest class above it."""
 
-RETRY_AFTER: Mapping[type[SelfrouteError], int] = {errors.TooBusy: 1, errors.IndexBusy: 5, errors.EndpointBusy: 10}
+RETRY_AFTER: Mapping[type[SelfrouteError], int] = {
+    errors.TooBusy: 1,
+    errors.QueueFull: 10,
+    errors.IndexBusy: 5,
+    errors.EndpointBusy: 10,
+}
 """Seconds that a client is told to wait."""
 
 OPENAI = ("/v1/chat/", "/v1/models", "/v1/responses")
@@ -84,14 +92,13 @@ def status_of(error: SelfrouteError) -> int:
 
 def told(error: SelfrouteError) -> dict[str, Any]:
     """An error as a problem's fields."""
-    kind = type(error).__name__
+    return {**named(type(error).__name__), "status": status_of(error), "detail": without_keys(str(error))}
+
+
+def named(kind: str) -> dict[str, str]:
+    """The type and title of a problem, by the name of its error's class."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind)
-    return {
-        "type": f"/problems/{words.lower().replace(' ', '-')}",
-        "title": words.capitalize(),
-        "status": status_of(error),
-        "detail": without_keys(str(error)),
-    }
+    return {"type": f"/problems/{words.lower().replace(' ', '-')}", "title": words.capitalize()}
 
 
 def handle(app: FastAPI) -> None:
