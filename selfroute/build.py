@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from selfroute.evaluation.judge import ModelJudge
     from selfroute.rewriter import Rewriter
     from selfroute.server.app import Mounted
+    from selfroute.server.intake import Intake
     from selfroute.server.parts import Parts
 
 
@@ -135,14 +136,19 @@ def app(settings: Settings) -> FastAPI:
     from selfroute.server.parts import Parts
 
     asked, limits = engine(settings), settings.server
+    indexing = cache(lambda: indexer(settings))
     parts = Parts(
         desk=Desk(asked, limits.in_flight, limits.question_chars),
         ledger=ledger(settings),
         corpora=corpora(settings),
         access=Anybody(),
         policies=tuple(policies(settings)),
+        intake=intake(settings, indexing),
+        create=lambda corpus: indexing().create(corpus),
+        upload_files=limits.upload_files,
+        drain=limits.drain_seconds,
     )
-    return create_app(parts, body_bytes=limits.body_bytes, mounted=_mounted(parts))
+    return create_app(parts, body_bytes=limits.body_bytes, upload_bytes=limits.upload_bytes, mounted=_mounted(parts))
 
 
 def _mounted(parts: Parts) -> dict[str, Mounted]:
@@ -153,6 +159,26 @@ def _mounted(parts: Parts) -> dict[str, Mounted]:
     from selfroute.server.tools import Tools
 
     return {"/mcp": McpServer(Tools(parts))}
+
+
+def intake(settings: Settings, indexing: Callable[[], Indexer]) -> Intake:
+    """Where the service takes jobs in, and what does them."""
+    from selfroute.evaluation.submitted import Datasets, Evaluating
+    from selfroute.jobs import FOLDER, Kind, Work
+    from selfroute.jobs.ingesting import Ingesting
+    from selfroute.jobs.spool import Spool
+    from selfroute.jobs.store import Jobs
+    from selfroute.jobs.worker import Worker
+    from selfroute.server.intake import Intake
+
+    below = settings.home / FOLDER
+    jobs, spool, datasets = Jobs(settings.home), Spool(below / "spool"), Datasets(settings.server.datasets)
+    runs = below / "evaluations"
+    works: dict[Kind, Work] = {
+        Kind.INGEST: Ingesting(indexing, spool),
+        Kind.EVALUATE: Evaluating(lambda: evaluator(settings), spool, runs, datasets),
+    }
+    return Intake(jobs, spool, Worker(jobs, spool, works), datasets, runs, settings.server.queue)
 
 
 def ledger(settings: Settings) -> Ledger:

@@ -7,6 +7,9 @@ SelfrouteError
 │   ├── UnknownDocument
 │   ├── UnknownPolicy
 │   ├── UnknownQuestion
+│   ├── UnknownJob
+│   ├── KeyReused            an Idempotency-Key came with something else before
+│   ├── UnusableUpload       what was uploaded cannot be taken as it is
 │   ├── TooLarge             more than the service takes at once
 │   ├── WrongField           one field of a request is wrong: says which
 │   │   ├── ModelNotFound    the service offers no such model to whoever asks
@@ -32,6 +35,8 @@ SelfrouteError
 ├── HomeNotWritable
 ├── CannotListen             the service cannot have the address it is to listen on
 ├── TooBusy                  the service has as many questions in flight as it takes
+├── QueueFull                as many jobs wait as may
+├── CorruptJobs
 ├── DeadlineExceeded         a question took longer than it was allowed
 ├── EndpointError            an endpoint did not complete a request; names it and its model
 │   ├── EndpointUnreachable  no connection
@@ -92,6 +97,22 @@ class UnknownPolicy(BadInput):
 class UnknownQuestion(BadInput):
     def __init__(self, id: str) -> None:  # noqa: A002 (the field's own name)
         super().__init__(f"no question {id!r}: take the id from an answer")
+
+
+class UnknownJob(BadInput):
+    def __init__(self, id: str) -> None:  # noqa: A002 (the field's own name)
+        super().__init__(f"no job {id!r}: take the id from what you submitted, or list those that there are")
+
+
+class KeyReused(BadInput):
+    def __init__(self, token: str) -> None:
+        super().__init__(
+            f"the Idempotency-Key {token!r} came with another request before: send what it came with, or another key"
+        )
+
+
+class UnusableUpload(BadInput):
+    """What was uploaded cannot be taken as it is."""
 
 
 class TooLarge(BadInput):
@@ -262,6 +283,19 @@ class TooBusy(SelfrouteError):
             f"{most} questions are in flight, which is the most: try again in a moment, or raise the setting "
             "'server.in_flight'"
         )
+
+
+class QueueFull(SelfrouteError):
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} jobs wait already, which is the most: try again when some are done, or raise the setting "
+            "'server.queue'"
+        )
+
+
+class CorruptJobs(SelfrouteError):
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"the jobs in {path} cannot be read: {reason}; move it away and a new one is begun")
 
 
 class EndpointError(SelfrouteError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import file_digest
@@ -18,7 +18,8 @@ import numpy as np
 
 from selfroute import pipeline
 from selfroute.embedders import Embedder
-from selfroute.index import Entry, Item, Kept, Writer, writing
+from selfroute.errors import NameTaken
+from selfroute.index import Entry, Item, Kept, Writer, open_index, writing
 from selfroute.index.names import existing
 from selfroute.ingest import finder, loaders
 from selfroute.ingest.chunker import Chunker, rule
@@ -29,6 +30,9 @@ from selfroute.types import Chunk, Document, Vectors
 BATCH_CHUNKS = 256
 """Chunks that are embedded at once, at most, and about as many as are committed together. An interruption costs those
 of the documents under way and of the batch before, which may not be committed yet."""
+
+MOST_SEARCHED = 32
+"""Documents that are searched for when all is done, to see that they can be found; the others are looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,44 @@ class Indexer:
         of jsonl files) are gone are deleted. Raises `UnreadableFile` for a path that does not exist, `BadInput` for a
         glob that is none, and what `index.writing` raises.
         """
-        began = time.perf_counter()
         files = finder.find(paths, Choice(tuple(include), tuple(exclude)), empty=sync)
+        return self._index(files, corpus, progress, paths if sync else ())[0]
+
+    def add(
+        self, files: Sequence[File], corpus: str, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> tuple[Summary, dict[str, str]]:
+        """As `index`, of files that each say their document's id and where it came from. Returns with the summary the
+        documents that are in the corpus for it, changed or not: id -> hex SHA-256 of the text."""
+        return self._index(files, corpus, progress)
+
+    def create(self, corpus: str) -> None:
+        """Makes a corpus without documents. Raises `NameTaken` and what `index.writing` raises."""
+        with writing(self._home, corpus, self._embedder.name, self._embedder.dimension) as writer:
+            if not writer.is_new:
+                raise NameTaken(corpus)
+            writer.publish()
+
+    def findable(self, corpus: str, documents: Mapping[str, str]) -> list[str]:
+        """Which of `documents`, id -> hash of the text, cannot be found by search in the published corpus as they are:
+        none, where all is well. Raises what `open_index` raises."""
+        index = open_index(self._home, corpus, self._embedder.name)
+        try:
+            lost = [id_ for id_, hash_ in documents.items() if index.entries.get(id_, _NONE).hash != hash_]
+            vector = np.eye(1, self._embedder.dimension, dtype=np.float32)[0]  # in one document, any finds something
+            looked_for = [id_ for id_ in documents if id_ not in lost][:MOST_SEARCHED]
+            return lost + [id_ for id_ in looked_for if not index.search(vector, 1, [id_])]
+        finally:
+            index.close()
+
+    def _index(
+        self,
+        files: Sequence[File],
+        corpus: str,
+        progress: Callable[[int, int], None],
+        synced: Sequence[Path] = (),
+    ) -> tuple[Summary, dict[str, str]]:
+        """With `synced`, what is gone below those paths is deleted."""
+        began = time.perf_counter()
         summary = Summary()
         with writing(self._home, corpus, self._embedder.name, self._embedder.dimension) as writer:
             reading = _Reading(files, writer, self._chunker, self._chunking, self._embedder.name, summary)
@@ -111,15 +151,15 @@ class Indexer:
                 pipeline.behind(partial(self._put, writer), _always_one, 1) as put,
             ):
                 self._embed(parts, put, summary, progress, reading.total)
-            if sync:
-                deleted = reading.gone(paths, writer.entries())
+            if synced:
+                deleted = reading.gone(synced, writer.entries())
                 writer.delete(deleted)
                 summary.deleted = len(deleted)
             if writer.used():
                 published = writer.publish()
                 summary.total_documents, summary.total_chunks = published.documents, published.chunks
         summary.seconds = time.perf_counter() - began
-        return summary
+        return summary, reading.taken()
 
     def rebuild(self, corpus: str, progress: Callable[[int, int], None] = lambda done, total: None) -> Summary:
         """Splits and embeds what is stored anew, where another embedder or another rule made it; blocking.
@@ -223,7 +263,7 @@ class _Reading:
 
     def parts(self) -> Iterator[_Part]:
         for file in self._files:
-            path = finder.shown(os.path.realpath(file.path))
+            path = file.origin
             state, fingerprint = _state(file.path), _fingerprint(file.path)
             if self._is_kept(path, file, fingerprint):
                 entries = self._of_file[path]
@@ -250,11 +290,15 @@ class _Reading:
                     kept = Kept(path, file.id, fingerprint, loaded_all)
             yield _Part(left, kept=kept)
 
+    def taken(self) -> dict[str, str]:
+        """The documents that are in the corpus for these files: id -> hash. To be called after all parts were taken."""
+        return {id_: entry.hash for id_, entry in self._seen.items()}
+
     def gone(self, paths: Sequence[Path], entries: dict[str, Entry]) -> list[str]:
         """Ids of documents below `paths` whose files are not there any more, or whose lines are not in their files.
         To be called after all parts were taken."""
         roots = [finder.shown(os.path.realpath(path)).rstrip("/") for path in paths]
-        found = {finder.shown(os.path.realpath(file.path)) for file in self._files}
+        found = {file.origin for file in self._files}
         deleted = []
         for entry in entries.values():
             path = _file(entry.source)

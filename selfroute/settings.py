@@ -107,6 +107,10 @@ class ServerSettings(_Part):
     question_chars: int = Field(ge=1)
     body_bytes: int = Field(ge=1024)
     drain_seconds: int = Field(ge=0)
+    upload_bytes: int = Field(ge=1024)
+    upload_files: int = Field(ge=1)
+    queue: int = Field(ge=1)
+    datasets: Path | None
 
 
 class EndpointSettings(_Part):

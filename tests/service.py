@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,11 +14,20 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from selfroute.embedders import Embedder
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.engine import Engine
+from selfroute.evaluation.evaluator import Evaluator
+from selfroute.evaluation.submitted import Datasets, Evaluating
 from selfroute.index import writing
 from selfroute.index.upkeep import Corpora
+from selfroute.indexer import Indexer
 from selfroute.ingest.chunker import Chunker
+from selfroute.jobs import FOLDER, Kind, Work
+from selfroute.jobs.ingesting import Ingesting
+from selfroute.jobs.spool import Spool
+from selfroute.jobs.store import Jobs
+from selfroute.jobs.worker import Worker
 from selfroute.ledger import Ledger
 from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
@@ -27,6 +36,7 @@ from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Access, Anybody
 from selfroute.server.app import Mounted, create_app
 from selfroute.server.desk import Desk
+from selfroute.server.intake import Intake
 from selfroute.server.parts import Parts
 from selfroute.server.tools import Tools
 from selfroute.types import Document
@@ -69,6 +79,14 @@ class House:
     body_bytes: int = 100_000
     deadline: float | None = None
     mcp: bool = False
+    embedder: Embedder = field(default_factory=HashingEmbedder)
+    upload_bytes: int = 1_000_000
+    upload_files: int = 10
+    queue: int = 10
+    patience: float = 60.0
+    drain: float = 10.0
+    datasets: Path | None = None
+    works: Mapping[Kind, Work] = field(default_factory=dict)
 
     @property
     def ledger(self) -> Ledger:
@@ -88,6 +106,34 @@ class House:
             deadline=self.deadline,
         )
 
+    def indexer(self) -> Indexer:
+        return Indexer(self.home, self.embedder, 16)
+
+    def evaluator(self) -> Evaluator:
+        return Evaluator(
+            reader=self.reader,
+            embedder=HashingEmbedder(),
+            chunk_tokens=16,
+            chunk_words=None,
+            prices=Prices({**PRICES, **FREE}),
+            policies={name: make() for name, make in POLICIES.items()},
+            k=1,
+            cache=self.home / "documents.sqlite",
+            identity={},
+        )
+
+    def intake(self) -> Intake:
+        below = self.home / FOLDER
+        jobs, spool, datasets = Jobs(self.home), Spool(below / "spool"), Datasets(self.datasets)
+        runs = below / "evaluations"
+        works: dict[Kind, Work] = {
+            Kind.INGEST: Ingesting(self.indexer, spool),
+            Kind.EVALUATE: Evaluating(self.evaluator, spool, runs, datasets),
+            **self.works,
+        }
+        worker = Worker(jobs, spool, works, patience=self.patience, poll=0.05)
+        return Intake(jobs, spool, worker, datasets, runs, self.queue)
+
     def app(self) -> FastAPI:
         parts = Parts(
             desk=Desk(self.engine(), self.in_flight, self.question_chars),
@@ -95,8 +141,14 @@ class House:
             corpora=Corpora(self.home),
             access=self.access,
             policies=tuple(POLICIES),
+            intake=self.intake(),
+            create=lambda corpus: self.indexer().create(corpus),
+            upload_files=self.upload_files,
+            drain=self.drain,
         )
-        return create_app(parts, body_bytes=self.body_bytes, mounted=self._mounted(parts))
+        return create_app(
+            parts, body_bytes=self.body_bytes, upload_bytes=self.upload_bytes, mounted=self._mounted(parts)
+        )
 
     def _mounted(self, parts: Parts) -> dict[str, Mounted]:
         if not self.mcp:

@@ -119,15 +119,20 @@ class Corpora:
 
     def listed(self) -> list[Listed]:
         """All corpora, whatever embedder made them, each opened to see whether it can be."""
-        rows = []
-        for name in corpora(self._home):
-            try:
-                open_index(self._home, name, None).close()
-                manifest = manifests.read(self._home / name)
-                rows.append(_listed(name, manifest))
-            except UnusableIndex as error:
-                rows.append(Listed(name, 0, 0, 0, str(error)))
-        return rows
+        return [self.look(name) for name in corpora(self._home)]
+
+    def names(self) -> list[str]:
+        """Of all corpora, whole or damaged; none is opened."""
+        return corpora(self._home)
+
+    def look(self, corpus: str) -> Listed:
+        """One corpus, opened to see whether it can be."""
+        self.check(corpus)
+        try:
+            open_index(self._home, corpus, None).close()
+            return _listed(corpus, manifests.read(self._home / corpus))
+        except UnusableIndex as error:
+            return Listed(corpus, 0, 0, 0, str(error))
 
     def check(self, corpus: str) -> None:
         """Raises `InvalidName`, `UnknownCorpus` or `ForeignIndex` unless there is such a corpus, whole or damaged."""

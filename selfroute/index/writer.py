@@ -79,6 +79,11 @@ class Writer:
     def moved(self, id: str, source: str) -> None:  # noqa: A002
         self._store.moved(id, source)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether there was no such corpus."""
+        return self._published is None and not self.used()
+
     def used(self) -> bool:
         """Whether anything was ever put, published or not."""
         return self._store.last_stamp() > 0

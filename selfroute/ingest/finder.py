@@ -24,10 +24,16 @@ IGNORE = ".gitignore"
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file to load and the id of the document in it: its path below the folder that was named."""
+    """A file to load and the id of the document in it: its path below the folder that was named. `source` is what the
+    corpus says where it came from, if that is not its path: of a copy that will be gone."""
 
     path: Path
     id: str
+    source: str | None = None
+
+    @property
+    def origin(self) -> str:
+        return shown(os.path.realpath(self.path)) if self.source is None else self.source
 
 
 @dataclass(frozen=True, slots=True)

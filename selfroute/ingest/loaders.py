@@ -35,7 +35,7 @@ class Loaded:
 
 def load(file: File) -> Iterator[Loaded]:
     """The documents of one file: one, or for jsonl one a line."""
-    source = shown(os.path.realpath(file.path))
+    source = file.origin
     suffix = file.path.suffix.lower()
     try:
         about = file.path.stat()

@@ -19,10 +19,12 @@ __all__ = ["Access", "Anybody", "Asker", "Caller", "caller"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the id of their API key, `None` without keys; and the corpora that they may ask, `None` for all."""
+    """Who asks: the id of their API key, `None` without keys; and the corpora that they may ask, `None` for all.
+    `may_write` is whether they may change those, and evaluate."""
 
     key: str | None = None
     corpora: frozenset[str] | None = None
+    may_write: bool = True
 
     def may(self, corpus: str) -> bool:
         return self.corpora is None or corpus in self.corpora

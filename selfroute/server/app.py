@@ -11,12 +11,19 @@ from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from selfroute.server import health, openai_api, responses_api, rest
+from selfroute.server import background, health, library, openai_api, responses_api, rest
 from selfroute.server.body import BodyLimit
 from selfroute.server.parts import Parts
 from selfroute.server.problems import handle
 
-ROUTERS = (health.router, rest.router, openai_api.router, responses_api.router)
+ROUTERS = (
+    health.router,
+    rest.router,
+    library.router,
+    background.router,
+    openai_api.router,
+    responses_api.router,
+)
 
 
 class Mounted(Protocol):
@@ -27,13 +34,17 @@ class Mounted(Protocol):
     def running(self) -> AbstractAsyncContextManager[None]: ...
 
 
-def create_app(parts: Parts, *, body_bytes: int, mounted: Mapping[str, Mounted] | None = None) -> FastAPI:
-    """`body_bytes` bounds the body of a request; `mounted` takes what is posted to its paths."""
+def create_app(
+    parts: Parts, *, body_bytes: int, upload_bytes: int, mounted: Mapping[str, Mounted] | None = None
+) -> FastAPI:
+    """`body_bytes` bounds the body of a request, `upload_bytes` one that brings files; `mounted` takes
+    what is posted to its paths."""
     beside = mounted or {}
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(parts.intake.working(parts.drain))
             for one in beside.values():
                 await stack.enter_async_context(one.running())
             yield
@@ -49,5 +60,5 @@ def create_app(parts: Parts, *, body_bytes: int, mounted: Mapping[str, Mounted] 
         app.include_router(router)
     app.router.routes.extend(Route(path, one, methods=["POST"]) for path, one in beside.items())
     handle(app)
-    app.add_middleware(BodyLimit, most=body_bytes)
+    app.add_middleware(BodyLimit, most=body_bytes, uploads=upload_bytes)
     return app

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from selfroute.errors import TooLarge
 
+UPLOADS = re.compile(r"/v1/corpora/[^/]+/documents")
+"""Where files are taken: written to disk as they come, so they have a limit of their own."""
+
 
 class BodyLimit:
-    """Refuses a body of more than `most` bytes: by the length that it says, else as soon as more has come. Whoever
-    reads the body meets a `TooLargeBody`, which is told as any other problem."""
+    """Refuses a body of more than `most` bytes, and of more than `uploads` one that brings files: by the length that
+    it says, else as soon as more has come. Whoever reads the body meets a `TooLargeBody`, which is told as any other
+    problem."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, uploads: int) -> None:
         self._app = app
         self._most = most
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        said = dict(scope["headers"]).get(b"content-length", b"")
+        headers = dict(scope["headers"])
+        brings_files = (
+            scope["method"] == "POST"
+            and UPLOADS.fullmatch(scope["path"]) is not None
+            and headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
+        )
+        most, setting = (self._uploads, "upload_bytes") if brings_files else (self._most, "body_bytes")
+        said = headers.get(b"content-length", b"")
         read = int(said) if said.isdigit() else 0
         counts = not read
 
         async def counted() -> Message:
             nonlocal read
-            message = await receive() if read <= self._most else {}
+            message = await receive() if read <= most else {}
             read += len(message.get("body", b"")) if counts else 0
-            if read > self._most:
-                raise TooLargeBody(self._most)
+            if read > most:
+                raise TooLargeBody(most, f"server.{setting}")
             return message
 
         await self._app(scope, counted, send)
@@ -38,5 +52,5 @@ class BodyLimit:
 class TooLargeBody(HTTPException):
     """As what reads bodies lets pass: other errors it takes for its own."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__(413, str(TooLarge("the body", f"{most:,} bytes", "server.body_bytes")))
+    def __init__(self, most: int, setting: str) -> None:
+        super().__init__(413, str(TooLarge("the body", f"{most:,} bytes", setting)))

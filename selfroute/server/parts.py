@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -10,6 +11,7 @@ from selfroute.index.upkeep import Corpora
 from selfroute.ledger import Ledger
 from selfroute.server.access import Access
 from selfroute.server.desk import Desk
+from selfroute.server.intake import Intake
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,11 @@ class Parts:
     corpora: Corpora
     access: Access
     policies: tuple[str, ...]
+    intake: Intake
+    create: Callable[[str], None]
+    """Makes an empty corpus of a name; blocking. Raises `NameTaken`."""
+    upload_files: int = 1000
+    drain: float = 60.0
 
 
 def parts_of(request: Request) -> Parts:

@@ -29,6 +29,7 @@ STATUS: Mapping[type[SelfrouteError], int] = {
     errors.UnknownDocument: 404,
     errors.UnknownQuestion: 404,
     errors.ModelNotFound: 404,
+    errors.UnknownJob: 404,
     errors.NameTaken: 409,
     errors.EmptyCorpus: 409,
     errors.InvalidSettings: 500,
@@ -39,6 +40,8 @@ STATUS: Mapping[type[SelfrouteError], int] = {
     errors.CorruptLedger: 503,
     errors.HomeNotWritable: 503,
     errors.DeadlineExceeded: 504,
+    errors.QueueFull: 503,
+    errors.CorruptJobs: 503,
     errors.TooBusy: 503,
     errors.EndpointError: 502,
     errors.EndpointTimeout: 504,
@@ -48,7 +51,12 @@ STATUS: Mapping[type[SelfrouteError], int] = {
 }
 """By error; one that is not named has the status of the nearest class above it."""
 
-RETRY_AFTER: Mapping[type[SelfrouteError], int] = {errors.TooBusy: 1, errors.IndexBusy: 5, errors.EndpointBusy: 10}
+RETRY_AFTER: Mapping[type[SelfrouteError], int] = {
+    errors.TooBusy: 1,
+    errors.QueueFull: 10,
+    errors.IndexBusy: 5,
+    errors.EndpointBusy: 10,
+}
 """Seconds that a client is told to wait."""
 
 STAY = {"x-should-retry": "false"}
@@ -118,16 +126,15 @@ def status_of(error: SelfrouteError) -> int:
 
 def told(error: SelfrouteError) -> dict[str, Any]:
     """An error as a problem's fields."""
-    kind = type(error).__name__
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind)
-    fields = {
-        "type": f"/problems/{words.lower().replace(' ', '-')}",
-        "title": words.capitalize(),
-        "status": status_of(error),
-        "detail": without_keys(str(error)),
-    }
+    fields = {**named(type(error).__name__), "status": status_of(error), "detail": without_keys(str(error))}
     wrong = [{"field": error.field, "reason": fields["detail"]}] if isinstance(error, errors.WrongField) else []
     return fields | ({"errors": wrong} if wrong else {})
+
+
+def named(kind: str) -> dict[str, str]:
+    """The type and title of a problem, by the name of its error's class."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind)
+    return {"type": f"/problems/{words.lower().replace(' ', '-')}", "title": words.capitalize()}
 
 
 def handle(app: FastAPI) -> None:

@@ -1,0 +1,63 @@
+"""Where files wait that came with a job: a folder each, which is there whole or not at all, and goes with the job.
+
+Knows nothing of what is in them or how they came.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from selfroute.errors import HomeNotWritable, IndexBusy
+from selfroute.index.files import make_folder, only_writer, sync_folder
+
+
+class Spool:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def of(self, id: str) -> Path:  # noqa: A002 (the job's own)
+        return self._folder / id
+
+    @contextmanager
+    def receiving(self, id: str) -> Iterator[Path]:  # noqa: A002
+        """A new folder to write into; locked until it is left, so that no other process takes it for a leftover. If
+        what runs inside fails it is gone.
+
+        A disk that is full or not writable is a `HomeNotWritable`.
+        """
+        folder = self.of(id)
+        try:
+            make_folder(folder)
+            with only_writer(folder):
+                yield folder
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise HomeNotWritable(self._folder, (error.strerror or str(error)).lower()) from error
+            raise
+
+    def sync(self, id: str) -> None:  # noqa: A002
+        """After it returns the files of this folder are durable."""
+        for path in self.of(id).iterdir():
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        sync_folder(self.of(id))
+        sync_folder(self._folder)
+
+    def remove(self, id: str) -> None:  # noqa: A002
+        shutil.rmtree(self.of(id), ignore_errors=True)
+
+    def sweep(self, needed: Callable[[], Collection[str]]) -> None:
+        """Removes what no job needs and nobody is receiving: of processes that were killed."""
+        with suppress(FileNotFoundError):
+            for name in os.listdir(self._folder):
+                with suppress(IndexBusy, HomeNotWritable), only_writer(self._folder / name):
+                    if name not in needed():
+                        self.remove(name)
