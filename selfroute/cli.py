@@ -297,10 +297,10 @@ def _judged(chosen: Settings, runs: list[Path], where: Where, concurrency: int) 
     from selfroute import build
     from selfroute.evaluation.judging import judge_run
 
-    judge, prices, made = build.judge(chosen), build.prices(chosen), []
+    judge, prices, ledger, made = build.judge(chosen), build.prices(chosen), build.ledger(chosen), []
     for folder in runs:
         with bar("judging") as progress:
-            made.append(judge_run(folder, judge, prices, where, concurrency=concurrency, progress=progress))
+            made.append(judge_run(folder, judge, prices, ledger, where, concurrency=concurrency, progress=progress))
     return made
 
 

@@ -119,7 +119,7 @@ def usage(rows: Sequence[UsageRow], by: str) -> RenderableType:
     table = _table(by, "questions", "calls", "input", "cached", "output", "embedding", "cost $", "if all read", "saved")
     for row in rows:
         table.add_row(
-            _text(row.key),
+            _text(f"{row.key} (judging)" if row.judging else row.key),
             *_numbers(row.questions, row.calls, row.usage.input_tokens, row.usage.cached_input_tokens),
             *_numbers(row.usage.output_tokens, row.embedding_tokens),
             _cost(row.cost),

@@ -262,6 +262,24 @@ def test_a_judge_grades_a_run_and_is_in_no_token_share(run: Run, folder: Path, j
         Decimal(charged["judge"][side]) * price for side, price in (("input_tokens", 100), ("output_tokens", 200))
     )
     assert f"cost $ {(cost / 1_000_000).normalize():f}." in told
+    # And in the ledger, apart from what questions cost: none was asked here but by the evaluation.
+    [spent] = json.loads(run("usage", "--by", "corpus", "--json").out)
+    assert (spent["judging"], spent["key"]) == (True, str((folder / "runs/mine").resolve()))
+    assert (spent["questions"], spent["calls"]) == (3, 3)
+    assert spent["usage"]["input_tokens"] == charged["judge"]["input_tokens"]
+    assert Decimal(spent["cost"]) == cost / 1_000_000
+
+
+def test_attempts_of_a_judge_that_failed_are_in_the_ledger_too(run: Run, folder: Path, judged: StubOpenAI) -> None:
+    assert run("eval", "mine.jsonl").code == 0
+    judged.answer = lambda asked: Plan(status=500)
+    (folder / "mine.yaml").write_text((folder / "mine.yaml").read_text().replace("retries: 0", "retries: 1"))
+    before = len(judged.asked)
+    assert run("report", "runs/mine", "--judge").code == 1
+    [spent] = json.loads(run("usage", "--by", "model", "--json").out)
+    assert (spent["key"], spent["judging"]) == ("judge", True)
+    assert (spent["questions"], spent["calls"]) == (3, len(judged.asked) - before)
+    assert len(judged.asked) - before == 6  # each was tried twice
 
 
 def test_nothing_is_judged_twice_and_a_finished_run_can_be_judged_later(

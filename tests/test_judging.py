@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from boards import declined, failed, row
 
-from selfroute.errors import EndpointTimeout, KeyRejected, RunBusy, SelfrouteError, UnreadableFile
+from selfroute.errors import CorruptLedger, EndpointTimeout, KeyRejected, RunBusy, SelfrouteError, UnreadableFile
 from selfroute.evaluation.datasets import Sample, open_samples
 from selfroute.evaluation.grades import failed_by_chunks, gradable, read_grades
 from selfroute.evaluation.judge import Asked, Verdict
@@ -20,6 +21,7 @@ from selfroute.evaluation.plan import asked_hash
 from selfroute.evaluation.rows import Row, Rows
 from selfroute.evaluation.texts import Where
 from selfroute.index.files import only_writer
+from selfroute.ledger import By, Ledger
 from selfroute.prices import Price, Prices
 from selfroute.types import Call, Record, Stage, Usage
 
@@ -87,7 +89,11 @@ def run_of(folder: Path, rows: Sequence[Row], source: Path) -> Path:
 
 
 def judge(folder: Path, judge: ScriptedJudge) -> Judged:
-    return judge_run(folder, judge, PRICES, Where(), concurrency=2)
+    return judge_run(folder, judge, PRICES, ledger_of(folder), Where(), concurrency=2)
+
+
+def ledger_of(folder: Path) -> Ledger:
+    return Ledger(folder.parent / "ledger.sqlite")
 
 
 def test_equal_answers_are_judged_once_and_declines_not_at_all(folder: Path) -> None:
@@ -131,9 +137,49 @@ def test_a_failure_is_recorded_with_its_calls_gives_no_grade_and_is_tried_again(
 def test_what_every_request_would_meet_ends_the_judging_and_keeps_what_was_done(folder: Path) -> None:
     refused = KeyRejected("endpoint 'judge'", "it is refused")
     with pytest.raises(KeyRejected):
-        judge_run(folder, ScriptedJudge(fails={"tall": refused}), PRICES, Where(), concurrency=1)
+        judge_run(folder, ScriptedJudge(fails={"tall": refused}), PRICES, ledger_of(folder), Where(), concurrency=1)
     kept = read_grades(folder)
     assert [grade.value for grade in kept] == [0.5, 1.0, None]
+    [spent] = ledger_of(folder).usage(By.ROUTE)
+    assert (spent.questions, spent.calls) == (3, 3)
+
+
+def test_every_call_of_a_judge_is_in_the_ledger_under_its_run_with_what_it_took(folder: Path) -> None:
+    error = EndpointTimeout("endpoint 'judge'", "no reply")
+    judge(folder, ScriptedJudge(fails={"tall": error}))
+    [spent] = ledger_of(folder).usage(By.CORPUS)
+    assert (spent.key, spent.judging, spent.questions, spent.calls) == (str(folder.resolve()), True, 3, 3)
+    assert (spent.usage, spent.cost) == (Usage(300, output_tokens=30), Decimal("0.00036"))
+    with sqlite3.connect(folder.parent / "ledger.sqlite") as kept:
+        asked = kept.execute("SELECT question, answer, error FROM questions ORDER BY question, answer").fetchall()
+        calls = kept.execute("SELECT stage, error FROM calls ORDER BY error").fetchall()
+    assert asked == [("How tall?", None, f"EndpointTimeout: {error}"), ("Who?", "0.5", None), ("Who?", "1.0", None)]
+    assert calls == [("judge", None), ("judge", None), ("judge", str(error))]
+
+
+def test_what_a_judge_took_that_was_stopped_halfway_stays_in_the_ledger(folder: Path) -> None:
+    """The first call is written down; then the judge is interrupted before it says anything."""
+
+    class Stopped(ScriptedJudge):
+        async def grade(self, asked: Asked, record: Record) -> Verdict:
+            await self._called("grade", asked, record)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judge(folder, Stopped())
+    [spent] = ledger_of(folder).usage(By.POLICY)
+    assert (spent.key, spent.judging) == ("judge", True)
+    assert spent.calls == len([call for grade in read_grades(folder) for call in grade.calls]) > 0
+
+
+def test_without_a_ledger_nothing_is_judged(folder: Path) -> None:
+    ledger = ledger_of(folder)
+    with sqlite3.connect(folder.parent / "ledger.sqlite") as kept:
+        kept.execute("DROP TABLE questions")
+    scripted = ScriptedJudge()
+    with pytest.raises(CorruptLedger):
+        judge_run(folder, scripted, PRICES, ledger, Where(), concurrency=1)
+    assert scripted.asked == []
 
 
 def test_answers_whose_question_is_not_at_hand_are_passed_over_and_told(folder: Path) -> None:

@@ -214,6 +214,31 @@ def test_by_model_there_is_no_sum_of_what_belongs_to_questions(ledger: Ledger) -
     assert (row.long_context_tokens, row.saved_tokens) == (None, None)
 
 
+@pytest.mark.parametrize("by", By)
+def test_what_a_judge_took_is_never_summed_with_what_questions_cost(ledger: Ledger, by: By) -> None:
+    """Not even where one model does both, and the bundled reader's judgement within a question stays the question's."""
+    within = Call(Stage.JUDGE, "reader", Usage(input_tokens=40), 0.1, cost=Decimal("0.00004"))
+    asked(ledger, "a", [READ, within], answer("a"))
+    ledger.begin_judging("b", "who?", "/runs/mine")
+    ledger.record("b", Call(Stage.JUDGE, "reader", Usage(input_tokens=1000), 0.1, cost=Decimal(1)))
+    ledger.finish_judging("b", "0.5")
+    question, judging = ledger.usage(by)
+    assert (question.judging, question.questions, question.calls) == (False, 1, 2)
+    assert (question.usage.input_tokens, question.cost) == (100, Decimal("0.00014"))
+    assert (judging.judging, judging.questions, judging.calls) == (True, 1, 1)
+    assert (judging.usage.input_tokens, judging.cost, judging.saved_tokens) == (1000, Decimal(1), None)
+    keys = {By.CORPUS: "/runs/mine", By.POLICY: "judge", By.ROUTE: "judge", By.MODEL: "reader", By.DAY: question.key}
+    assert judging.key == keys[by]
+
+
+def test_a_judgement_stands_in_the_file_from_its_beginning_to_its_verdict(ledger: Ledger, path: Path) -> None:
+    ledger.begin_judging("a", None, "/runs/mine")
+    told = "SELECT question, policy, corpus, run, answer, error FROM questions"
+    assert in_file(path, told) == [(None, "judge", "/runs/mine", "/runs/mine", None, None)]
+    ledger.finish_judging("a", "D")
+    assert in_file(path, told) == [(None, "judge", "/runs/mine", "/runs/mine", "D", None)]
+
+
 def test_costs_are_summed_without_binary_rounding(ledger: Ledger) -> None:
     calls = [Call(Stage.EMBED, "m", Usage(), 0.0, cost=Decimal(cost)) for cost in ("0.1", "0.2", "0.00000015")]
     asked(ledger, "a", calls)

@@ -152,6 +152,12 @@ def test_sums_are_a_row_a_group() -> None:
     ]
 
 
+def test_what_judging_took_is_named_beside_its_group() -> None:
+    row = UsageRow("2026-01-31", 3, 3, Usage(300), 0, Decimal(1), None, None, judging=True)
+    [_, told] = shown(terminal.usage([row], "day")).splitlines()
+    assert told.split()[:4] == ["2026-01-31", "(judging)", "3", "3"]
+
+
 def test_a_corpus_that_can_be_opened_is_ready_and_another_says_why_not() -> None:
     rows = [Listed("forest", 3, 40, 9000), Listed("harbour", 0, 0, 0, "the index is damaged")]
     _, forest, harbour = shown(terminal.corpora(rows)).splitlines()

@@ -1,15 +1,21 @@
-"""Has a run's answers judged: only what its folder does not hold yet, a few at a time, each kept as it is done."""
+"""Has a run's answers judged: only what its folder does not hold yet, a few at a time, each kept as it is done.
+
+Each call is in the ledger as it completes, failed ones too, under the run's folder: a judge is paid.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
 from selfroute.errors import (
+    CorruptLedger,
     EndpointUnreachable,
+    HomeNotWritable,
     KeyRejected,
     MissingKey,
     RunBusy,
@@ -25,10 +31,12 @@ from selfroute.evaluation.record import read_record
 from selfroute.evaluation.rows import Row, read_rows
 from selfroute.evaluation.texts import Text, Where, find_texts
 from selfroute.index.files import only_writer
+from selfroute.ledger import Ledger
 from selfroute.prices import Prices
 from selfroute.types import Call
+from selfroute.waiting import to_its_end
 
-HOPELESS = (KeyRejected, MissingKey, UnknownModel, EndpointUnreachable)
+HOPELESS = (KeyRejected, MissingKey, UnknownModel, EndpointUnreachable, HomeNotWritable, CorruptLedger)
 """What the next request would meet too."""
 NO_ANSWER = "It said that the passages do not answer the question."
 
@@ -49,6 +57,7 @@ def judge_run(
     folder: Path,
     judge: Judge,
     prices: Prices,
+    ledger: Ledger,
     where: Where,
     *,
     concurrency: int = 4,
@@ -56,7 +65,7 @@ def judge_run(
 ) -> Judged:
     """Judges what can be judged in `folder` and is not yet judged by this judge; blocking.
 
-    Raises `UnreadableFile`, `RunBusy`, `HomeNotWritable`, and what would meet every request: a refused key, an unknown
+    Raises `UnreadableFile`, `RunBusy`, `HomeNotWritable`, `CorruptLedger`, and what would meet every request: a refused key, an unknown
     model, a server that is not there. What was judged until then is kept.
     """
     rows = read_rows(folder)
@@ -73,18 +82,27 @@ def judge_run(
             if (text := found.texts.get((row.dataset, row.id))) is not None
         ]
         with closing(Lines(folder / NAME)) as lines:
-            failed = asyncio.run(_Session(judge, prices, lines, concurrency, progress).all(seen))
+            failed = asyncio.run(_Session(judge, prices, _Kept(folder, lines, ledger), concurrency, progress).all(seen))
     unseen = len(open_) - len(seen)
     return Judged(len(seen) - failed, failed, len(wanted) - len(open_), unseen, found.problems if unseen else ())
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where verdicts and calls are kept."""
+
+    folder: Path
+    lines: Lines
+    ledger: Ledger
+
+
 class _Session:
     def __init__(
-        self, judge: Judge, prices: Prices, lines: Lines, concurrency: int, progress: Callable[[int, int], None]
+        self, judge: Judge, prices: Prices, kept: _Kept, concurrency: int, progress: Callable[[int, int], None]
     ) -> None:
         self._judge = judge
         self._prices = prices
-        self._lines = lines
+        self._kept = kept
         self._slots = asyncio.Semaphore(concurrency)
         self._progress = progress
         self._done = self._failed = 0
@@ -100,22 +118,33 @@ class _Session:
         return self._failed
 
     async def _one(self, place: Place, row: Row, text: Text, total: int) -> None:
+        id_ = uuid4().hex
         calls: list[Call] = []
+        ledger = self._kept.ledger
 
         async def record(call: Call) -> None:
-            calls.append(replace(call, cost=self._prices.cost(call.model, call.usage)))
+            priced = replace(call, cost=self._prices.cost(call.model, call.usage))
+            calls.append(priced)
+            await to_its_end(asyncio.to_thread(ledger.record, id_, priced))
 
         async with self._slots:
             said = "" if row.declined else row.prediction or ""
             asked = Asked(text.question, text.answers, said or NO_ANSWER, row.answerable)
             judged = self._judge.grade if place[0] == "grade" else self._judge.why
             try:
-                self._keep(place, said, text, calls, verdict=await judged(asked, record))
+                begun = asyncio.to_thread(ledger.begin_judging, id_, text.question, str(self._kept.folder.resolve()))
+                await to_its_end(begun)
+                verdict = await judged(asked, record)
+                self._keep(place, said, text, calls, verdict=verdict)
             except BaseException as error:  # a cancellation too: what was spent is kept
                 self._keep(place, said, text, calls, error=error)
+                with suppress(SelfrouteError):  # which must not hide the cause
+                    ledger.fail(id_, f"{type(error).__name__}: {error}")
                 if isinstance(error, HOPELESS) or not isinstance(error, SelfrouteError):
                     raise
                 self._failed += 1
+            else:
+                await to_its_end(asyncio.to_thread(ledger.finish_judging, id_, str(verdict.value)))
         self._done += 1
         self._progress(self._done, total)
 
@@ -144,4 +173,4 @@ class _Session:
             recall=max((recall(said, reference) for reference in text.answers), default=0.0),
             calls=tuple(calls),
         )
-        self._lines.append(to_json(grade))
+        self._kept.lines.append(to_json(grade))

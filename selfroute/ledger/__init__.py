@@ -1,7 +1,8 @@
 """The durable record of every question and call, in SQLite through SQLAlchemy.
 
 A call is committed before `record` returns and a question before its answer is shown. Costs are stored as
-decimal text and summed as decimals. Knows nothing of indexes, readers or policies.
+decimal text and summed as decimals. Answers of an evaluation that a judge is asked about stand beside the questions,
+and are never summed with them. Knows nothing of indexes, readers or policies.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from selfroute.types import Answer, Call, Question, Stage, Usage, sum_cost
 from selfroute.wire import to_json
 
 NAME = "ledger.sqlite"
+JUDGING = "judge"
+"""What stands in place of a policy and a route for an answer that a judge was asked about."""
 ELSEWHERE = "SELFROUTE_LEDGER to a file elsewhere"
 PATIENCE = 30.0
 """Seconds to wait for another writer."""
@@ -45,7 +48,9 @@ class By(StrEnum):
 @dataclass(frozen=True, slots=True)
 class UsageRow:
     """Sums over one group. `usage` leaves embedding out, which stands in `embedding_tokens`; by model both are
-    the model's own. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions."""
+    the model's own. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions.
+    `judging`: the group is of answers of evaluations that were judged, which `questions` counts, and `usage` is the
+    judge's; what questions cost is in the other groups. By corpus its key is the run's folder."""
 
     key: str
     questions: int
@@ -55,6 +60,7 @@ class UsageRow:
     cost: Decimal | None
     long_context_tokens: int | None
     saved_tokens: int | None
+    judging: bool = False
 
 
 class Verdict(StrEnum):
@@ -117,6 +123,20 @@ class Ledger:
         with self._writing() as connection:
             connection.execute(insert(questions).values(row))
 
+    def begin_judging(self, id: str, question: str | None, run: str) -> None:  # noqa: A002
+        """A judge is asked about an answer to `question` of the evaluation in the folder `run`. Its calls are recorded
+        as a question's are, and it ends by `finish_judging` or `fail`."""
+        row = {
+            "id": id,
+            "asked_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "question": question,
+            "policy": JUDGING,
+            "corpus": run,
+            "run": run,
+        }
+        with self._writing() as connection:
+            connection.execute(insert(questions).values(row))
+
     def record(self, question: str, call: Call) -> None:
         usage = call.usage
         row = {
@@ -150,6 +170,11 @@ class Ledger:
         }
         with self._writing() as connection:
             connection.execute(update(questions).where(questions.c.id == answer.id).values(row))
+
+    def finish_judging(self, id: str, verdict: str) -> None:  # noqa: A002
+        """`verdict` is the grade or the letter, as text."""
+        with self._writing() as connection:
+            connection.execute(update(questions).where(questions.c.id == id).values(answer=verdict))
 
     def fail(self, id: str, error: str) -> None:  # noqa: A002
         """The question ended without an answer; its calls stay."""
@@ -203,22 +228,24 @@ class Ledger:
             return [_call(row).usage for row in connection.execute(wanted.order_by(calls.c.id.desc()))]
 
     def usage(self, by: By) -> list[UsageRow]:
-        """Sums by group, ordered by its key. Questions that failed or were cut off count with their calls."""
+        """Sums by group, ordered by its key, those of judging last. Questions that failed or were cut off count with
+        their calls."""
         with self._reading() as connection:
             asked = {row.id: row for row in connection.execute(select(questions))}
             made = connection.execute(select(calls).order_by(calls.c.id)).all()
-        groups: dict[str, tuple[set[str], list[Call]]] = {}
+        groups: dict[tuple[bool, str], tuple[set[str], list[Call]]] = {}
         if by is not By.MODEL:
             for row in asked.values():
-                groups.setdefault(_key(row, by), (set(), []))[0].add(row.id)
+                groups.setdefault((_judges(row), _key(row, by)), (set(), []))[0].add(row.id)
         for row in made:
-            members, group = groups.setdefault(
-                row.model if by is By.MODEL else _key(asked[row.question], by), (set(), [])
-            )
+            about = asked[row.question]
+            key = row.model if by is By.MODEL else _key(about, by)
+            members, group = groups.setdefault((_judges(about), key), (set(), []))
             members.add(row.question)
             group.append(_call(row))
         return [
-            _sum(key, [asked[id_] for id_ in members], group, by) for key, (members, group) in sorted(groups.items())
+            _sum(key, [asked[id_] for id_ in members], group, by, judging)
+            for (judging, key), (members, group) in sorted(groups.items())
         ]
 
     def _migrate(self) -> None:
@@ -299,13 +326,19 @@ def _code(error: OperationalError) -> int | None:
 def _key(row: Row[tuple[object, ...]], by: By) -> str:
     if by is By.DAY:
         return str(row.asked_at)[:10]
+    if by is By.ROUTE and _judges(row):
+        return JUDGING
     return str(getattr(row, by.value) or "unfinished")
 
 
-def _sum(key: str, asked: Sequence[Row[tuple[object, ...]]], made: Sequence[Call], by: By) -> UsageRow:
+def _judges(row: Row[tuple[object, ...]]) -> bool:
+    return row.run is not None
+
+
+def _sum(key: str, asked: Sequence[Row[tuple[object, ...]]], made: Sequence[Call], by: By, judging: bool) -> UsageRow:
     embedded = [call for call in made if call.stage is Stage.EMBED]
-    read = [call for call in made if call.stage.reads]
-    of_questions = by is not By.MODEL
+    read = [call for call in made if call.stage.reads or judging]
+    of_questions = by is not By.MODEL and not judging
     return UsageRow(
         key=key,
         questions=len(asked),
@@ -315,6 +348,7 @@ def _sum(key: str, asked: Sequence[Row[tuple[object, ...]]], made: Sequence[Call
         cost=sum_cost([call.cost for call in made]),
         long_context_tokens=sum(row.long_context_tokens or 0 for row in asked) if of_questions else None,
         saved_tokens=sum(row.saved_tokens or 0 for row in asked) if of_questions else None,
+        judging=judging,
     )
 
 

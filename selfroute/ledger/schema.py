@@ -25,6 +25,7 @@ questions = Table(
     Column("rewritten", Text),  # the question as it was read, if it was not as it was asked
     Column("key", Text),  # the id of the API key that asked; null: nobody's
     Column("record", Text),  # the whole answer as JSON
+    Column("run", Text),  # of an evaluation whose answer was judged: its folder; null: a question that was asked
 )
 
 feedback = Table(
@@ -75,5 +76,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "at TEXT NOT NULL, verdict TEXT NOT NULL, better_answer TEXT)",
         "CREATE INDEX feedback_by_question ON feedback (question)",
     ),
+    (),
+    ("ALTER TABLE questions ADD COLUMN run TEXT",),
 )
 """Statements from version n to n + 1, by n; the file's version is SQLite's `user_version`."""
