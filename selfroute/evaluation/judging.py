@@ -65,8 +65,8 @@ def judge_run(
 ) -> Judged:
     """Judges what can be judged in `folder` and is not yet judged by this judge; blocking.
 
-    Raises `UnreadableFile`, `RunBusy`, `HomeNotWritable`, `CorruptLedger`, and what would meet every request: a refused key, an unknown
-    model, a server that is not there. What was judged until then is kept.
+    Raises `UnreadableFile`, `RunBusy`, `HomeNotWritable`, `CorruptLedger`, and what would meet every request: a refused
+    key, an unknown model, a server that is not there. What was judged until then is kept.
     """
     rows = read_rows(folder)
     wanted = {place_of(row): row for row in rows if gradable(row)}
