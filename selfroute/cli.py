@@ -15,7 +15,7 @@ import typer
 
 from selfroute import cli_upkeep as upkeep
 from selfroute.cli_calibrate import calibrate
-from selfroute.cli_parts import INTERRUPTED, TERMINATED, Config, Json, bar, run, terminable
+from selfroute.cli_parts import INTERRUPTED, TERMINATED, Config, FirstDay, Json, LastDay, bar, day, run, terminable
 from selfroute.cli_parts import settings as _settings
 from selfroute.cli_parts import show as _show
 from selfroute.cli_serve import serve
@@ -49,6 +49,7 @@ class By(StrEnum):
     POLICY = "policy"
     MODEL = "model"
     ROUTE = "route"
+    KEY = "key"
 
 
 def _version(wanted: bool) -> None:
@@ -149,12 +150,18 @@ def ask(
 
 @app.command()
 def usage(
-    by: Annotated[By, typer.Option(help="What to group by.")] = By.DAY, config: Config = None, as_json: Json = False
+    by: Annotated[By, typer.Option(help="What to group by.")] = By.DAY,
+    first: FirstDay = None,
+    last: LastDay = None,
+    corpus: Annotated[str | None, typer.Option(help="Only what was asked of this corpus.")] = None,
+    config: Config = None,
+    as_json: Json = False,
 ) -> None:
-    """Show what all questions so far have read and cost."""
+    """Show what questions so far have read and cost."""
     from selfroute import build, ledger, terminal
 
-    rows = build.ledger(_settings(config)).usage(ledger.By(by.value))
+    kept = build.ledger(_settings(config))
+    rows = kept.usage(ledger.By(by.value), first=day(first), last=day(last), corpus=corpus)
     _show(rows, terminal.usage(rows, by.value), as_json)
 
 

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -32,6 +33,10 @@ INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 Config = Annotated[Path | None, typer.Option("--config", help="A YAML file laid over the default settings.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Corpus = Annotated[str, typer.Option(help="The corpus.")]
+FirstDay = Annotated[
+    datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day, in UTC: 2026-01-31.")
+]
+LastDay = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="The last day, in UTC.")]
 
 
 class WithDefault(TyperGroup):
@@ -116,6 +121,10 @@ def run(question: Callable[[], Coroutine[Any, Any, T]]) -> T:
     finally:
         for number, handler in ours.items():
             signal.signal(number, handler)
+
+
+def day(given: datetime | None) -> date | None:
+    return None if given is None else given.date()
 
 
 def settings(config: Path | None) -> Settings:

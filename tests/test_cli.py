@@ -302,6 +302,7 @@ def test_usage_can_be_grouped_by_each_of_its_keys(run: Run, by: ledger.By) -> No
         ledger.By.POLICY: ["always_long", "self_route"],
         ledger.By.MODEL: ["selfroute/all-MiniLM-L6-v2-int8", "selfroute/minilm-l6-reader-int8"],
         ledger.By.ROUTE: ["long_context", "rag"],
+        ledger.By.KEY: ["keyless"],
     }
     assert [row["key"] for row in rows] == keys.get(by, [row["key"] for row in rows])
     assert sum(row["calls"] for row in rows) == 4
@@ -311,6 +312,14 @@ def test_usage_can_be_grouped_by_each_of_its_keys(run: Run, by: ledger.By) -> No
         by.value,
         *(row["key"] for row in rows),
     ]
+
+
+def test_usage_can_be_of_some_days_and_of_one_corpus(run: Run) -> None:
+    run("ask", WHO, "--corpus", "port")
+    assert len(run("usage", "--from", "2026-01-01", "--corpus", "port", "--json").json) == 1
+    assert run("usage", "--to", "2025-12-31", "--json").json == []
+    assert run("usage", "--corpus", "nope", "--json").json == []
+    assert run("usage", "--from", "yesterday").code == 2
 
 
 def test_usage_is_by_day_unless_asked_otherwise(run: Run) -> None:

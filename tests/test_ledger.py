@@ -10,9 +10,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ READ = Call(Stage.READ_CHUNKS, "reader", Usage(input_tokens=100, output_tokens=3
 WRITER = """
 import sys
 from pathlib import Path
+from typing import Any
 from selfroute.ledger import Ledger
 from selfroute.types import Call, Question, Stage, Usage
 
@@ -228,6 +230,7 @@ def test_what_a_judge_took_is_never_summed_with_what_questions_cost(ledger: Ledg
     assert (judging.judging, judging.questions, judging.calls) == (True, 1, 1)
     assert (judging.usage.input_tokens, judging.cost, judging.saved_tokens) == (1000, Decimal(1), None)
     keys = {By.CORPUS: "/runs/mine", By.POLICY: "judge", By.ROUTE: "judge", By.MODEL: "reader", By.DAY: question.key}
+    keys[By.KEY] = "keyless"
     assert judging.key == keys[by]
 
 
@@ -237,6 +240,27 @@ def test_a_judgement_stands_in_the_file_from_its_beginning_to_its_verdict(ledger
     assert in_file(path, told) == [(None, "judge", "/runs/mine", "/runs/mine", None, None)]
     ledger.finish_judging("a", "D")
     assert in_file(path, told) == [(None, "judge", "/runs/mine", "/runs/mine", "D", None)]
+
+
+def test_usage_can_be_of_some_days_of_one_corpus_or_of_one_key(ledger: Ledger, path: Path) -> None:
+    for id_, corpus, key in (("a", "harbour", None), ("b", "harbour", "mine"), ("c", "forest", "mine")):
+        ledger.begin(id_, Question("who?"), "self_route", corpus, key)
+        ledger.record(id_, READ)
+    in_file(path, "UPDATE questions SET asked_at = '2026-01-30T23:59:59.999+00:00' WHERE id = 'a'")
+    in_file(path, "UPDATE questions SET asked_at = '2026-01-31T00:00:00.000+00:00' WHERE id = 'b'")
+    in_file(path, "UPDATE questions SET asked_at = '2026-02-01T00:00:00.000+00:00' WHERE id = 'c'")
+
+    def found(by: By = By.DAY, **within: Any) -> dict[str, tuple[int, int]]:
+        return {row.key: (row.questions, row.calls) for row in ledger.usage(by, **within)}
+
+    assert found(first=date(2026, 1, 31)) == {"2026-01-31": (1, 1), "2026-02-01": (1, 1)}
+    assert found(last=date(2026, 1, 31)) == {"2026-01-30": (1, 1), "2026-01-31": (1, 1)}
+    assert found(first=date(2026, 1, 31), last=date(2026, 1, 31)) == {"2026-01-31": (1, 1)}
+    assert found(By.CORPUS, corpus="harbour") == {"harbour": (2, 2)}
+    assert found(By.CORPUS, key="mine") == {"forest": (1, 1), "harbour": (1, 1)}
+    assert found(By.KEY) == {"mine": (2, 2), "keyless": (1, 1)}
+    assert found(By.MODEL, key="mine", corpus="forest") == {"reader": (1, 1)}
+    assert found(corpus="nope") == {}
 
 
 def test_costs_are_summed_without_binary_rounding(ledger: Ledger) -> None:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -26,12 +26,13 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from selfroute.errors import CorruptLedger, HomeNotWritable
 from selfroute.ledger.schema import MIGRATIONS, calls, feedback, questions
-from selfroute.types import Answer, Call, Question, Stage, Usage, sum_cost
+from selfroute.ledger.sums import JUDGING, By, DecimalSum, UsageRow, Within, summed
+from selfroute.types import Answer, Call, Question, Stage, Usage
 from selfroute.wire import to_json
 
+__all__ = ["NAME", "By", "Feedback", "Ledger", "Recorded", "UsageRow", "Verdict"]
+
 NAME = "ledger.sqlite"
-JUDGING = "judge"
-"""What stands in place of a policy and a route for an answer that a judge was asked about."""
 ELSEWHERE = "SELFROUTE_LEDGER to a file elsewhere"
 PATIENCE = 30.0
 """Seconds to wait for another writer."""
@@ -40,34 +41,6 @@ PATIENCE = 30.0
 ASKED, CALLED, SAID = insert(questions), insert(calls), insert(feedback)
 ENDED = update(questions).where(questions.c.id == bindparam("of"))
 """Made once: SQLAlchemy takes longer to make a statement than SQLite to do it."""
-
-
-class By(StrEnum):
-    """What `Ledger.usage` groups by."""
-
-    DAY = "day"
-    CORPUS = "corpus"
-    POLICY = "policy"
-    MODEL = "model"
-    ROUTE = "route"
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRow:
-    """Sums over one group. `usage` leaves embedding out, which stands in `embedding_tokens`; by model both are
-    the model's own. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions.
-    `judging`: the group is of answers of evaluations that were judged, which `questions` counts, and `usage` is the
-    judge's; what questions cost is in the other groups. By corpus its key is the run's folder."""
-
-    key: str
-    questions: int
-    calls: int
-    usage: Usage
-    embedding_tokens: int
-    cost: Decimal | None
-    long_context_tokens: int | None
-    saved_tokens: int | None
-    judging: bool = False
 
 
 class Verdict(StrEnum):
@@ -150,8 +123,7 @@ class Ledger:
             "corpus": run,
             "run": run,
         }
-        with self._writing() as connection:
-            connection.execute(insert(questions).values(row))
+        self._commit(ASKED, row)
 
     def record(self, question: str, call: Call) -> None:
         usage = call.usage
@@ -187,8 +159,7 @@ class Ledger:
 
     def finish_judging(self, id: str, verdict: str) -> None:  # noqa: A002
         """`verdict` is the grade or the letter, as text."""
-        with self._writing() as connection:
-            connection.execute(update(questions).where(questions.c.id == id).values(answer=verdict))
+        self._commit(ENDED, {"of": id, "answer": verdict})
 
     def fail(self, id: str, error: str) -> None:  # noqa: A002
         """The question ended without an answer; its calls stay."""
@@ -239,26 +210,20 @@ class Ledger:
         with self._reading() as connection:
             return [_call(row).usage for row in connection.execute(wanted.order_by(calls.c.id.desc()))]
 
-    def usage(self, by: By) -> list[UsageRow]:
+    def usage(
+        self,
+        by: By,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        corpus: str | None = None,
+        key: str | None = None,
+    ) -> list[UsageRow]:
         """Sums by group, ordered by its key, those of judging last. Questions that failed or were cut off count with
-        their calls."""
+        their calls. Only of those asked from the day `first` to the day `last` (UTC, both included), of one corpus, or
+        by the API key of one id, where given."""
         with self._reading() as connection:
-            asked = {row.id: row for row in connection.execute(select(questions))}
-            made = connection.execute(select(calls).order_by(calls.c.id)).all()
-        groups: dict[tuple[bool, str], tuple[set[str], list[Call]]] = {}
-        if by is not By.MODEL:
-            for row in asked.values():
-                groups.setdefault((_judges(row), _key(row, by)), (set(), []))[0].add(row.id)
-        for row in made:
-            about = asked[row.question]
-            key = row.model if by is By.MODEL else _key(about, by)
-            members, group = groups.setdefault((_judges(about), key), (set(), []))
-            members.add(row.question)
-            group.append(_call(row))
-        return [
-            _sum(key, [asked[id_] for id_ in members], group, by, judging)
-            for (judging, key), (members, group) in sorted(groups.items())
-        ]
+            return summed(connection, by, Within(first, last, corpus, key))
 
     def _commit(self, statement: Executable, values: Mapping[str, object]) -> None:
         """Returns when it is durable. What several threads write at once is committed together: the disk is waited
@@ -359,7 +324,9 @@ class Ledger:
 def _durable(connection: object, _: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
     connection.isolation_level = None  # type: ignore[attr-defined]
+    connection.create_aggregate("decimal_sum", 1, DecimalSum)  # type: ignore[attr-defined]
     cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA secure_delete = ON")  # what is deleted or changed is overwritten: texts may have to be gone
     cursor.close()
 
 
@@ -367,35 +334,6 @@ def _code(error: OperationalError) -> int | None:
     """SQLite's primary result code."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
-
-
-def _key(row: Row[tuple[object, ...]], by: By) -> str:
-    if by is By.DAY:
-        return str(row.asked_at)[:10]
-    if by is By.ROUTE and _judges(row):
-        return JUDGING
-    return str(getattr(row, by.value) or "unfinished")
-
-
-def _judges(row: Row[tuple[object, ...]]) -> bool:
-    return row.run is not None
-
-
-def _sum(key: str, asked: Sequence[Row[tuple[object, ...]]], made: Sequence[Call], by: By, judging: bool) -> UsageRow:
-    embedded = [call for call in made if call.stage is Stage.EMBED]
-    read = [call for call in made if call.stage.reads or judging]
-    of_questions = by is not By.MODEL and not judging
-    return UsageRow(
-        key=key,
-        questions=len(asked),
-        calls=len(made),
-        usage=sum((call.usage for call in read), Usage()),
-        embedding_tokens=sum(call.usage.input_tokens for call in embedded),
-        cost=sum_cost([call.cost for call in made]),
-        long_context_tokens=sum(row.long_context_tokens or 0 for row in asked) if of_questions else None,
-        saved_tokens=sum(row.saved_tokens or 0 for row in asked) if of_questions else None,
-        judging=judging,
-    )
 
 
 def _call(row: Row[tuple[object, ...]]) -> Call:

@@ -78,5 +78,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     (),
     ("ALTER TABLE questions ADD COLUMN run TEXT",),
+    (
+        # All that sums of questions look at: behind the texts of a row, each would cost a walk through its pages.
+        "CREATE INDEX questions_for_sums ON questions (asked_at, corpus, key, policy, route, run, long_context_tokens, "
+        "saved_tokens, id)",
+        "DROP INDEX questions_by_time",
+    ),
 )
 """Statements from version n to n + 1, by n; the file's version is SQLite's `user_version`."""

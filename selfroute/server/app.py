@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from selfroute.server import background, health, library, openai_api, responses_api, rest
+from selfroute.server import accounts, background, health, library, openai_api, responses_api, rest
 from selfroute.server.body import BodyLimit
 from selfroute.server.parts import Parts
 from selfroute.server.problems import handle
@@ -19,6 +19,7 @@ from selfroute.server.problems import handle
 ROUTERS = (
     health.router,
     rest.router,
+    accounts.router,
     library.router,
     background.router,
     openai_api.router,

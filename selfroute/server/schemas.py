@@ -1,13 +1,15 @@
-"""What clients send to our own API. What they get is `types.Answer` and its kin, as `wire.to_json` writes them."""
+"""What clients send to our own API. What they get is `types.Answer` and its kin, and what stands at the end here, as
+`wire.to_json` writes them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from selfroute.ledger import Verdict
+from selfroute.ledger import By, UsageRow, Verdict
 from selfroute.server.desk import Ask
 from selfroute.types import Document, Question, Terms, Turn
 
@@ -67,3 +69,9 @@ class AskSent(OptionsSent):
 class FeedbackSent(Sent):
     verdict: Verdict
     better_answer: str | None = Field(default=None, min_length=1, max_length=100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTold:
+    group: By
+    rows: tuple[UsageRow, ...]

@@ -1,0 +1,181 @@
+"""What questions took, summed by SQLite in one pass over an index and one over the calls.
+
+Costs are decimal text, which SQLite would add as binary fractions: they are added here, in decimals, as SQLite comes
+by them. Knows nothing of who asks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Connection, and_, case, distinct, func, literal, select
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import Text
+
+from selfroute.ledger.schema import calls, questions
+from selfroute.types import Stage, Usage
+
+JUDGING = "judge"
+"""What stands in place of a policy and a route for an answer that a judge was asked about."""
+UNFINISHED = "unfinished"
+NO_KEY = "keyless"
+
+
+class By(StrEnum):
+    """What `Ledger.usage` groups by."""
+
+    DAY = "day"
+    CORPUS = "corpus"
+    POLICY = "policy"
+    MODEL = "model"
+    ROUTE = "route"
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """Sums over one group. `usage` leaves embedding out, which stands in `embedding_tokens`; by model both are
+    the model's own. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions.
+    `judging`: the group is of answers of evaluations that were judged, which `questions` counts, and `usage` is the
+    judge's; what questions cost is in the other groups. By corpus its key is the run's folder."""
+
+    key: str
+    questions: int
+    calls: int
+    usage: Usage
+    embedding_tokens: int
+    cost: Decimal | None
+    long_context_tokens: int | None
+    saved_tokens: int | None
+    judging: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Which questions are meant: asked on these days (UTC, both included), of this corpus, by the API key of this id.
+    `None` leaves any."""
+
+    first: date | None = None
+    last: date | None = None
+    corpus: str | None = None
+    key: str | None = None
+
+    def condition(self) -> ColumnElement[bool]:
+        asked = questions.c.asked_at
+        wanted: list[ColumnElement[bool]] = [literal(True)] if self == Within() else []
+        wanted += [asked >= self.first.isoformat()] if self.first else []
+        wanted += [asked < (self.last + timedelta(days=1)).isoformat()] if self.last else []
+        wanted += [questions.c.corpus == self.corpus] if self.corpus is not None else []
+        wanted += [questions.c.key == self.key] if self.key is not None else []
+        return and_(*wanted)
+
+
+class decimal_sum(GenericFunction[str]):  # noqa: N801 (SQL's own spelling)
+    """The sum of decimal text as decimal text, exactly; null where one is null."""
+
+    type = Text()
+    inherit_cache = True
+
+
+class DecimalSum:
+    """`decimal_sum` for SQLite."""
+
+    def __init__(self) -> None:
+        self._sum = Decimal(0)
+        self._unknown = False
+
+    def step(self, value: str | None) -> None:
+        if value is None:
+            self._unknown = True
+        else:
+            self._sum += Decimal(value)
+
+    def finalize(self) -> str | None:
+        return None if self._unknown else str(self._sum)
+
+
+@dataclass(slots=True)
+class _Group:
+    questions: int = 0
+    calls: int = 0
+    usage: Usage = field(default_factory=Usage)
+    embedding_tokens: int = 0
+    costs: list[str | None] = field(default_factory=list)
+    long_context_tokens: int = 0
+    saved_tokens: int = 0
+
+
+def summed(connection: Connection, by: By, within: Within) -> list[UsageRow]:
+    """Sums by group, ordered by its key, those of judging last. `connection` must know `DecimalSum`."""
+    judging, key = questions.c.run.isnot(None).label("judging"), _key(by).label("name")
+    groups: dict[tuple[bool, str], _Group] = {}
+    if by is not By.MODEL:
+        asked = select(
+            judging,
+            key,
+            func.count(),
+            func.coalesce(func.sum(questions.c.long_context_tokens), 0),
+            func.coalesce(func.sum(questions.c.saved_tokens), 0),
+        ).where(within.condition())
+        for judges, name, count, long, saved in connection.execute(
+            asked.where(within.condition()).group_by("judging", "name")
+        ):
+            groups[bool(judges), name] = _Group(count, long_context_tokens=long, saved_tokens=saved)
+    made = select(
+        judging,
+        key,
+        calls.c.stage,
+        func.count(),
+        *(func.sum(calls.c[name]) for name in USAGE),
+        decimal_sum(calls.c.cost),
+    )
+    made = made.select_from(questions.join(calls, calls.c.question == questions.c.id)).where(within.condition())
+    for judges, name, stage, count, *tokens, cost in connection.execute(
+        made.group_by("judging", "name", calls.c.stage)
+    ):
+        group = groups.setdefault((bool(judges), name), _Group())
+        usage = Usage(*tokens)
+        group.calls += count
+        group.costs.append(cost)
+        if Stage(stage).reads or judges:
+            group.usage += usage
+        if stage == Stage.EMBED:
+            group.embedding_tokens += usage.input_tokens
+    if by is By.MODEL:
+        members = select(judging, key, func.count(distinct(calls.c.question)))
+        members = members.select_from(questions.join(calls, calls.c.question == questions.c.id))
+        for judges, name, count in connection.execute(members.where(within.condition()).group_by("judging", "name")):
+            groups[bool(judges), name].questions = count
+    return [_row(by, judges, name, group) for (judges, name), group in sorted(groups.items(), key=lambda item: item[0])]
+
+
+USAGE = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+"""As the fields of `Usage` stand."""
+
+
+def _key(by: By) -> ColumnElement[str]:
+    if by is By.DAY:
+        return func.substr(questions.c.asked_at, 1, 10)
+    if by is By.MODEL:
+        return calls.c.model
+    named = func.coalesce(func.nullif(questions.c[by.value], ""), NO_KEY if by is By.KEY else UNFINISHED)
+    return case((questions.c.run.isnot(None), JUDGING), else_=named) if by is By.ROUTE else named
+
+
+def _row(by: By, judging: bool, key: str, group: _Group) -> UsageRow:
+    of_questions = by is not By.MODEL and not judging
+    costs = [Decimal(cost) for cost in group.costs if cost is not None]
+    return UsageRow(
+        key=key,
+        questions=group.questions,
+        calls=group.calls,
+        usage=group.usage,
+        embedding_tokens=group.embedding_tokens,
+        cost=sum(costs, Decimal(0)) if len(costs) == len(group.costs) else None,
+        long_context_tokens=group.long_context_tokens if of_questions else None,
+        saved_tokens=group.saved_tokens if of_questions else None,
+        judging=judging,
+    )
