@@ -157,16 +157,16 @@ def test_every_call_of_a_judge_is_in_the_ledger_under_its_run_with_what_it_took(
     assert calls == [("judge", None), ("judge", None), ("judge", str(error))]
 
 
-def test_what_a_judge_took_that_was_stopped_halfway_stays_in_the_ledger(folder: Path) -> None:
-    """The first call is written down; then the judge is interrupted before it says anything."""
+def test_what_a_judge_took_that_broke_halfway_stays_in_the_ledger(folder: Path) -> None:
+    """Its calls are written down; then it breaks, by no error of ours, before it says anything."""
 
-    class Stopped(ScriptedJudge):
+    class Broken(ScriptedJudge):
         async def grade(self, asked: Asked, record: Record) -> Verdict:
             await self._called("grade", asked, record)
-            raise KeyboardInterrupt
+            raise ZeroDivisionError
 
-    with pytest.raises(KeyboardInterrupt):
-        judge(folder, Stopped())
+    with pytest.raises(ZeroDivisionError):
+        judge(folder, Broken())
     [spent] = ledger_of(folder).usage(By.POLICY)
     assert (spent.key, spent.judging) == ("judge", True)
     assert spent.calls == len([call for grade in read_grades(folder) for call in grade.calls]) > 0
