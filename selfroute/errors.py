@@ -8,6 +8,9 @@ SelfrouteError
 │   ├── UnknownPolicy
 │   ├── UnknownQuestion
 │   ├── TooLarge             more than the service takes at once
+│   ├── WrongField           one field of a request is wrong: says which
+│   │   ├── ModelNotFound    the service offers no such model to whoever asks
+│   │   └── UnsupportedParameter
 │   ├── UnknownDataset
 │   ├── InvalidName
 │   ├── NameTaken            a corpus cannot be renamed to what another is called
@@ -96,6 +99,29 @@ class TooLarge(BadInput):
 
     def __init__(self, what: str, most: str, limit: str) -> None:
         super().__init__(f"{what} is too large: at most {most} are taken; send less, or raise the setting '{limit}'")
+
+
+class WrongField(BadInput):
+    """One field of a request, `field`, cannot be as it is."""
+
+    field: str
+
+
+class ModelNotFound(WrongField):
+    field = "model"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(
+            f"no model {model!r}: a model is a policy at a corpus, as 'self_route@docs'; /v1/models lists them"
+        )
+
+
+class UnsupportedParameter(WrongField):
+    """`instead` says what of it is supported."""
+
+    def __init__(self, field: str, instead: str = "") -> None:
+        super().__init__(f"{field!r} is not supported{instead and f' but as {instead}'}: leave it out")
+        self.field = field
 
 
 class UnknownDataset(BadInput):

@@ -23,6 +23,7 @@ from selfroute.errors import (
     InvalidName,
     MissingExtra,
     MissingKey,
+    ModelNotFound,
     NameTaken,
     NoQuery,
     OutdatedIndex,
@@ -34,6 +35,7 @@ from selfroute.errors import (
     UnknownMetric,
     UnknownPolicy,
     UnreadableFile,
+    UnsupportedParameter,
     UnusableIndex,
 )
 
@@ -53,6 +55,9 @@ MESSAGES = {
     InvalidName("../x"): "use up to 64 letters, digits",
     UnreadableFile("a.pdf", "files .pdf are not supported; use .txt"): "a.pdf: files .pdf are not supported",
     NoQuery(): "use the policy always_long",
+    ModelNotFound("gpt-4o"): "no model 'gpt-4o': a model is a policy at a corpus, as 'self_route@docs'",
+    UnsupportedParameter("tools"): "'tools' is not supported: leave it out",
+    UnsupportedParameter("n", "1"): "'n' is not supported but as 1: leave it out",
     UnknownDocument(
         ["hanbook.md"], "harbour", ["handbook.md", "c"]
     ): "did you mean 'handbook.md'? have: c, handbook.md",

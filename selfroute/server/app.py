@@ -6,12 +6,12 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from selfroute.server import health, rest
+from selfroute.server import health, openai_api, responses_api, rest
 from selfroute.server.body import BodyLimit
 from selfroute.server.parts import Parts
 from selfroute.server.problems import handle
 
-ROUTERS = (health.router, rest.router)
+ROUTERS = (health.router, rest.router, openai_api.router, responses_api.router)
 
 
 def create_app(parts: Parts, *, body_bytes: int) -> FastAPI:

@@ -28,6 +28,7 @@ STATUS: Mapping[type[SelfrouteError], int] = {
     errors.UnknownCorpus: 404,
     errors.UnknownDocument: 404,
     errors.UnknownQuestion: 404,
+    errors.ModelNotFound: 404,
     errors.NameTaken: 409,
     errors.EmptyCorpus: 409,
     errors.InvalidSettings: 500,
@@ -50,8 +51,19 @@ STATUS: Mapping[type[SelfrouteError], int] = {
 RETRY_AFTER: Mapping[type[SelfrouteError], int] = {errors.TooBusy: 1, errors.IndexBusy: 5, errors.EndpointBusy: 10}
 """Seconds that a client is told to wait."""
 
-OPENAI = ("/v1/chat/", "/v1/models", "/v1/responses")
-"""Where OpenAI's routes begin."""
+STAY = {"x-should-retry": "false"}
+"""Heeded by OpenAI's clients."""
+
+OPENAI = ("/v1/chat/", "/v1/models", "/v1/responses", "/v1/completions", "/v1/embeddings")
+"""Where OpenAI's routes begin, those that are not here included: its clients read no other shape."""
+
+INTERNAL = {
+    "type": "/problems/internal",
+    "title": "Internal error",
+    "status": 500,
+    "detail": "the service failed: its log says why",
+}
+"""An error that is none of ours, as a problem's fields."""
 
 
 class Problem(BaseModel):
@@ -66,6 +78,20 @@ class Problem(BaseModel):
     errors: list[dict[str, Any]] | None = Field(default=None, description="The fields that are wrong, if fields are.")
 
 
+class OpenAIFault(BaseModel):
+    """What is wrong and what to do about it, in OpenAI's shape. `code` names the kind, `param` the field that is
+    wrong, if one is."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAIProblem(BaseModel):
+    error: OpenAIFault
+
+
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route may answer beside what it is for, for its description. Any may be refused, fail or be too much."""
     return {
@@ -78,6 +104,14 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def documented_openai() -> dict[int | str, dict[str, Any]]:
+    """As `documented`, of OpenAI's routes."""
+    return {
+        status: {"description": said, "model": OpenAIProblem}
+        for status, said in {"4XX": "What was asked cannot be done", "5XX": "It failed here, or at an endpoint"}.items()
+    }
+
+
 def status_of(error: SelfrouteError) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
@@ -86,12 +120,14 @@ def told(error: SelfrouteError) -> dict[str, Any]:
     """An error as a problem's fields."""
     kind = type(error).__name__
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind)
-    return {
+    fields = {
         "type": f"/problems/{words.lower().replace(' ', '-')}",
         "title": words.capitalize(),
         "status": status_of(error),
         "detail": without_keys(str(error)),
     }
+    wrong = [{"field": error.field, "reason": fields["detail"]}] if isinstance(error, errors.WrongField) else []
+    return fields | ({"errors": wrong} if wrong else {})
 
 
 def handle(app: FastAPI) -> None:
@@ -107,11 +143,14 @@ def is_openai(path: str) -> bool:
 
 
 def respond(request: Request, fields: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
-    """A problem in the shape that the route's clients expect."""
+    """A problem in the shape that the route's clients expect. OpenAI's have no 422; and they try again by themselves,
+    which is of use only where the problem may pass: what a question has taken till then is paid for each time."""
     status = fields["status"]
     if not is_openai(request.url.path):
         return JSONResponse(fields, status, headers, media_type="application/problem+json")
-    return JSONResponse(openai_error(fields), status, headers)
+    status = 400 if status == 422 else status
+    passes = status == 429 or "Retry-After" in (headers or {})
+    return JSONResponse(openai_error(fields), status, {**(headers or {}), **({} if passes else STAY)})
 
 
 def openai_error(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,5 +196,4 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
     """Starlette raises it again after this, for the server's log."""
-    fields = {"type": "/problems/internal", "title": "Internal error", "status": 500}
-    return respond(request, {**fields, "detail": "the service failed: its log says why"})
+    return respond(request, INTERNAL)

@@ -26,20 +26,28 @@ class TurnSent(Sent):
     answer: str | None = Field(description="Null where there was none.")
 
 
-class AskSent(Sent):
+class OptionsSent(Sent):
+    """What can be said of how a question is asked, whichever API it comes by."""
+
+    k: int | None = Field(default=None, ge=1, le=1000, description="Chunks to retrieve.")
+    documents: list[str] = Field(default=[], max_length=1000, description="Ask only these of the corpus, by their ids.")
+    deadline: float | None = Field(default=None, gt=0, le=86_400, description="Seconds that it may take.")
+    max_cost: Dollars | None = Field(default=None, description="US dollars that it may cost.")
+    max_input_tokens: int | None = Field(default=None, ge=1, description="Tokens that readers may be shown.")
+
+    def terms(self) -> Terms:
+        return Terms(deadline=self.deadline, max_cost=self.max_cost, max_input_tokens=self.max_input_tokens)
+
+
+class AskSent(OptionsSent):
     """A question, and what it is asked of: a corpus, or a text that comes with it."""
 
     question: str
     corpus: Name | None = None
     text: str | None = Field(default=None, min_length=1, description="Asked in place of a corpus; is not kept.")
     policy: str = "self_route"
-    k: int | None = Field(default=None, ge=1, le=1000, description="Chunks to retrieve.")
-    documents: list[str] = Field(default=[], max_length=1000, description="Ask only these of the corpus, by their ids.")
     history: list[TurnSent] = Field(default=[], max_length=100, description="The turns before, the oldest first.")
     stream: bool = Field(default=False, description="Answer with server-sent events.")
-    deadline: float | None = Field(default=None, gt=0, le=86_400, description="Seconds that it may take.")
-    max_cost: Dollars | None = Field(default=None, description="US dollars that it may cost.")
-    max_input_tokens: int | None = Field(default=None, ge=1, description="Tokens that readers may be shown.")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -53,8 +61,7 @@ class AskSent(Sent):
         source = self.corpus if self.corpus is not None else Document("text", self.text or "", "text")
         turns = tuple(Turn(turn.question, turn.answer) for turn in self.history)
         question = Question(self.question, tuple(self.documents), history=turns)
-        terms = Terms(deadline=self.deadline, max_cost=self.max_cost, max_input_tokens=self.max_input_tokens)
-        return Ask(question, self.policy, source, self.k, terms)
+        return Ask(question, self.policy, source, self.k, self.terms())
 
 
 class FeedbackSent(Sent):
