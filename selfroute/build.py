@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cache
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from selfroute.evaluation.evaluator import Evaluator
     from selfroute.evaluation.judge import ModelJudge
     from selfroute.rewriter import Rewriter
+    from selfroute.server.app import Mounted
+    from selfroute.server.parts import Parts
 
 
 PATIENCE = {"timeout", "retries", "stream", "api_key_env"}
@@ -139,7 +142,17 @@ def app(settings: Settings) -> FastAPI:
         access=Anybody(),
         policies=tuple(policies(settings)),
     )
-    return create_app(parts, body_bytes=limits.body_bytes)
+    return create_app(parts, body_bytes=limits.body_bytes, mounted=_mounted(parts))
+
+
+def _mounted(parts: Parts) -> dict[str, Mounted]:
+    """What is served where its extra is installed."""
+    if find_spec("mcp") is None:
+        return {}
+    from selfroute.integrations.mcp import McpServer
+    from selfroute.server.tools import Tools
+
+    return {"/mcp": McpServer(Tools(parts))}
 
 
 def ledger(settings: Settings) -> Ledger:

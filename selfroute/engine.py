@@ -46,6 +46,7 @@ from selfroute.types import (
     Estimate,
     Event,
     Forecast,
+    Found,
     Outcome,
     Question,
     Record,
@@ -168,6 +169,24 @@ class Engine:
             async for event in events:
                 yield event
 
+    async def search(
+        self, query: str, *, corpus: str | Document | Corpus, k: int | None = None, scope: Sequence[str] = ()
+    ) -> tuple[Found, ...]:
+        """The chunks that `ask` would retrieve for `query`, best first. Asks no reader and writes nothing down: all it
+        takes is the embedder's, which runs here.
+
+        Raises what `ask` raises before it reads.
+        """
+        question = self._checked(Question(query, tuple(scope)), None, k)
+        async with self._source(question, corpus) as (name, source):
+            index = await self._transient(source, _unrecorded) if isinstance(source, Document) else source
+            hits = await self._steps(name, index, _unrecorded, k).retrieve(question)
+            return tuple(
+                Found(c.document, index.page(c.document, c.start), c.start, c.end, c.text, hit.score)
+                for hit in hits
+                for c in (hit.chunk,)
+            )
+
     @property
     def corpora(self) -> Corpora:
         """What there is to ask: its documents can be listed, shown and deleted, and the corpora renamed, verified and
@@ -215,14 +234,14 @@ class Engine:
                 raise EmptyCorpus(corpus)
             yield corpus, index
 
-    def _checked(self, question: Question | str, policy: str, k: int | None) -> Question:
+    def _checked(self, question: Question | str, policy: str | None, k: int | None) -> Question:
         question = Question(question) if isinstance(question, str) else question
         if question.text is not None and not question.text.strip():
             raise EmptyQuestion
         said = [question.text, *(part for turn in question.history for part in (turn.question, turn.answer))]
         if any("\ud800" <= c <= "\udfff" for text in said for c in text or ""):
             raise BadInput("the question holds bytes that are no text: write it in UTF-8")
-        if policy not in self._policies:
+        if policy is not None and policy not in self._policies:
             raise UnknownPolicy(policy, self._policies)
         if k is not None and k < 1:
             raise BadInput(f"k is {k}: ask for at least one chunk")
@@ -440,7 +459,7 @@ def _shown(decision: Decision) -> Mapping[str, object]:
 
 
 async def _unrecorded(call: Call) -> None:
-    """A forecast is no question: what embedding it takes stands in no account."""
+    """Neither a forecast nor a search is a question: what embedding they take stands in no account."""
 
 
 def _totals(calls: list[Call], seconds: float) -> Totals:

@@ -110,6 +110,19 @@ Hits = tuple[Hit, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A chunk that a search found: characters `start:end` of `document`. `page` is null without a page map; `score` as
+    in `Hit`."""
+
+    document: str
+    page: int | None
+    start: int
+    end: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What kind of answer is wanted, and how a model is to be asked for it.
 

@@ -12,7 +12,18 @@ from enum import Enum
 from pathlib import Path
 
 from selfroute.errors import BadInput
-from selfroute.types import Turn
+from selfroute.types import Answer, Outcome, Turn
+
+DECLINED: Mapping[Outcome, str] = {
+    Outcome.NOT_IN_DOCUMENT: "The documents do not answer this question.",
+    Outcome.INSUFFICIENT: "What was read of the documents does not answer this question.",
+}
+"""What is said where there is no answer, to those who know no null."""
+
+
+def said(answer: Answer) -> str:
+    """The answer, or a sentence that says that there is none."""
+    return answer.answer if answer.answer is not None else DECLINED[answer.outcome]
 
 
 def to_json(value: object) -> object:

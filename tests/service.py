@@ -25,9 +25,10 @@ from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Access, Anybody
-from selfroute.server.app import create_app
+from selfroute.server.app import Mounted, create_app
 from selfroute.server.desk import Desk
 from selfroute.server.parts import Parts
+from selfroute.server.tools import Tools
 from selfroute.types import Document
 
 HARBOUR = "The harbour master is Olof Berg.\n\nNight work is approved in writing.\n\nThe quay is long."
@@ -67,6 +68,7 @@ class House:
     question_chars: int = 1000
     body_bytes: int = 100_000
     deadline: float | None = None
+    mcp: bool = False
 
     @property
     def ledger(self) -> Ledger:
@@ -94,7 +96,14 @@ class House:
             access=self.access,
             policies=tuple(POLICIES),
         )
-        return create_app(parts, body_bytes=self.body_bytes)
+        return create_app(parts, body_bytes=self.body_bytes, mounted=self._mounted(parts))
+
+    def _mounted(self, parts: Parts) -> dict[str, Mounted]:
+        if not self.mcp:
+            return {}
+        from selfroute.integrations.mcp import McpServer
+
+        return {"/mcp": McpServer(Tools(parts))}
 
 
 @contextmanager

@@ -341,8 +341,7 @@ def test_a_stream_that_breaks_is_the_clients_api_error(house: House, error: Exce
     with served(house.app()) as http, client_of(http) as client:
         stream = client.chat.completions.create(model="always_rag@port", messages=asking(WHO), stream=True)
         with pytest.raises(openai.APIError) as broke:
-            for chunk in stream:
-                said.append(chunk.choices[0].delta.content)
+            said += (chunk.choices[0].delta.content for chunk in stream)
         after = client.chat.completions.create(model="always_rag@port", messages=asking(NIGHT))
     assert after.choices[0].message.content == "in writing"
     assert said == ["", "Olof ", "Berg"]
@@ -426,8 +425,7 @@ def test_a_streamed_response_that_breaks_says_so_and_raises(house: House) -> Non
     house.reader = ScriptedReader([fails(EndpointFailed("stub (m)", "it broke"), after="Olof")])
     told = []
     with served(house.app()) as http, client_of(http) as client, pytest.raises(openai.APIError, match="it broke"):
-        for event in client.responses.create(model="always_rag@port", input=WHO, stream=True):
-            told.append(event)
+        told += client.responses.create(model="always_rag@port", input=WHO, stream=True)
     assert told[-1].type == "response.failed"
     assert told[-1].response.status == "failed"
     assert "it broke" in told[-1].response.error.message

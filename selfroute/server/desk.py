@@ -7,7 +7,7 @@ Knows nothing of wire formats.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -15,7 +15,7 @@ from typing import TypeVar
 from selfroute.engine import Engine
 from selfroute.errors import TooBusy, TooLarge
 from selfroute.server.access import Caller
-from selfroute.types import Answer, Document, Event, Question, Terms
+from selfroute.types import Answer, Document, Event, Found, Question, Terms
 
 T = TypeVar("T")
 
@@ -49,6 +49,14 @@ class Desk:
                 gone,
                 self._engine.ask(ask.question, ask.policy, corpus=ask.corpus, k=ask.k, terms=_of(ask.terms, caller)),
             )
+
+    async def search(
+        self, query: str, corpus: str, caller: Caller, k: int | None = None, documents: Sequence[str] = ()
+    ) -> tuple[Found, ...]:
+        """As `Engine.search`; it counts as a question in flight."""
+        self._check(Ask(Question(query), "", corpus), caller)
+        with self._admitted():
+            return await self._engine.search(query, corpus=corpus, k=k, scope=documents)
 
     @asynccontextmanager
     async def stream(self, ask: Ask, caller: Caller) -> AsyncIterator[AsyncGenerator[Event]]:

@@ -21,11 +21,12 @@ from selfroute.errors import InvalidName, ModelNotFound, UnknownCorpus, UnknownP
 from selfroute.server.access import Asker, Caller
 from selfroute.server.desk import Ask
 from selfroute.server.events import failing, sending
-from selfroute.server.openai_wire import ChatSent, chat_usage, content, extension
+from selfroute.server.openai_wire import ChatSent, chat_usage, extension
 from selfroute.server.parts import Parts, parts_of
 from selfroute.server.problems import documented_openai, openai_error
 from selfroute.server.rest import STREAMED, accounted, gone
 from selfroute.types import Answer, Delta, Done, Event
+from selfroute.wire import said
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -121,8 +122,8 @@ class _Chunks:
         return {"id": self._id, "object": kind, "created": self._created, "model": self._model}
 
     def message(self, answer: Answer) -> dict[str, Any]:
-        said = {"role": "assistant", "content": content(answer), "refusal": None}
-        return said | {"selfroute": extension(answer, self._warnings)}
+        message = {"role": "assistant", "content": said(answer), "refusal": None}
+        return message | {"selfroute": extension(answer, self._warnings)}
 
     async def told(self, events: AsyncIterator[Event]) -> AsyncIterator[ServerSentEvent]:
         yield self._chunk({"role": "assistant", "content": ""})
@@ -139,7 +140,7 @@ class _Chunks:
 
     def _end(self, answer: Answer) -> Iterator[ServerSentEvent]:
         if answer.answer is None:
-            yield self._chunk({"content": content(answer)})
+            yield self._chunk({"content": said(answer)})
         yield self._chunk({"selfroute": extension(answer, self._warnings)}, "stop")
         if self._usage:
             usage = {"choices": [], "usage": chat_usage(answer.totals.usage)}

@@ -15,14 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from selfroute.errors import BadInput, ModelNotFound, UnsupportedParameter
 from selfroute.server.desk import Ask
 from selfroute.server.schemas import OptionsSent
-from selfroute.types import Answer, Outcome, Question, Task, Turn, Usage
-from selfroute.wire import to_json
-
-DECLINED: Mapping[Outcome, str] = {
-    Outcome.NOT_IN_DOCUMENT: "The documents do not answer this question.",
-    Outcome.INSUFFICIENT: "What was read of the documents does not answer this question.",
-}
-"""What is said in place of an answer: these clients know no null. `selfroute.outcome` tells it to programs."""
+from selfroute.types import Answer, Question, Task, Turn, Usage
+from selfroute.wire import DECLINED, to_json
 
 NOT_SHOWN = (
     "the {} message was not shown to the model: it answers from the documents alone, in words that selfroute gives it"
@@ -125,7 +119,8 @@ Limit = Annotated[int, Field(ge=1, description="Tokens of a chat model's reply t
 class ChatSent(Sent):
     """A chat completion as it is asked for here. `selfroute` is ours: what else can be said of a question."""
 
-    neutral = COMMON_NEUTRAL | {
+    neutral: ClassVar[Mapping[str, tuple[object, ...]]] = {
+        **COMMON_NEUTRAL,
         "n": (1,),
         "logprobs": (False,),
         "logit_bias": ({},),
@@ -156,7 +151,8 @@ class ChatSent(Sent):
 class ResponseSent(Sent):
     """A response as it is asked for here. `selfroute` as in `ChatSent`."""
 
-    neutral = COMMON_NEUTRAL | {
+    neutral: ClassVar[Mapping[str, tuple[object, ...]]] = {
+        **COMMON_NEUTRAL,
         "background": (False,),
         "include": ([],),
         "truncation": ("disabled", "auto"),
@@ -212,11 +208,6 @@ def asked(
     task = Task(temperature=temperature, max_output_tokens=limit)
     question = Question(said.question, tuple(options.documents), task, said.history)
     return Ask(question, policy, corpus, options.k, options.terms()), said.warnings
-
-
-def content(answer: Answer) -> str:
-    """The answer, or a sentence that says that there is none."""
-    return answer.answer if answer.answer is not None else DECLINED[answer.outcome]
 
 
 def extension(answer: Answer, warnings: Sequence[str] = ()) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from selfroute.server.access import Asker
 from selfroute.server.desk import Ask
 from selfroute.server.events import failing, sending
 from selfroute.server.openai_api import found
-from selfroute.server.openai_wire import ResponseSent, content, extension, response_usage
+from selfroute.server.openai_wire import ResponseSent, extension, response_usage
 from selfroute.server.parts import parts_of
 from selfroute.server.problems import documented_openai, openai_error
 from selfroute.server.rest import STREAMED, accounted, gone
 from selfroute.types import Answer, Citation, Delta, Done, Event
+from selfroute.wire import said
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -98,7 +99,7 @@ class _Response:
         yield self._of_part("response.content_part.added", part=_part(""))
 
     def _end(self, answer: Answer) -> Iterator[ServerSentEvent]:
-        text, message = content(answer), self._message(answer)
+        text, message = said(answer), self._message(answer)
         if answer.answer is None:
             yield self._of_part("response.output_text.delta", delta=text, logprobs=[])
         for at, citation in enumerate(answer.citations):
@@ -118,7 +119,7 @@ class _Response:
         yield self._event("error", **fields, error=error)
 
     def _message(self, answer: Answer) -> dict[str, Any]:
-        part = _part(content(answer), [_annotation(at, one) for at, one in enumerate(answer.citations)])
+        part = _part(said(answer), [_annotation(at, one) for at, one in enumerate(answer.citations)])
         return {"id": self._item, "type": "message", "role": "assistant", "status": "completed", "content": [part]}
 
     def _as(self, status: str, output: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
