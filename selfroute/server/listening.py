@@ -18,6 +18,7 @@ async def serve(app: ASGIApp, host: str, port: int, *, drain: int) -> None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen(2048)  # whoever reads the line below may come at once
         except OSError as error:
             raise CannotListen(host, port, (error.strerror or str(error)).lower()) from error
         shown = f"[{host}]" if family == socket.AF_INET6 else host
