@@ -12,7 +12,7 @@ from commands import COMMAND, environment
 from service import corpus, events
 
 LONG = "\n\n".join(
-    f"Berth {number} is kept by the harbour office, and its rent is due in May." for number in range(900)
+    f"Berth {number} is kept by the harbour office, and its rent is due in May." for number in range(300)
 )
 """Takes the bundled reader seconds."""
 
