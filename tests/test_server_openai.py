@@ -315,6 +315,14 @@ def test_a_key_sees_and_asks_the_models_of_its_corpora_alone(house: House) -> No
     assert str(hidden.value).replace("port", "none") == str(absent.value)
 
 
+def test_a_damaged_corpus_is_a_model_and_says_what_to_do_when_it_is_asked(home: Path, client: OpenAI) -> None:
+    (home / "port" / "manifest.json").write_text("{")
+    assert client.models.retrieve(MODEL).id == MODEL
+    with pytest.raises(openai.InternalServerError, match="selfroute index") as damaged:
+        client.chat.completions.create(model=MODEL, messages=asking(WHO))
+    assert (damaged.value.status_code, damaged.value.code) == (503, "corrupt_index")
+
+
 def test_a_failing_endpoint_is_the_clients_server_error_and_is_not_asked_again(house: House) -> None:
     house.reader = reader = ScriptedReader([fails(EndpointFailed("stub (m)", "it broke"))] * 3)
     with served(house.app()) as http, client_of(http) as client, pytest.raises(openai.InternalServerError) as broke:
