@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -216,6 +217,11 @@ def test_the_indexer_writes_where_the_engine_and_the_list_look(settings: Setting
     assert (listed.name, listed.documents, listed.problem) == ("harbour", 1, None)
     answer = asyncio.run(build.engine(settings).ask("Who is the harbour master of Norrvik?", corpus="harbour"))
     assert answer.answer == "Olof Berg"
+
+
+def test_the_service_has_tools_where_their_library_is_installed(settings: Settings) -> None:
+    paths = {getattr(route, "path", None) for route in build.app(settings).routes}
+    assert ("/mcp" in paths) == (find_spec("mcp") is not None)
 
 
 @pytest.mark.parametrize("make", [build.engine, build.indexer])

@@ -421,6 +421,30 @@ def test_a_reader_knows_the_deadline_and_how_sure_a_decline_was_stands_with_its_
     assert reader.deadline is not None
 
 
+def test_a_search_finds_what_would_be_retrieved_and_is_no_question(house: House) -> None:
+    found = asyncio.run(house.engine().search("tall pines", corpus="port", k=2))
+    assert found[0].text == FOREST[found[0].start : found[0].end]
+    assert (found[0].document, found[0].page) == ("forest", None)
+    assert found[0].score > found[1].score
+    assert sqlite3.connect(house.home / "ledger.sqlite").execute("SELECT count(*) FROM questions").fetchone() == (0,)
+
+
+def test_a_search_keeps_to_its_scope_and_refuses_what_a_question_refuses(house: House) -> None:
+    def search(query: str, corpus: str = "port", scope: Sequence[str] = (), k: int | None = None) -> list[str]:
+        found = asyncio.run(house.engine().search(query, corpus=corpus, scope=scope, k=k))
+        return [one.document for one in found]
+
+    assert search("tall pines", scope=["harbour"]) == ["harbour"]
+    for error, asked in (
+        (EmptyQuestion, {"query": " "}),
+        (UnknownCorpus, {"query": "x", "corpus": "nope"}),
+        (UnknownDocument, {"query": "x", "scope": ["nope"]}),
+        (BadInput, {"query": "x", "k": 0}),
+    ):
+        with pytest.raises(error):
+            search(**asked)  # type: ignore[arg-type]
+
+
 def test_a_forecast_is_what_asking_takes_and_leaves_no_account(house: House) -> None:
     forecast = asyncio.run(house.engine().forecast(WHO_HERE, "self_route", corpus="port"))
     assert house.in_ledger("SELECT count(*) FROM questions") == [(0,)]

@@ -4,6 +4,7 @@ them."""
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +15,15 @@ import openai
 import pytest
 from openai import OpenAI
 from service import ABSENT, KNOWN, NIGHT, WHO, House, corpus, served
+from stub_openai import Plan, StubOpenAI
 
+from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.errors import EndpointFailed
 from selfroute.policies import POLICIES
+from selfroute.readers.chat import ChatReader
 from selfroute.readers.scripted import KnowingReader, ScriptedReader, answers, declines, fails
 from selfroute.server.access import Caller
+from selfroute.tokens import tokenizer
 
 MODEL = "self_route@port"
 
@@ -310,6 +315,14 @@ def test_a_key_sees_and_asks_the_models_of_its_corpora_alone(house: House) -> No
     assert str(hidden.value).replace("port", "none") == str(absent.value)
 
 
+def test_a_damaged_corpus_is_a_model_and_says_what_to_do_when_it_is_asked(home: Path, client: OpenAI) -> None:
+    (home / "port" / "manifest.json").write_text("{")
+    assert client.models.retrieve(MODEL).id == MODEL
+    with pytest.raises(openai.InternalServerError, match="selfroute index") as damaged:
+        client.chat.completions.create(model=MODEL, messages=asking(WHO))
+    assert (damaged.value.status_code, damaged.value.code) == (503, "corrupt_index")
+
+
 def test_a_failing_endpoint_is_the_clients_server_error_and_is_not_asked_again(house: House) -> None:
     house.reader = reader = ScriptedReader([fails(EndpointFailed("stub (m)", "it broke"))] * 3)
     with served(house.app()) as http, client_of(http) as client, pytest.raises(openai.InternalServerError) as broke:
@@ -347,6 +360,57 @@ def test_a_stream_that_breaks_is_the_clients_api_error(house: House, error: Exce
     assert said == ["", "Olof ", "Berg"]
     assert broke.value.code == ("endpoint_failed" if isinstance(error, EndpointFailed) else "internal")
     assert "secret" not in str(broke.value)
+
+
+@pytest.fixture
+def stub() -> Iterator[StubOpenAI]:
+    with StubOpenAI() as stub:
+        yield stub
+
+
+def reading_at(stub: StubOpenAI) -> ChatReader:
+    options = Options(name="small", base_url=stub.url, model="stub", window=8000, backoff=0.01)
+    return ChatReader(OpenAIEndpoint(options, tokenizer("stub")))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_usage_and_its_details_are_what_the_endpoint_charged(house: House, stub: StubOpenAI, stream: bool) -> None:
+    """A decline and an answer, cached and thought, one attempt of which failed."""
+    found = json.dumps({"answerable": True, "answer": "Olof Berg", "quotes": ["is Olof Berg"]})
+    plans = {1: Plan(cached=3, thought=2), 2: Plan(status=503), 3: Plan(found, cached=5, thought=7, written=1)}
+    stub.answer = lambda asked: plans[asked.number]
+    house.reader = reading_at(stub)
+    with served(house.app()) as http, client_of(http) as client:
+        asked: dict[str, Any] = {"model": MODEL, "messages": asking(WHO), "stream": stream}
+        told = client.chat.completions.create(**asked | ({"stream_options": {"include_usage": True}} if stream else {}))
+        usage = list(told)[-1].usage if stream else told.usage
+    account = sqlite3.connect(house.home / "ledger.sqlite")
+    [(embedded,)] = account.execute("SELECT sum(input_tokens) FROM calls WHERE stage = 'embed'").fetchall()
+    assert usage.prompt_tokens - embedded == stub.charged["input_tokens"]
+    assert usage.completion_tokens == stub.charged["output_tokens"]
+    assert usage.prompt_tokens_details.cached_tokens == stub.charged["cached_input_tokens"] == 8
+    assert usage.completion_tokens_details.reasoning_tokens == stub.charged["reasoning_tokens"] == 9
+    assert usage.prompt_tokens_details.cache_write_tokens == 1
+
+
+def test_a_stream_that_the_endpoint_cuts_off_is_an_api_error_and_on_record(house: House, stub: StubOpenAI) -> None:
+    answer = "Olof Berg, who has been the harbour master since he came. " * 6
+    found = json.dumps({"answerable": True, "answer": answer, "quotes": []})
+    stub.answer = lambda asked: Plan(found, breaks="within") if asked.number == 1 else Plan(found)
+    house.reader = reading_at(stub)
+    said: list[str | None] = []
+    with served(house.app()) as http, client_of(http) as client:
+        stream = client.chat.completions.create(model="always_rag@port", messages=asking(WHO), stream=True)
+        with pytest.raises(openai.APIError) as broke:
+            said += (chunk.choices[0].delta.content for chunk in stream)
+        after = client.chat.completions.create(model="always_rag@port", messages=asking(WHO))
+    assert broke.value.code == "endpoint_unreachable"
+    assert len("".join(map(str, said))) > 20
+    assert answer.startswith("".join(map(str, said)))
+    assert after.choices[0].message.content == answer.strip()
+    account = sqlite3.connect(house.home / "ledger.sqlite")
+    [(error,)] = account.execute("SELECT error FROM questions WHERE error IS NOT NULL").fetchall()
+    assert error.startswith("EndpointUnreachable")
 
 
 def test_a_client_that_leaves_ends_its_question(house: House, wait_until: Callable[[Callable[[], bool]], None]) -> None:

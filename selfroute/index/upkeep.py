@@ -117,6 +117,10 @@ class Corpora:
     def __init__(self, home: Path) -> None:
         self._home = home
 
+    def names(self) -> list[str]:
+        """What corpora are called, whole or damaged: opens none."""
+        return corpora(self._home)
+
     def listed(self) -> list[Listed]:
         """All corpora, whatever embedder made them, each opened to see whether it can be."""
         return [self.look(name) for name in corpora(self._home)]

@@ -1,2 +1,2 @@
 """selfroute inside of other libraries, and theirs inside of it. Each module imports one of them, and nothing of ours
-imports these."""
+but `build` imports these."""

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from selfroute.errors import CannotListen
 
+THREADS = 64
+"""For what blocks: the ledger's disk, SQLite, FAISS, the bundled models. asyncio's own number, six on a machine of two
+cores, would have questions wait for each other."""
+
 
 async def serve(app: ASGIApp, host: str, port: int, *, drain: int) -> None:
     """Returns after SIGTERM or SIGINT: no connection is taken any more, and questions in flight have `drain` seconds
     to end before they are cancelled, and recorded as such. Raises `CannotListen`."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "selfroute"))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen(2048)  # whoever reads the line below may come at once
         except OSError as error:
             raise CannotListen(host, port, (error.strerror or str(error)).lower()) from error
         shown = f"[{host}]" if family == socket.AF_INET6 else host

@@ -158,5 +158,5 @@ def _data(value: object) -> ServerSentEvent:
 
 
 async def _offered(parts: Parts, caller: Caller) -> list[str]:
-    names = [one.name for one in await asyncio.to_thread(parts.corpora.listed) if one.problem is None]
+    names = await asyncio.to_thread(parts.corpora.names)  # clients ask often: opening each would read it from disk
     return [f"{policy}@{name}" for name in caller.among(names) for policy in parts.policies]
