@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from selfroute.index.upkeep import Corpora, DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Failure, Indexer, Summary
     from selfroute.ingest.loaders import load_one as load_document
-    from selfroute.ledger import By, Feedback, Ledger, Recorded, UsageRow, Verdict
+    from selfroute.ledger import By, Feedback, Ledger, Recorded, Spent, UsageRow, Verdict
     from selfroute.settings import Settings
     from selfroute.settings import load as load_settings
     from selfroute.types import (
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Estimate,
         Event,
         Forecast,
+        Limits,
         Move,
         Outcome,
         Question,
@@ -83,6 +84,7 @@ _WHERE = {
     "Forecast": "types",
     "Indexer": "indexer",
     "Ledger": "ledger",
+    "Limits": "types",
     "Listed": "index.upkeep",
     "Move": "types",
     "Outcome": "types",
@@ -95,6 +97,7 @@ _WHERE = {
     "SelfrouteError": "errors",
     "Settings": "settings",
     "Shape": "types",
+    "Spent": "ledger",
     "Stage": "types",
     "Stats": "index.upkeep",
     "Step": "types",
@@ -137,6 +140,7 @@ __all__ = [
     "Forecast",
     "Indexer",
     "Ledger",
+    "Limits",
     "Listed",
     "Move",
     "Outcome",
@@ -149,6 +153,7 @@ __all__ = [
     "SelfrouteError",
     "Settings",
     "Shape",
+    "Spent",
     "Stage",
     "Stats",
     "Step",

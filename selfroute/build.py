@@ -56,6 +56,7 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
     """
     chunk_reader, document_reader = readers(settings, keys)
     embedding = embedder(settings)
+    account = ledger(settings) if keys else None
     return Engine(
         home=settings.home,
         embedder=embedding,
@@ -63,7 +64,7 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
         chunk_words=settings.chunking.words,
         chunk_reader=chunk_reader,
         document_reader=document_reader,
-        account=ledger(settings) if keys else _NoAccount(),
+        account=account or _NoAccount(),
         prices=prices(settings),
         policies=policies(settings),
         k=settings.retrieval.k,
@@ -72,6 +73,7 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
         rewriter=rewriter(settings, keys),
         judge=bundled_judge(settings),
         cache_seconds=settings.routing.cache_seconds,
+        spending=account,
     )
 
 

@@ -75,5 +75,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "at TEXT NOT NULL, verdict TEXT NOT NULL, better_answer TEXT)",
         "CREATE INDEX feedback_by_question ON feedback (question)",
     ),
+    ("CREATE INDEX questions_by_key ON questions (key, asked_at)",),
 )
 """Statements from version n to n + 1, by n; the file's version is SQLite's `user_version`."""
