@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from selfroute.evaluation.evaluator import Evaluator
     from selfroute.evaluation.judge import ModelJudge
     from selfroute.rewriter import Rewriter
+    from selfroute.server.keyring import Keyring
 
 
 PATIENCE = {"timeout", "retries", "stream", "api_key_env"}
@@ -127,21 +128,28 @@ def judge(settings: Settings) -> ModelJudge:
 
 
 def app(settings: Settings) -> FastAPI:
-    """The service. Raises what `engine` raises."""
-    from selfroute.server.access import Anybody
+    """The service. Raises what `engine` raises, and `UnusableKeys`."""
+    from selfroute.server.access import KeyAccess
     from selfroute.server.app import create_app
     from selfroute.server.desk import Desk
     from selfroute.server.parts import Parts
 
-    asked, limits = engine(settings), settings.server
+    asked, limits, keys = engine(settings), settings.server, keyring(settings)
     parts = Parts(
         desk=Desk(asked, limits.in_flight, limits.question_chars),
         ledger=ledger(settings),
         corpora=corpora(settings),
-        access=Anybody(),
+        access=KeyAccess(keys, needed=keys.read().held),
         policies=tuple(policies(settings)),
     )
     return create_app(parts, body_bytes=limits.body_bytes)
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The API keys; the file is made with the first."""
+    from selfroute.server.keyring import NAME, Keyring
+
+    return Keyring(settings.home / NAME)
 
 
 def ledger(settings: Settings) -> Ledger:

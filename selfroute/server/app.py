@@ -7,6 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from selfroute.server import health, rest
+from selfroute.server.admission import Admission
 from selfroute.server.body import BodyLimit
 from selfroute.server.parts import Parts
 from selfroute.server.problems import handle
@@ -26,4 +27,5 @@ def create_app(parts: Parts, *, body_bytes: int) -> FastAPI:
         app.include_router(router)
     handle(app)
     app.add_middleware(BodyLimit, most=body_bytes)
+    app.add_middleware(Admission)  # added last, it is first
     return app

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from selfroute.errors import CannotListen
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there: all addresses that the host stands for are its own."""
+    try:
+        found = socket.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(one[4][0]).partition("%")[0]).is_loopback for one in found)
 
 
 async def serve(app: ASGIApp, host: str, port: int, *, drain: int) -> None:

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from selfroute import errors
 from selfroute.errors import SelfrouteError
 from selfroute.keys import without_keys
+from selfroute.server.access import Caller
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,13 @@ STATUS: Mapping[type[SelfrouteError], int] = {
     errors.CorruptLedger: 503,
     errors.HomeNotWritable: 503,
     errors.DeadlineExceeded: 504,
+    errors.OverTerms: 422,
+    errors.OverBudget: 429,
+    errors.UnknownPrice: 422,
+    errors.OverRate: 429,
+    errors.NotAdmitted: 401,
+    errors.NotAllowed: 403,
+    errors.UnusableKeys: 503,
     errors.TooBusy: 503,
     errors.EndpointError: 502,
     errors.EndpointTimeout: 504,
@@ -49,6 +57,9 @@ STATUS: Mapping[type[SelfrouteError], int] = {
 
 RETRY_AFTER: Mapping[type[SelfrouteError], int] = {errors.TooBusy: 1, errors.IndexBusy: 5, errors.EndpointBusy: 10}
 """Seconds that a client is told to wait."""
+
+INWARD = (errors.UnusableIndex, errors.CorruptLedger, errors.HomeNotWritable, errors.UnusableKeys)
+"""What names folders of this machine: its operator is told where, in the log, and who asks is not."""
 
 OPENAI = ("/v1/chat/", "/v1/models", "/v1/responses")
 """Where OpenAI's routes begin."""
@@ -85,13 +96,28 @@ def status_of(error: SelfrouteError) -> int:
 def told(error: SelfrouteError) -> dict[str, Any]:
     """An error as a problem's fields."""
     kind = type(error).__name__
+    detail = without_keys(str(error))
+    if isinstance(error, errors.IndexBusy):
+        detail = "another process is writing this corpus: try again when it has ended"
+    elif isinstance(error, INWARD):
+        log.error("%s: %s", kind, detail)
+        detail = "the service cannot use what it keeps on its disk: its log says what, and how to mend it"
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind)
     return {
         "type": f"/problems/{words.lower().replace(' ', '-')}",
         "title": words.capitalize(),
         "status": status_of(error),
-        "detail": without_keys(str(error)),
+        "detail": detail,
     }
+
+
+def headers_of(error: SelfrouteError) -> dict[str, str]:
+    """What a client's software is to know of an error: when to come again, and what it is to bring."""
+    wait = getattr(error, "retry_after", None)
+    if wait is None:
+        wait = next((RETRY_AFTER[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER), None)
+    asked = {"WWW-Authenticate": "Bearer"} if isinstance(error, errors.NotAdmitted) else {}
+    return asked if wait is None else {**asked, "Retry-After": str(wait)}
 
 
 def handle(app: FastAPI) -> None:
@@ -126,8 +152,10 @@ def openai_error(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, SelfrouteError)
-    wait = next((RETRY_AFTER[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER), None)
-    return respond(request, told(error), {"Retry-After": str(wait)} if wait is not None else None)
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if isinstance(error, errors.UnknownCorpus) and caller is not None:
+        return respond(request, told(caller.discreet(error)))
+    return respond(request, told(error), headers_of(error))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
