@@ -109,8 +109,16 @@ class Budgets:
             return self._purses.setdefault((terms.key, today), _Purse(terms.key, today, self._spending, self._now))
 
 
+class Begun(Protocol):
+    """Hears that a question is going to be read for: from then on it is not refused but ended."""
+
+    async def release(self) -> None: ...
+
+
 class QuestionAllowance:
-    """An `Allowance` for one question."""
+    """An `Allowance` for one question; `begun` hears of the first call to a reader or a rewriter that may be made."""
+
+    begun: Begun | None = None
 
     def __init__(self, terms: Terms, prices: Prices, purse: _Purse | None) -> None:
         self._terms = terms
@@ -130,6 +138,8 @@ class QuestionAllowance:
             # To its end: a reservation that is made after its question was closed would never be free again.
             await to_its_end(asyncio.to_thread(self._purse.claim, self._terms, self._spent, need, WHAT[stage]))
         self._open = (stage, model, most)
+        if self.begun is not None and stage is not Stage.EMBED:
+            await self.begun.release()
 
     async def settle(self, call: Call) -> None:
         """A call stands in the account, priced. If it failed and took something all the same, another attempt needs a

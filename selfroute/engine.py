@@ -37,7 +37,7 @@ from selfroute.prices import Prices
 from selfroute.readers import Reader
 from selfroute.routing.dial import Decision
 from selfroute.steps import QuestionSteps
-from selfroute.streaming import streamed
+from selfroute.streaming import Withheld, streamed
 from selfroute.types import (
     Allowance,
     Answer,
@@ -269,6 +269,8 @@ class Engine:
         began = time.perf_counter()
         calls: list[Call] = []
         allowance = self._budgets.open(terms)
+        if allowance is not None and emit is not None:
+            emit = allowance.begun = Withheld(emit)
 
         async def record(call: Call) -> None:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
@@ -301,6 +303,8 @@ class Engine:
         finally:
             if allowance is not None:
                 await allowance.close()
+        if allowance is not None and allowance.begun is not None:
+            await allowance.begun.release()
         if emit is not None:
             await _tell(answer, steps.shown, emit)
         return answer

@@ -307,6 +307,29 @@ def test_the_account_of_what_is_spent_goes_on_where_it_was_read(ledger: Ledger) 
     assert ledger.spent("team", today - timedelta(days=1)) == []
 
 
+@pytest.mark.parametrize("terms", [keyed(tokens=10_000), Terms(max_input_tokens=100)])
+def test_a_stream_with_limits_tells_all_that_one_without_tells_in_the_same_order(
+    home: Path, ledger: Ledger, terms: Terms
+) -> None:
+    made = engine(home, ledger, KnowingReader(KNOWN))
+
+    async def told(terms: Terms) -> list[type]:
+        return [type(event) async for event in made.ask_stream(WHO, corpus="port", terms=terms)]
+
+    assert asyncio.run(told(terms)) == asyncio.run(told(Terms()))
+
+
+def test_a_stream_that_nothing_is_read_for_ends_with_its_answer_all_the_same(home: Path, ledger: Ledger) -> None:
+    made = engine(home, ledger, ScriptedReader([], window=10))
+    made._overflow = "refuse"
+
+    async def told() -> list[object]:
+        asked = made.ask_stream(WHO, "always_long", corpus="port", terms=keyed(tokens=10_000))
+        return [event async for event in asked]
+
+    assert isinstance(asyncio.run(told())[-1], Done)
+
+
 async def streamed(made: Engine, terms: Terms) -> Answer:
     events = [event async for event in made.ask_stream(ABSENT, corpus="port", terms=terms)]
     assert isinstance(events[-1], Done)

@@ -179,7 +179,7 @@ async def _http(request: Request, error: Exception) -> Response:
     detail = str(error.detail)
     if error.status_code == 404 and detail == phrase:
         detail = f"there is nothing at {request.url.path}: /docs describes what there is"
-    fields = {"type": f"/problems/{kind}", "title": phrase, "status": error.status_code, "detail": detail}
+    fields = {"type": f"/problems/{kind}", "title": phrase, "status": error.status_code, "detail": without_keys(detail)}
     return respond(request, fields, error.headers)
 
 
