@@ -18,13 +18,14 @@ from typing import Any
 import httpx
 import pytest
 from commands import COMMAND, environment, in_process
+from fastapi.responses import PlainTextResponse
 from service import KNOWN, PORT, WHO, House, corpus, events, served
 
 from selfroute.endpoints.scripted import ScriptedEndpoint
-from selfroute.errors import BadInput, UnusableKeys
+from selfroute.errors import BadInput, NotAllowed, UnknownCorpus, UnusableKeys
 from selfroute.readers.chat import ChatReader
 from selfroute.readers.scripted import KnowingReader
-from selfroute.server.access import KeyAccess
+from selfroute.server.access import Caller, KeyAccess
 from selfroute.server.keyring import NAME, Grants, Keyring
 from selfroute.server.rates import Rates
 from selfroute.types import Limits
@@ -135,6 +136,32 @@ def test_a_body_is_not_read_of_who_is_not_let_in(client: httpx.Client, keyring: 
     made(keyring)
     assert client.post("/v1/ask", content=b"no JSON").status_code == 401
     assert client.post("/v1/ask", content=b"x" * 200_000).status_code == 401
+
+
+def test_openai_clients_are_told_in_their_own_shape(client: httpx.Client, keyring: Keyring) -> None:
+    made(keyring)
+    reply = client.post("/v1/chat/completions", json={})
+    assert (reply.status_code, reply.headers["www-authenticate"]) == (401, "Bearer")
+    assert (reply.json()["error"]["type"], reply.json()["error"]["code"]) == ("authentication_error", "not_admitted")
+
+
+def test_what_is_mounted_is_closed_too(house: House, keyring: Keyring) -> None:
+    app = house.app()
+    app.mount("/mounted", PlainTextResponse("open"))
+    header = made(keyring)
+    with served(app) as client:
+        assert client.get("/mounted/x").status_code == 401
+        assert client.get("/mounted/x", headers=header).text == "open"
+
+
+def test_who_may_not_write_is_told_so_and_learns_of_no_corpus() -> None:
+    reader = Caller("a", frozenset({"port"}))
+    with pytest.raises(NotAllowed, match="--may-write"):
+        reader.require_write("port")
+    with pytest.raises(UnknownCorpus, match="no corpus 'vault'; have: port"):
+        reader.require_write("vault")
+    Caller("a", writes=True).require_write("vault")
+    Caller().require_write("vault")
 
 
 def test_the_metrics_are_for_a_key_that_may_see_what_others_do(client: httpx.Client, keyring: Keyring) -> None:
