@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from selfroute.index.upkeep import Corpora, DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Failure, Indexer, Summary
     from selfroute.ingest.loaders import load_one as load_document
-    from selfroute.ledger import By, Feedback, Ledger, Recorded, UsageRow, Verdict
+    from selfroute.ledger import By, Feedback, Ledger, Recorded, Spent, UsageRow, Verdict
     from selfroute.settings import Settings
     from selfroute.settings import load as load_settings
     from selfroute.types import (
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         Event,
         Forecast,
         Found,
+        Limits,
         Move,
         Outcome,
         Question,
@@ -85,6 +86,7 @@ _WHERE = {
     "Found": "types",
     "Indexer": "indexer",
     "Ledger": "ledger",
+    "Limits": "types",
     "Listed": "index.upkeep",
     "Move": "types",
     "Outcome": "types",
@@ -97,6 +99,7 @@ _WHERE = {
     "SelfrouteError": "errors",
     "Settings": "settings",
     "Shape": "types",
+    "Spent": "ledger",
     "Stage": "types",
     "Stats": "index.upkeep",
     "Step": "types",
@@ -140,6 +143,7 @@ __all__ = [
     "Found",
     "Indexer",
     "Ledger",
+    "Limits",
     "Listed",
     "Move",
     "Outcome",
@@ -152,6 +156,7 @@ __all__ = [
     "SelfrouteError",
     "Settings",
     "Shape",
+    "Spent",
     "Stage",
     "Stats",
     "Step",

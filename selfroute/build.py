@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from selfroute.rewriter import Rewriter
     from selfroute.server.app import Mounted
     from selfroute.server.intake import Intake
+    from selfroute.server.keyring import Keyring
     from selfroute.server.parts import Parts
 
 
@@ -60,6 +61,7 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
     """
     chunk_reader, document_reader = readers(settings, keys)
     embedding = embedder(settings)
+    account = ledger(settings) if keys else None
     return Engine(
         home=settings.home,
         embedder=embedding,
@@ -67,7 +69,7 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
         chunk_words=settings.chunking.words,
         chunk_reader=chunk_reader,
         document_reader=document_reader,
-        account=ledger(settings) if keys else _NoAccount(),
+        account=account or _NoAccount(),
         prices=prices(settings),
         policies=policies(settings),
         k=settings.retrieval.k,
@@ -76,6 +78,7 @@ def engine(settings: Settings, *, keys: bool = True) -> Engine:
         rewriter=rewriter(settings, keys),
         judge=bundled_judge(settings),
         cache_seconds=settings.routing.cache_seconds,
+        spending=account,
     )
 
 
@@ -129,19 +132,19 @@ def judge(settings: Settings) -> ModelJudge:
 
 
 def app(settings: Settings) -> FastAPI:
-    """The service. Raises what `engine` raises."""
-    from selfroute.server.access import Anybody
+    """The service. Raises what `engine` raises, and `UnusableKeys`."""
+    from selfroute.server.access import KeyAccess
     from selfroute.server.app import create_app
     from selfroute.server.desk import Desk
     from selfroute.server.parts import Parts
 
-    asked, limits = engine(settings), settings.server
+    asked, limits, keys = engine(settings), settings.server, keyring(settings)
     indexing = cache(lambda: indexer(settings))
     parts = Parts(
         desk=Desk(asked, limits.in_flight, limits.question_chars),
         ledger=ledger(settings),
         corpora=corpora(settings),
-        access=Anybody(),
+        access=KeyAccess(keys, needed=keys.read().held),
         policies=tuple(policies(settings)),
         intake=intake(settings, indexing),
         create=lambda corpus: indexing().create(corpus),
@@ -179,6 +182,13 @@ def intake(settings: Settings, indexing: Callable[[], Indexer]) -> Intake:
         Kind.EVALUATE: Evaluating(lambda: evaluator(settings), spool, runs, datasets),
     }
     return Intake(jobs, spool, Worker(jobs, spool, works), datasets, runs, settings.server.queue)
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The API keys; the file is made with the first."""
+    from selfroute.server.keyring import NAME, Keyring
+
+    return Keyring(settings.home / NAME)
 
 
 def ledger(settings: Settings) -> Ledger:

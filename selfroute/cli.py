@@ -15,6 +15,7 @@ import typer
 
 from selfroute import cli_upkeep as upkeep
 from selfroute.cli_calibrate import calibrate
+from selfroute.cli_keys import keys
 from selfroute.cli_parts import INTERRUPTED, TERMINATED, Config, FirstDay, Json, LastDay, bar, day, run, terminable
 from selfroute.cli_parts import settings as _settings
 from selfroute.cli_parts import show as _show
@@ -267,6 +268,7 @@ def compare(
 app.add_typer(upkeep.index, name="index")
 app.add_typer(upkeep.documents, name="documents")
 app.add_typer(upkeep.corpora, name="corpora")
+app.add_typer(keys, name="keys")
 app.command()(upkeep.doctor)
 app.command()(calibrate)
 app.command()(serve)

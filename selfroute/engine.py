@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from weakref import finalize
 
+from selfroute.budget import Budgets, Spending
 from selfroute.embedders import Embedder
 from selfroute.errors import (
     BadInput,
     EmptyCorpus,
     EmptyQuestion,
+    OverLimit,
     SelfrouteError,
     UnknownDocument,
     UnknownPolicy,
@@ -35,8 +37,9 @@ from selfroute.prices import Prices
 from selfroute.readers import Reader
 from selfroute.routing.dial import Decision
 from selfroute.steps import QuestionSteps
-from selfroute.streaming import streamed
+from selfroute.streaming import Withheld, streamed
 from selfroute.types import (
+    Allowance,
     Answer,
     Call,
     Cited,
@@ -105,9 +108,11 @@ class Engine:
         rewriter: Rewriter | None = None,
         judge: Callable[[], Reader] | None = None,
         cache_seconds: float = 0.0,
+        spending: Spending | None = None,
     ) -> None:
         """`judge` gives the bundled reader, for policies that ask what it makes of the chunks. A provider is taken to
-        keep what it read for `cache_seconds`."""
+        keep what it read for `cache_seconds`. `spending` is what the limits of API keys are kept by: without it no
+        question that brings any is answered."""
         self._home = home
         self._embedder = embedder
         self._chunk_tokens = chunk_tokens
@@ -125,6 +130,7 @@ class Engine:
         self._account = account
         self._shelf = Shelf(home, embedder.name)
         finalize(self, self._shelf.close)
+        self._budgets = Budgets(prices, spending)
 
     async def ask(
         self,
@@ -140,7 +146,8 @@ class Engine:
         A question with a `history` is first made to stand alone, where a rewriter is set; else, and where that fails,
         it is used as it is, with a warning.
         `policy` is one of `policies.POLICIES`; `k` chunks are retrieved (else as in the settings).
-        Of the deadlines of the settings and of `terms` the nearer one holds.
+        Of the deadlines of the settings and of `terms` the nearer one holds. A call that would exceed what `terms`
+        allow is not made: the question ends with what was read before, and a warning, or with an `OverLimit`.
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex`,
         `DeadlineExceeded` and what the reader raises. A failed question stays in the ledger with its calls.
         """
@@ -280,6 +287,9 @@ class Engine:
         terms = terms or Terms()
         began = time.perf_counter()
         calls: list[Call] = []
+        allowance = self._budgets.open(terms)
+        if allowance is not None and emit is not None:
+            emit = allowance.begun = Withheld(emit)
 
         async def record(call: Call) -> None:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
@@ -287,14 +297,19 @@ class Engine:
             await to_its_end(asyncio.to_thread(self._account.record, terms.id, priced))
             if emit is not None:
                 await emit(Used(priced))
+            if allowance is not None:
+                await allowance.settle(priced)
 
         try:
             await to_its_end(asyncio.to_thread(self._account.begin, terms.id, question, policy, name, terms.key))
             async with until(_nearer(self._deadline, terms.deadline)) as deadline:
-                index = await self._transient(source, record) if isinstance(source, Document) else source
-                steps = self._steps(name, index, record, k, deadline, emit)
-                alone = await self._alone(question, steps, record, deadline)
-                draft = await self._policies[policy](alone, steps)
+                index = await self._transient(source, record, allowance) if isinstance(source, Document) else source
+                steps = self._steps(name, index, record, k, deadline, emit, allowance)
+                alone = await self._alone(question, steps, record, deadline, allowance)
+                try:
+                    draft = await self._policies[policy](alone, steps)
+                except OverLimit as limit:
+                    draft = steps.stopped(limit)
             full = await steps.long_context(alone)
             answer = _answer(terms.id, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
             await to_its_end(asyncio.to_thread(self._account.finish, answer))
@@ -304,12 +319,22 @@ class Engine:
             with suppress(SelfrouteError):
                 self._account.fail(terms.id, f"{type(error).__name__}: {error}")
             raise
+        finally:
+            if allowance is not None:
+                await allowance.close()
+        if allowance is not None and allowance.begun is not None:
+            await allowance.begun.release()
         if emit is not None:
             await _tell(answer, steps.shown, emit)
         return answer
 
     async def _alone(
-        self, question: Question, steps: QuestionSteps, record: Record, deadline: float | None
+        self,
+        question: Question,
+        steps: QuestionSteps,
+        record: Record,
+        deadline: float | None,
+        allowance: Allowance | None,
     ) -> Question:
         """The question without its history, in words that stand alone as far as they can be had."""
         if not question.history or question.text is None:
@@ -321,7 +346,7 @@ class Engine:
             )
             return replace(question, history=())
         await steps.begin("rewrite")
-        rewritten = await self._rewriter.rewrite(question.text, question.history, record, deadline)
+        rewritten = await self._rewriter.rewrite(question.text, question.history, record, deadline, allowance)
         steps.warnings += [rewritten.warning] if rewritten.warning else []
         steps.rewritten = rewritten.text
         return replace(question, text=rewritten.text or question.text, history=())
@@ -334,6 +359,7 @@ class Engine:
         k: int | None,
         deadline: float | None = None,
         emit: Emit | None = None,
+        allowance: Allowance | None = None,
     ) -> QuestionSteps:
         return QuestionSteps(
             index,
@@ -348,12 +374,16 @@ class Engine:
             emit,
             self._judge,
             lambda model: self._account.read(corpus, model, self._cache_seconds),
+            allowance,
         )
 
-    async def _transient(self, document: Document, record: Record) -> Index:
+    async def _transient(self, document: Document, record: Record, allowance: Allowance | None = None) -> Index:
         chunks = await asyncio.to_thread(
             lambda: Chunker(self._embedder.count_tokens, self._chunk_tokens, self._chunk_words).chunks(document)
         )
+        if allowance is not None:
+            most = Usage(sum(chunk.tokens + 2 for chunk in chunks))
+            await allowance.reserve(Stage.EMBED, self._embedder.name, most)
         began = time.perf_counter()
         embedded = await asyncio.to_thread(self._embedder.embed, [chunk.text for chunk in chunks])
         usage = Usage(input_tokens=embedded.tokens)

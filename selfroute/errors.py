@@ -38,6 +38,15 @@ SelfrouteError
 ├── QueueFull                as many jobs wait as may
 ├── CorruptJobs
 ├── DeadlineExceeded         a question took longer than it was allowed
+├── OverLimit                what comes next would exceed what was allowed: it is not begun
+│   ├── OverTerms            what the question itself allows
+│   ├── OverBudget           what its API key may take in a day
+│   └── UnknownPrice         money is limited, and what a model costs is not known
+├── OverRate                 an API key asks more questions a minute than it may
+├── NotAdmitted              the service needs an API key, and none that it knows was sent
+├── NotAllowed               the API key lacks a right
+├── UnusableKeys             the file of the API keys cannot be used
+├── Unprotected              without API keys the service would listen beyond this machine
 ├── EndpointError            an endpoint did not complete a request; names it and its model
 │   ├── EndpointUnreachable  no connection
 │   ├── EndpointTimeout      connected, but no reply in time
@@ -72,8 +81,11 @@ class EmptyQuestion(BadInput):
 
 
 class UnknownCorpus(BadInput):
+    """`known` are those that there are; who may not know of them is told fewer."""
+
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        have = sorted(known)
+        self.name = name
+        self.known = have = sorted(known)
         super().__init__(
             f"no corpus {name!r}; {_have(name, have)}"
             if have
@@ -269,6 +281,75 @@ class DeadlineExceeded(SelfrouteError):
         super().__init__(
             f"the question was not answered within {seconds:g} seconds: ask about fewer documents, or raise the "
             "setting 'deadline'"
+        )
+
+
+class OverLimit(SelfrouteError):
+    """A call would exceed what was allowed, and is not made."""
+
+
+class OverTerms(OverLimit):
+    """`what` would be done, `term` the limit that the question came with, both as they are named."""
+
+    def __init__(self, what: str, term: str, needed: str, left: str, most: str) -> None:
+        super().__init__(
+            f"{what} would take up to {needed}, and of the question's {term} of {most} there is {left} left: raise it, "
+            "or ask about fewer documents"
+        )
+
+
+class OverBudget(OverLimit):
+    """`retry_after` are seconds until the budget is renewed."""
+
+    def __init__(self, what: str, budget: str, needed: str, left: str, renewed: str, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(
+            f"{what} would take up to {needed}, and of the API key's {budget} there is {left} left: wait until it is "
+            f"renewed at {renewed}, or ask for less"
+        )
+
+
+class UnknownPrice(OverLimit):
+    def __init__(self, model: str, limit: str) -> None:
+        super().__init__(
+            f"what model {model!r} costs is not known, so {limit} cannot be kept: set its price under 'prices' in the "
+            "settings of the service"
+        )
+
+
+class OverRate(SelfrouteError):
+    """`retry_after` are seconds until the next question may be asked."""
+
+    def __init__(self, most: int, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(
+            f"the API key may ask {most} questions a minute, and asked them: try again in {retry_after} seconds"
+        )
+
+
+class NotAdmitted(SelfrouteError):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}: send an API key that is valid in the header 'Authorization: Bearer ...'")
+
+
+class NotAllowed(SelfrouteError):
+    def __init__(self, what: str, right: str) -> None:
+        super().__init__(f"this API key may not {what}: use one that was made with --{right}")
+
+
+class UnusableKeys(SelfrouteError):
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"the API keys in {path} cannot be used ({reason}): make the file readable, or move it away and make new "
+            "keys with `selfroute keys create`"
+        )
+
+
+class Unprotected(SelfrouteError):
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"on {host} others than this machine could ask, at your cost, and there is no API key: make one with "
+            "`selfroute keys create NAME`, or say --insecure"
         )
 
 

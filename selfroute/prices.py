@@ -44,6 +44,15 @@ class Prices:
         price = self.table.get(model)
         return price is not None and price.cached_input is not None and price.cached_input < price.input
 
+    def most(self, model: str, usage: Usage) -> Decimal | None:
+        """The most that a call can cost of which it is not known yet what a provider has or writes into its cache."""
+        price = self.table.get(model)
+        if price is None:
+            return None
+        written = Usage(usage.input_tokens, cache_write_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+        plain = Usage(usage.input_tokens, output_tokens=usage.output_tokens)
+        return max(price.cost(plain), price.cost(written))
+
     def cost(self, model: str, usage: Usage) -> Decimal | None:
         """US dollars, or `None` when the model's price is unknown: never 0 for want of a price."""
         price = self.table.get(model)

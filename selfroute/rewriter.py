@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from selfroute.endpoints import Completion, Endpoint, Request
 from selfroute.errors import EndpointError
-from selfroute.prompts import rewriting
+from selfroute.prompts import Prompt, rewriting
 from selfroute.replies import Unreadable, thoughts_end
-from selfroute.types import Record, Stage, Turn
+from selfroute.types import Allowance, Record, Stage, Turn, Usage
 
 REPLY_TOKENS = 256
 """The most that a rewritten question may take."""
@@ -46,14 +46,23 @@ class Rewriter:
     endpoint: Endpoint
 
     async def rewrite(
-        self, question: str, history: Sequence[Turn], record: Record, deadline: float | None = None
+        self,
+        question: str,
+        history: Sequence[Turn],
+        record: Record,
+        deadline: float | None = None,
+        allowance: Allowance | None = None,
     ) -> Rewritten:
-        """Raises nothing that the endpoint's failure is the cause of; a failed call stands in the account as well."""
+        """Raises nothing that the endpoint's failure is the cause of; a failed call stands in the account as well.
+        Raises what is an `OverLimit` for a call that `allowance` has no room for."""
         turns = await asyncio.to_thread(self._fitting, question, history)
         if not turns:
             return _as_it_is("not even the last turn fits into the window that rewrites it")
         asked = rewriting(turns, question)
         request = Request(Stage.REWRITE, asked.text, asked.system, max_output_tokens=REPLY_TOKENS, deadline=deadline)
+        if allowance is not None:
+            most = Usage(await asyncio.to_thread(self._tokens, asked), output_tokens=self.endpoint.max_output_tokens)
+            await allowance.reserve(Stage.REWRITE, self.endpoint.model, most)
         try:
             completion = await self.endpoint.complete(request, record)
         except EndpointError as error:
@@ -68,11 +77,13 @@ class Rewriter:
         room = self.endpoint.window - self.endpoint.max_output_tokens - MARGIN
 
         def tokens(number: int) -> int:
-            asked = rewriting(history[len(history) - number :], question)
-            return self.endpoint.count_tokens(asked.text) + self.endpoint.count_tokens(asked.system or "")
+            return self._tokens(rewriting(history[len(history) - number :], question))
 
         fitting = bisect_right(range(1, len(history) + 1), room, key=tokens)
         return history[len(history) - fitting :]
+
+    def _tokens(self, asked: Prompt) -> int:
+        return self.endpoint.count_tokens(asked.text) + self.endpoint.count_tokens(asked.system or "")
 
 
 def _as_it_is(reason: str) -> Rewritten:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from selfroute.embedders import QueryEmbedder
-from selfroute.errors import NoQuery, PromptTooLong, UnsupportedTask
+from selfroute.errors import NoQuery, OverLimit, PromptTooLong, UnsupportedTask
 from selfroute.fit import Fit, Fitter
 from selfroute.index.corpus import Texts
 from selfroute.prices import Prices
@@ -20,6 +20,7 @@ from selfroute.readers import Reader
 from selfroute.routing import better_supported
 from selfroute.routing.dial import Decision
 from selfroute.types import (
+    Allowance,
     Call,
     Chunk,
     Citation,
@@ -72,9 +73,10 @@ class QuestionSteps:
         emit: Emit | None = None,
         judge: Callable[[], Reader] | None = None,
         read_lately: Callable[[str], Sequence[Usage]] = lambda model: (),
+        allowance: Allowance | None = None,
     ) -> None:
         """`judge` gives the bundled reader; `read_lately`, by model, what it read of these documents while its
-        provider keeps it, newest first."""
+        provider keeps it, newest first; `allowance` is what the calls are reserved of, if anything limits them."""
         self._index = index
         self._embedder = embedder
         self._chunk_reader = chunk_reader
@@ -87,9 +89,11 @@ class QuestionSteps:
         self._emit = emit
         self._judge = judge
         self._read_lately = read_lately
+        self._allowance = allowance
         self._vector: Vectors | None = None
         self._calls: list[Call] = []
         self._measured: Estimate | None = None
+        self._cut_short = False  # by a limit, within a reading of several parts
         self._seen: dict[str, dict[int, int]] = {}  # document -> start of a chunk that was read -> its tokens
         self._whole: dict[str, None] = {}  # documents that were read whole, in order
         self.path: list[str] = []
@@ -109,6 +113,8 @@ class QuestionSteps:
         if question.text is None:
             raise NoQuery
         await self.begin("retrieve")
+        if self._allowance is not None:  # no embedder makes more tokens than there are characters, and its two marks
+            await self._allowance.reserve(Stage.EMBED, self._embedder.name, Usage(len(question.text) + 2))
         began = time.perf_counter()
         embedded = await asyncio.to_thread(self._embedder.embed, [question.text])
         usage = Usage(input_tokens=embedded.tokens)
@@ -132,7 +138,7 @@ class QuestionSteps:
         began = len(self._calls)
         draft = await self._read(question, hits, Move.READ_DOCUMENTS, final)
         made = [call for call in self._calls[began:] if call.error is None]
-        if made and not any(call.estimated for call in made):
+        if made and not self._cut_short and not any(call.estimated for call in made):
             usage = sum((call.usage for call in made), Usage())
             cost = sum_cost([self._prices.cost(call.model, call.usage) for call in made])
             complete = set(self._index.scope(question.scope)) <= self._whole.keys()
@@ -148,6 +154,7 @@ class QuestionSteps:
             return chunks
         passages = tuple(Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text) for hit in hits)
         reading = Reading(Question(question.text, question.scope), passages, Route.RAG, self._deadline)
+        await self._reserve(judge, reading, Stage.JUDGE)
         try:
             return await judge.read(reading, lambda call: self._record(replace(call, stage=Stage.JUDGE)))
         except UnsupportedTask:
@@ -166,6 +173,14 @@ class QuestionSteps:
         written = self._calls[-1].usage.output_tokens if self._calls else 0
         usage = Usage(input_tokens=read.tokens, output_tokens=written)
         return replace(read, cost=self._prices.cost(self._document_reader.model, usage))
+
+    def stopped(self, limit: OverLimit) -> Draft:
+        """What stands where a limit ends the question: the last draft, with a warning. Raises the limit where nothing
+        was read, or where text of what it ended was shown already."""
+        if not self.drafts or self.shown:
+            raise limit
+        self._warn(f"the question ended with what was read before: {limit}")
+        return self.drafts[-1]
 
     def coverage(self, question: Question) -> float:
         """The share of the tokens in scope that was read, 0 to 1, by the embedder's tokens of the chunks."""
@@ -198,7 +213,17 @@ class QuestionSteps:
     async def _drafted(self, fit: Fit, move: Move, final: bool) -> Draft:
         """The best supported draft of the readings of a fit. Of several, none is shown before all are read."""
         shown = self._show if final and self._emit is not None and len(fit.readings) == 1 else None
-        drafts = [await self._drafted_once(reading, move, shown) for reading in fit.readings]
+        drafts: list[Draft] = []
+        for number, reading in enumerate(fit.readings):
+            try:
+                drafts.append(await self._drafted_once(reading, move, shown))
+            except OverLimit as limit:
+                if not drafts:
+                    raise
+                self._cut_short = True
+                self._warn(f"only {number} of {len(fit.readings)} parts were read: {limit}")
+                fit = replace(fit, readings=fit.readings[:number], documents=())
+                break
         if fit.warning:
             self._warn(fit.warning)
         await asyncio.to_thread(self._note, fit)
@@ -213,10 +238,17 @@ class QuestionSteps:
             self._calls.append(call)
             await self._record(call)
 
+        await self._reserve(self._reader(move), reading, reading.stage)
         draft = await self._reader(move).read(replace(reading, deadline=self._deadline), noted, shown)
         for warning in draft.warnings:
             self._warn(warning)
         return replace(draft, citations=await asyncio.to_thread(self._paged, draft.citations))
+
+    async def _reserve(self, reader: Reader, reading: Reading, stage: Stage) -> None:
+        """Where nothing is limited nothing is counted."""
+        if self._allowance is not None:
+            read = await asyncio.to_thread(reader.count_tokens, reading)
+            await self._allowance.reserve(stage, reader.model, Usage(read, output_tokens=reader.max_output_tokens))
 
     async def _show(self, text: str) -> None:
         assert self._emit is not None

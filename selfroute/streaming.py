@@ -55,3 +55,23 @@ async def streamed(work: Callable[[Emit], Awaitable[object]]) -> AsyncGenerator[
         await asyncio.wait({task})
         if not task.cancelled():
             task.exception()  # seen, or of no interest any more
+
+
+class Withheld:
+    """An `emit` that keeps events to itself until `release`: an error before that is the first that is heard of the
+    work, and whoever follows it can still be told as of something that never began."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._kept: list[Event] | None = []
+
+    async def __call__(self, event: Event) -> None:
+        if self._kept is not None:
+            self._kept.append(event)
+        else:
+            await self._emit(event)
+
+    async def release(self) -> None:
+        kept, self._kept = self._kept, None
+        for event in kept or ():
+            await self._emit(event)

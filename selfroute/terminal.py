@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from selfroute.index.upkeep import DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Summary
     from selfroute.ledger import UsageRow
+    from selfroute.server.keyring import Key
     from selfroute.types import Answer, Citation, Forecast
 
 MOST_FAILURES = 20
@@ -187,6 +188,30 @@ def checks(found: Sequence[Check]) -> RenderableType:
     for check in found:
         state = Text("ok", "green") if check.ok else Text("wrong", "red")
         table.add_row(check.name, state, _text(check.said))
+    return table
+
+
+def new_key(key: Key, token: str) -> RenderableType:
+    return Group(_text(f"key {key.name} ({key.id}), shown this once:"), Text(token, "bold"))
+
+
+def keys(found: Sequence[Key]) -> RenderableType:
+    table = _table(*("key", "a minute", "tokens a day", "$ a day", "escalations a day", "corpora"))
+    for name in ("id", "may", "made", "revoked"):
+        table.add_column(name)
+    for key in found:
+        grants, limits = key.grants, key.grants.limits
+        rights = [name for name, has in (("write", grants.may_write), ("audit", grants.may_audit)) if has]
+        table.add_row(
+            _text(key.name),
+            *("-" if most is None else f"{most:,}" for most in (grants.per_minute, limits.tokens)),
+            "-" if limits.cost is None else f"{limits.cost:f}",
+            "-" if limits.escalations is None else f"{limits.escalations:,}",
+            "all" if grants.corpora is None else _text(", ".join(grants.corpora)),
+            key.id,
+            ", ".join(rights) or "ask",
+            *(moment and moment[:16] for moment in (key.made_at, key.revoked_at)),
+        )
     return table
 
 

@@ -163,15 +163,30 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What the questions that an API key asks on one day (UTC) may take together: at most, where given.
+
+    `tokens` are what readers and the rewriter read and write, `cost` US dollars of all calls, `escalations` questions
+    that read documents, by whichever policy.
+    """
+
+    tokens: int | None = None
+    cost: Decimal | None = None
+    escalations: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms a question is asked. `id` names it, unique; `key` is the id of the API key that asks, if one does.
-    `deadline` are seconds, `max_cost` US dollars and `max_input_tokens` of reader input: at most, where given."""
+    """On what terms a question is asked. `id` names it, unique; `key` is the id of the API key that asks, if one does,
+    and `limits` are that key's. `deadline` are seconds, `max_cost` US dollars and `max_input_tokens` of reader input:
+    at most, where given."""
 
     id: str = field(default_factory=lambda: uuid4().hex)
     key: str | None = None
     deadline: float | None = None
     max_cost: Decimal | None = None
     max_input_tokens: int | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +210,10 @@ class Usage:
         )
 
 
+ABANDONED = "abandoned"
+"""The `error` of a call that was given up because its question was: nothing follows it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request to one model. `cost` is in US dollars, `None` when the price is unknown."""
@@ -212,6 +231,15 @@ class Record(Protocol):
     """Receives every call as it completes and returns only when it is durable."""
 
     async def __call__(self, call: Call) -> None: ...
+
+
+class Allowance(Protocol):
+    """What a question may still take. Its calls come one after the other, each reserved before it is made."""
+
+    async def reserve(self, stage: Stage, model: str, most: Usage) -> None:
+        """Sets aside what a call takes at most; until it stands in the account nobody else can have that. Raises what
+        is an `OverLimit` for a call that may not be made."""
+        ...
 
 
 Shown = Callable[[str], Awaitable[None]]

@@ -93,13 +93,15 @@ class House:
         return Ledger(self.home / "ledger.sqlite")
 
     def engine(self) -> Engine:
+        ledger = self.ledger
         return Engine(
             home=self.home,
             embedder=HashingEmbedder(),
             chunk_tokens=16,
             chunk_reader=self.reader,
             document_reader=self.reader,
-            account=self.ledger,
+            account=ledger,
+            spending=ledger,
             prices=Prices({**PRICES, **FREE}),
             policies={name: make() for name, make in POLICIES.items()},
             k=1,

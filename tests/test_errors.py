@@ -29,7 +29,12 @@ from selfroute.errors import (
     ModelNotFound,
     NameTaken,
     NoQuery,
+    NotAdmitted,
+    NotAllowed,
     OutdatedIndex,
+    OverBudget,
+    OverRate,
+    OverTerms,
     QueueFull,
     RunBusy,
     SelfrouteError,
@@ -41,10 +46,13 @@ from selfroute.errors import (
     UnknownJob,
     UnknownMetric,
     UnknownPolicy,
+    UnknownPrice,
     UnknownQuestion,
+    Unprotected,
     UnreadableFile,
     UnsupportedParameter,
     UnusableIndex,
+    UnusableKeys,
 )
 
 HERE = Path("indexes/harbour")
@@ -83,7 +91,6 @@ MESSAGES = {
     HomeNotWritable(HERE, "permission denied", "SELFROUTE_LEDGER to a file"): "set SELFROUTE_LEDGER to a file",
     MissingKey("small", "OPENAI_API_KEY"): "set the environment variable OPENAI_API_KEY to it",
     CannotListen("127.0.0.1", 80, "permission denied"): "choose another with --host and --port",
-    TooBusy(64): "try again in a moment, or raise the setting 'server.in_flight'",
     TooLarge("the body", "10 bytes", "server.body_bytes"): "or raise the setting 'server.body_bytes'",
     UnknownQuestion("7"): "take the id from an answer",
     UnknownJob("abc"): "or list those that there are",
@@ -91,6 +98,17 @@ MESSAGES = {
     QueueFull(100): "raise the setting 'server.queue'",
     CorruptJobs(HERE, "not a database"): "move it away and a new one is begun",
     DeadlineExceeded(30): "within 30 seconds: ask about fewer documents, or raise the setting 'deadline'",
+    OverTerms("reading the chunks", "max_cost", "$ 2", "$ 1", "$ 3"): "max_cost of $ 3 there is $ 1 left: raise it, or",
+    OverBudget("reading the chunks", "budget of 10 tokens a day", "9 tokens", "8", "2026-11-25 00:00 UTC", 60): (
+        "budget of 10 tokens a day there is 8 left: wait until it is renewed at 2026-11-25 00:00 UTC"
+    ),
+    UnknownPrice("m", "max_cost"): "model 'm' costs is not known, so max_cost cannot be kept: set its price under",
+    OverRate(10, 7): "10 questions a minute, and asked them: try again in 7 seconds",
+    NotAdmitted("no API key was sent"): "no API key was sent: send an API key that is valid in the header",
+    NotAllowed("write corpora", "may-write"): "may not write corpora: use one that was made with --may-write",
+    UnusableKeys(HERE, "file is not a database"): "make the file readable, or move it away and make new keys",
+    Unprotected("0.0.0.0"): "make one with `selfroute keys create NAME`, or say --insecure",
+    TooBusy(64): "try again in a moment, or raise the setting 'server.in_flight'",
     EndpointError("endpoint 'a'", "it sent no choices"): "endpoint 'a': it sent no choices: see what the server's log",
     MissingExtra("sentence-transformers", "sentence-transformers"): "pip install 'selfroute[sentence-transformers]'",
 }

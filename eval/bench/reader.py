@@ -60,6 +60,7 @@ class Kept:
     def __init__(self, of: Reader) -> None:
         self.model, self.window = of.model, of.window
         self.count_tokens, self.counted_by = of.count_tokens, of.counted_by
+        self.max_output_tokens = of.max_output_tokens
 
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         raise UnsupportedTask("the run has not kept this reading")

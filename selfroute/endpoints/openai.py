@@ -32,7 +32,7 @@ from selfroute.errors import (
 )
 from selfroute.keys import without_keys
 from selfroute.tokens import Tokenizer
-from selfroute.types import Call, Record, Shown, Usage
+from selfroute.types import ABANDONED, Call, Record, Shown, Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -210,11 +210,11 @@ class OpenAIEndpoint:
             async with asyncio.timeout(self.options.timeout):
                 await (self._streamed if self.options.stream or shown else self._plain)(client, request, got, shown)
         except (asyncio.CancelledError, SelfrouteError):
-            await record(await self._call(request, got, began, "abandoned"))
+            await record(await self._call(request, got, began, ABANDONED))
             raise
         except Exception as error:  # translated where it enters, whatever a server made the library raise
             if error is got.ours:
-                await record(await self._call(request, got, began, "abandoned"))
+                await record(await self._call(request, got, began, ABANDONED))
                 raise
             if isinstance(error, TimeoutError):
                 failed = self._timed_out()

@@ -37,7 +37,7 @@ from selfroute.errors import (
     SelfrouteError,
 )
 from selfroute.tokens import Split, Tokenizer
-from selfroute.types import Call, Record, Shown, Usage
+from selfroute.types import ABANDONED, Call, Record, Shown, Usage
 
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -242,11 +242,11 @@ class VLLMEndpoint:
             if got.finish in FAILED:
                 raise EndpointFailed(self.where, f"its reply ended with {got.finish!r}")
         except asyncio.CancelledError:
-            await record(self._call(request, got, began, "abandoned"))
+            await record(self._call(request, got, began, ABANDONED))
             raise
         except Exception as error:
             if error is got.ours:
-                await record(self._call(request, got, began, "abandoned"))
+                await record(self._call(request, got, began, ABANDONED))
                 raise
             failed = self._translated(error)
         else:

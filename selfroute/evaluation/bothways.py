@@ -93,6 +93,10 @@ class _Absent:
         return self.reader.window
 
     @property
+    def max_output_tokens(self) -> int:
+        return self.reader.max_output_tokens
+
+    @property
     def counted_by(self) -> str:
         return self.reader.counted_by
 

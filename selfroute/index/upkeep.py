@@ -125,10 +125,6 @@ class Corpora:
         """All corpora, whatever embedder made them, each opened to see whether it can be."""
         return [self.look(name) for name in corpora(self._home)]
 
-    def names(self) -> list[str]:
-        """Of all corpora, whole or damaged; none is opened."""
-        return corpora(self._home)
-
     def look(self, corpus: str) -> Listed:
         """One corpus, opened to see whether it can be."""
         self.check(corpus)

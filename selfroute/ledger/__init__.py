@@ -77,6 +77,15 @@ class Recorded:
     feedback: tuple[Feedback, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A call that a question of an API key took, in the order of the ledger by `number`."""
+
+    number: int
+    question: str
+    call: Call
+
+
 @dataclass(slots=True, eq=False)
 class _Write:
     statement: Executable
@@ -209,6 +218,24 @@ class Ledger:
         wanted = wanted.where(calls.c.stage == Stage.READ_DOCUMENTS.value, calls.c.error.is_(None))
         with self._reading() as connection:
             return [_call(row).usage for row in connection.execute(wanted.order_by(calls.c.id.desc()))]
+
+    def spent(self, key: str, day: date, after: int = 0) -> list[Spent]:
+        """The calls of what the API key of this id asked on that day (UTC), beyond the number `after`, in their order.
+        A question counts on the day that it was asked, whenever its calls end."""
+        # Which table is gone through: all that the key asked that day, or all that has come since. SQLite would take
+        # the former for the quicker also where but a few calls are new.
+        tables = (
+            "questions CROSS JOIN calls ON calls.question = questions.id"
+            if not after
+            else "calls CROSS JOIN questions ON questions.id = calls.question"
+        )
+        wanted = text(
+            f"SELECT calls.* FROM {tables} WHERE questions.key = :key AND questions.asked_at >= :day "
+            "AND questions.asked_at < :next AND calls.id > :after ORDER BY calls.id"
+        )
+        given = {"key": key, "day": day.isoformat(), "next": (day + timedelta(days=1)).isoformat(), "after": after}
+        with self._reading() as connection:
+            return [Spent(row.id, row.question, _call(row)) for row in connection.execute(wanted, given)]
 
     def usage(
         self,

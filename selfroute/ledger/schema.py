@@ -76,7 +76,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "at TEXT NOT NULL, verdict TEXT NOT NULL, better_answer TEXT)",
         "CREATE INDEX feedback_by_question ON feedback (question)",
     ),
-    (),
+    ("CREATE INDEX questions_by_key ON questions (key, asked_at)",),
     ("ALTER TABLE questions ADD COLUMN run TEXT",),
     (
         # All that sums of questions look at: behind the texts of a row, each would cost a walk through its pages.

@@ -19,6 +19,11 @@ class Reader(Protocol):
         ...
 
     @property
+    def max_output_tokens(self) -> int:
+        """The most that one reading may write."""
+        ...
+
+    @property
     def counted_by(self) -> str:
         """What counts its tokens, for people."""
         ...

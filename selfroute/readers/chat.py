@@ -54,6 +54,10 @@ class ChatReader:
         return room if self.limit is None else min(room, self.limit)
 
     @property
+    def max_output_tokens(self) -> int:
+        return self.endpoint.max_output_tokens
+
+    @property
     def counted_by(self) -> str:
         return self.endpoint.counted_by
 

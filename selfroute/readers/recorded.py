@@ -63,6 +63,10 @@ class RecordedReader:
         return self._reader.window
 
     @property
+    def max_output_tokens(self) -> int:
+        return self._reader.max_output_tokens
+
+    @property
     def counted_by(self) -> str:
         return self._reader.counted_by
 
@@ -121,6 +125,7 @@ class AnswersReader:
     count: Callable[[str], int]
     cites: Callable[[str, Reading], tuple[Citation, ...]] = lambda answer, reading: ()
     window: int = 1_000_000
+    max_output_tokens: int = 4_096
 
     @property
     def counted_by(self) -> str:

@@ -38,6 +38,7 @@ class ScriptedReader:
     script: Sequence[Line]
     model: str = "scripted"
     window: int = 1_000_000
+    max_output_tokens: int = 10
     readings: list[Reading] = field(default_factory=list)
 
     @property
@@ -73,6 +74,7 @@ class KnowingReader:
     fails: frozenset[str] = frozenset()
     model: str = "knowing"
     window: int = 1_000_000
+    max_output_tokens: int = 10
 
     @property
     def counted_by(self) -> str:

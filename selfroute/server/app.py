@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from selfroute.server import accounts, background, health, library, openai_api, responses_api, rest
+from selfroute.server.admission import Admission
 from selfroute.server.body import BodyLimit
 from selfroute.server.parts import Parts
 from selfroute.server.problems import handle
@@ -62,4 +63,5 @@ def create_app(
     app.router.routes.extend(Route(path, one, methods=["POST"]) for path, one in beside.items())
     handle(app)
     app.add_middleware(BodyLimit, most=body_bytes, uploads=upload_bytes)
+    app.add_middleware(Admission)  # added last, it is first
     return app

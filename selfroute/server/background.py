@@ -145,7 +145,7 @@ async def cancel(request: Request, id: str, asker: Asker) -> Response:  # noqa: 
 async def evaluate(request: Request, sent: EvaluationSent, asker: Asker, token: Token = None) -> Response:
     """Asks questions by several policies and scores the answers, as a job. It takes what the questions take: each
     policy reads, by the service's own readers."""
-    require_writing(asker)
+    asker.require_write()
     parts = parts_of(request)
     for policy in sent.policies:
         if policy not in parts.policies:
@@ -229,12 +229,6 @@ def accepted(job: Job, is_new: bool) -> Response:
 def fingerprint(sent: object) -> str:
     """A hash of what was sent: equal for equal requests."""
     return sha256(json.dumps(sent, sort_keys=True).encode()).hexdigest()
-
-
-def require_writing(caller: Caller) -> None:
-    """Raises a 403 for one who may only ask."""
-    if not caller.may_write:
-        raise HTTPException(403, "this key may ask and not write: use one that may")
 
 
 async def seen(request: Request, id: str, asker: Caller) -> Job:  # noqa: A002

@@ -15,6 +15,7 @@ from typing import TypeVar
 from selfroute.engine import Engine
 from selfroute.errors import TooBusy, TooLarge
 from selfroute.server.access import Caller
+from selfroute.server.rates import Rates
 from selfroute.types import Answer, Document, Event, Found, Question, Terms
 
 T = TypeVar("T")
@@ -38,13 +39,14 @@ class Desk:
         self._engine = engine
         self._most = in_flight
         self._question_chars = question_chars
+        self._rates = Rates()
         self.asking = 0
 
     async def ask(self, ask: Ask, caller: Caller, gone: Callable[[], Awaitable[object]]) -> Answer:
         """As `Engine.ask`. When `gone` returns first, the question is ended, what it took is written down, and
         `asyncio.CancelledError` is raised."""
         self._check(ask, caller)
-        with self._admitted():
+        with self._admitted(caller), caller.told_of_theirs():
             return await _unless(
                 gone,
                 self._engine.ask(ask.question, ask.policy, corpus=ask.corpus, k=ask.k, terms=_of(ask.terms, caller)),
@@ -55,7 +57,7 @@ class Desk:
     ) -> tuple[Found, ...]:
         """As `Engine.search`; it counts as a question in flight."""
         self._check(Ask(Question(query), "", corpus), caller)
-        with self._admitted():
+        with self._admitted(caller), caller.told_of_theirs():
             return await self._engine.search(query, corpus=corpus, k=k, scope=documents)
 
     @asynccontextmanager
@@ -63,7 +65,7 @@ class Desk:
         """As `Engine.ask_stream`; leaving it ends the question. It begins at once: what can be refused before
         anything is read is raised on entering."""
         self._check(ask, caller)
-        with self._admitted():
+        with self._admitted(caller), caller.told_of_theirs():
             events = self._engine.ask_stream(
                 ask.question, ask.policy, corpus=ask.corpus, k=ask.k, terms=_of(ask.terms, caller)
             )
@@ -79,9 +81,11 @@ class Desk:
         if sum(map(len, said)) > self._question_chars:
             raise TooLarge("the question with its history", f"{self._question_chars:,} characters", QUESTION)
 
-    def _admitted(self) -> _Admitted:
+    def _admitted(self, caller: Caller) -> _Admitted:
         if self.asking >= self._most:
             raise TooBusy(self._most)
+        if caller.key is not None and caller.per_minute is not None:
+            self._rates.take(caller.key, caller.per_minute)
         return _Admitted(self)
 
 
@@ -103,7 +107,7 @@ class _Admitted:
 
 
 def _of(terms: Terms, caller: Caller) -> Terms:
-    return replace(terms, key=caller.key)
+    return replace(terms, key=caller.key, limits=caller.limits)
 
 
 async def _with(first: Event, rest: AsyncGenerator[Event]) -> AsyncGenerator[Event]:

@@ -19,7 +19,7 @@ from selfroute.index.names import folder_of
 from selfroute.index.upkeep import DocumentInfo, Listed, Stats
 from selfroute.jobs import Ingest, Once, Order, Spooled
 from selfroute.server.access import Asker
-from selfroute.server.background import JobTold, Token, accepted, fingerprint, require_writing
+from selfroute.server.background import JobTold, Token, accepted, fingerprint
 from selfroute.server.intake import Fill, Filled
 from selfroute.server.parts import Parts, parts_of
 from selfroute.server.problems import documented
@@ -139,8 +139,7 @@ async def corpora(request: Request, asker: Asker) -> Response:
 @router.post("", status_code=201, response_model=CorpusTold, responses=documented(404, 409))
 async def create(request: Request, sent: CorpusSent, asker: Asker, token: Token = None) -> Response:
     """Makes an empty corpus. Uploading documents makes one too."""
-    asker.require(sent.name)
-    require_writing(asker)
+    asker.require_write(sent.name)
     parts = parts_of(request)
     await asyncio.to_thread(_create, parts, sent.name, asker.key, token)
     told = await asyncio.to_thread(_told, parts, sent.name)
@@ -157,8 +156,7 @@ async def corpus(request: Request, name: str, asker: Asker) -> Response:
 @router.delete("/{name}", status_code=204, responses=documented(404, 409))
 async def delete(request: Request, name: str, asker: Asker) -> Response:
     """Deletes a corpus with all its documents, at once; jobs that wait for it are cancelled."""
-    asker.require(name)
-    require_writing(asker)
+    asker.require_write(name)
     parts = parts_of(request)
     await asyncio.to_thread(parts.corpora.delete, name)
     await asyncio.to_thread(parts.intake.drop, name)
@@ -193,8 +191,7 @@ async def documents(
 async def add(request: Request, name: str, asker: Asker, token: Token = None) -> Response:
     """Adds documents to a corpus, or updates those of the same id, as a job: texts as JSON, or files (txt, md, jsonl,
     pdf, docx, html, epub, csv) as a multipart form, whose ids are their names. The corpus is made if it is new."""
-    asker.require(name)
-    require_writing(asker)
+    asker.require_write(name)
     parts = parts_of(request)
     folder_of(Path(), name)  # raises `InvalidName`
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -242,8 +239,7 @@ async def document(
 async def remove(request: Request, name: str, id: str, asker: Asker) -> Response:  # noqa: A002
     """Deletes a document at once: the next question does not find it. Its text leaves the disk with the change after
     this one."""
-    asker.require(name)
-    require_writing(asker)
+    asker.require_write(name)
     await asyncio.to_thread(parts_of(request).corpora.delete_documents, name, [id])
     return Response(status_code=204)
 

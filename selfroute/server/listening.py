@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +15,15 @@ from selfroute.errors import CannotListen
 THREADS = 64
 """For what blocks: the ledger's disk, SQLite, FAISS, the bundled models. asyncio's own number, six on a machine of two
 cores, would have questions wait for each other."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there: all addresses that the host stands for are its own."""
+    try:
+        found = socket.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(one[4][0]).partition("%")[0]).is_loopback for one in found)
 
 
 async def serve(app: ASGIApp, host: str, port: int, *, drain: int) -> None:

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from selfroute import errors
 from selfroute.errors import SelfrouteError
 from selfroute.keys import without_keys
+from selfroute.server.access import Caller
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,13 @@ STATUS: Mapping[type[SelfrouteError], int] = {
     errors.DeadlineExceeded: 504,
     errors.QueueFull: 503,
     errors.CorruptJobs: 503,
+    errors.OverTerms: 422,
+    errors.OverBudget: 429,
+    errors.UnknownPrice: 422,
+    errors.OverRate: 429,
+    errors.NotAdmitted: 401,
+    errors.NotAllowed: 403,
+    errors.UnusableKeys: 503,
     errors.TooBusy: 503,
     errors.EndpointError: 502,
     errors.EndpointTimeout: 504,
@@ -72,6 +80,8 @@ INTERNAL = {
     "detail": "the service failed: its log says why",
 }
 """An error that is none of ours, as a problem's fields."""
+INWARD = (errors.UnusableIndex, errors.CorruptLedger, errors.HomeNotWritable, errors.UnusableKeys)
+"""What names folders of this machine: its operator is told where, in the log, and who asks is not."""
 
 
 class Problem(BaseModel):
@@ -126,15 +136,39 @@ def status_of(error: SelfrouteError) -> int:
 
 def told(error: SelfrouteError) -> dict[str, Any]:
     """An error as a problem's fields."""
-    fields = {**named(type(error).__name__), "status": status_of(error), "detail": without_keys(str(error))}
-    wrong = [{"field": error.field, "reason": fields["detail"]}] if isinstance(error, errors.WrongField) else []
-    return fields | ({"errors": wrong} if wrong else {})
+    return {**named(type(error).__name__), "status": status_of(error), "detail": _detail(error)} | _wrong(error)
+
+
+def _wrong(error: SelfrouteError) -> dict[str, Any]:
+    """The field that is wrong, if one is."""
+    if not isinstance(error, errors.WrongField):
+        return {}
+    return {"errors": [{"field": error.field, "reason": without_keys(str(error))}]}
+
+
+def _detail(error: SelfrouteError) -> str:
+    detail = without_keys(str(error))
+    if isinstance(error, errors.IndexBusy):
+        return "another process is writing this corpus: try again when it has ended"
+    if isinstance(error, INWARD):
+        log.error("%s: %s", type(error).__name__, detail)
+        return "the service cannot use what it keeps on its disk: its log says what, and how to mend it"
+    return detail
 
 
 def named(kind: str) -> dict[str, str]:
     """The type and title of a problem, by the name of its error's class."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind)
     return {"type": f"/problems/{words.lower().replace(' ', '-')}", "title": words.capitalize()}
+
+
+def headers_of(error: SelfrouteError) -> dict[str, str]:
+    """What a client's software is to know of an error: when to come again, and what it is to bring."""
+    wait = getattr(error, "retry_after", None)
+    if wait is None:
+        wait = next((RETRY_AFTER[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER), None)
+    asked = {"WWW-Authenticate": "Bearer"} if isinstance(error, errors.NotAdmitted) else {}
+    return asked if wait is None else {**asked, "Retry-After": str(wait)}
 
 
 def handle(app: FastAPI) -> None:
@@ -172,8 +206,10 @@ def openai_error(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, SelfrouteError)
-    wait = next((RETRY_AFTER[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER), None)
-    return respond(request, told(error), {"Retry-After": str(wait)} if wait is not None else None)
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if isinstance(error, errors.UnknownCorpus) and caller is not None:
+        return respond(request, told(caller.discreet(error)))
+    return respond(request, told(error), headers_of(error))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -197,7 +233,7 @@ async def _http(request: Request, error: Exception) -> Response:
     detail = str(error.detail)
     if error.status_code == 404 and detail == phrase:
         detail = f"there is nothing at {request.url.path}: /docs describes what there is"
-    fields = {"type": f"/problems/{kind}", "title": phrase, "status": error.status_code, "detail": detail}
+    fields = {"type": f"/problems/{kind}", "title": phrase, "status": error.status_code, "detail": without_keys(detail)}
     return respond(request, fields, error.headers)
 
 

@@ -1,0 +1,62 @@
+"""Lets in who has a key, before anything of a request is read, whatever the route: what is mounted, and what nobody
+thought of yet, is closed too.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_plus
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from selfroute.errors import NotAdmitted, SelfrouteError
+from selfroute.server.access import Caller
+from selfroute.server.parts import parts_of
+from selfroute.server.problems import headers_of, respond, told
+
+OPEN = frozenset({"/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/openapi.json", "/redoc"})
+"""Paths that need no key: a prober has none, and what the API is like is no secret."""
+
+AUDITED = frozenset({"/metrics"})
+"""Paths that need a key that may see what others do."""
+
+_KEY = re.compile(r"sk-selfroute-|(?:^|[&;])(?:api[-_]?key|access[-_]?token)=", re.I)
+
+
+class Admission:
+    """Puts the `Caller` where routes find it, `request.state.caller`, or answers in their place."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            caller = await self._admitted(scope)
+        except SelfrouteError as error:
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            request = Request(scope)
+            await respond(request, told(error), headers_of(error))(scope, receive, send)
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, receive, send)
+
+    async def _admitted(self, scope: Scope) -> Caller:
+        if scope["path"] in OPEN:
+            return Caller()
+        if _KEY.search(unquote_plus(scope["query_string"].decode("latin-1"))):
+            raise NotAdmitted("an API key stands in the address, where it is logged, so revoke it")
+        sent = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
+        if len(sent) > 1:
+            raise NotAdmitted("more than one API key was sent")
+        scheme, _, token = sent[0].partition(" ") if sent else ("", "", "")
+        bearer = token.strip() if scheme.lower() == "bearer" else None
+        caller = await parts_of(Request(scope)).access.admit(bearer)
+        if scope["path"] in AUDITED:
+            caller.require_audit()
+        return caller
