@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from selfroute.embedders import Embedder
+from selfroute.embedders import Embedded, Embedder
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.engine import Engine
 from selfroute.evaluation.evaluator import Evaluator
@@ -33,7 +34,7 @@ from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
 from selfroute.readers.scripted import KnowingReader
-from selfroute.server.access import Access, Anybody
+from selfroute.server.access import Access, Anybody, Caller
 from selfroute.server.app import create_app
 from selfroute.server.desk import Desk
 from selfroute.server.intake import Intake
@@ -174,3 +175,43 @@ def events(lines: Sequence[str]) -> list[tuple[str, str]]:
         elif line.startswith("data: "):
             told.append((name, line.removeprefix("data: ")))
     return told
+
+
+ENDED = ("done", "failed", "cancelled")
+
+
+def ended(client: httpx.Client, reply: httpx.Response, wait_until: Callable[[Callable[[], bool]], None]) -> Any:
+    """The job that `reply` tells of, once it has ended."""
+    assert reply.status_code == 202, reply.text
+    place = reply.headers["location"]
+    wait_until(lambda: client.get(place).json()["state"] in ENDED)
+    return client.get(place).json()
+
+
+@dataclass
+class Gate:
+    """An embedder that embeds once it is open."""
+
+    open: threading.Event = field(default_factory=threading.Event)
+    waiting: threading.Event = field(default_factory=threading.Event)
+    name: str = "hashing-64"
+    dimension: int = 64
+    max_tokens: int = 10_000
+
+    def count_tokens(self, text: str) -> int:
+        return HashingEmbedder().count_tokens(text)
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        self.waiting.set()
+        assert self.open.wait(60)
+        return HashingEmbedder().embed(texts)
+
+
+@dataclass(frozen=True)
+class Callers:
+    """Access by bearer tokens; who sends none is nobody and may nothing."""
+
+    known: Mapping[str, Caller]
+
+    async def admit(self, bearer: str | None) -> Caller:
+        return self.known.get(bearer or "", Caller("nobody", frozenset(), may_write=False))
