@@ -115,7 +115,16 @@ UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": DocumentsSent.model_json_schema()},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "documents": {"type": "array", "minItems": 1, "items": DocumentSent.model_json_schema()}
+                    },
+                    "required": ["documents"],
+                    "additionalProperties": False,
+                }
+            },
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -136,7 +145,7 @@ async def corpora(request: Request, asker: Asker) -> Response:
     return JSONResponse(to_json(CorporaTold(await asyncio.to_thread(lambda: [held.look(name) for name in names]))))
 
 
-@router.post("", status_code=201, response_model=CorpusTold, responses=documented(404, 409))
+@router.post("", status_code=201, response_model=CorpusTold, responses=documented(400, 404, 409))
 async def create(request: Request, sent: CorpusSent, asker: Asker, token: Token = None) -> Response:
     """Makes an empty corpus. Uploading documents makes one too."""
     asker.require(sent.name)
