@@ -82,6 +82,7 @@ class House:
     upload_bytes: int = 1_000_000
     upload_files: int = 10
     queue: int = 10
+    receiving: int = 16
     patience: float = 60.0
     drain: float = 10.0
     datasets: Path | None = None
@@ -131,7 +132,7 @@ class House:
             **self.works,
         }
         worker = Worker(jobs, spool, works, patience=self.patience, poll=0.05)
-        return Intake(jobs, spool, worker, datasets, runs, self.queue)
+        return Intake(jobs, spool, worker, datasets, runs, self.queue, self.receiving)
 
     def app(self) -> FastAPI:
         parts = Parts(

@@ -248,6 +248,22 @@ def test_an_upload_that_is_cut_off_leaves_nothing(house: House, client: httpx.Cl
     assert client.get("/healthz").status_code == 200
 
 
+def test_past_the_most_that_are_received_an_upload_is_refused_with_when_to_come_again(
+    house: House, wait_until: Wait
+) -> None:
+    house.receiving = 1
+    with served(house.app()) as client:
+        head = f"POST {PLACE} HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\n"
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
+            connection.sendall(f"{head}content-length: 1000\r\n\r\n--b".encode())
+            wait_until(lambda: spooled(house) != [])
+            reply = send(client, ("a.md", b"Text."))
+            assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+            assert reply.json()["type"] == "/problems/receiving-most"
+        wait_until(lambda: spooled(house) == [])
+        assert ended(client, send(client, ("a.md", b"Text.")), wait_until)["state"] == "done"
+
+
 def test_a_large_upload_is_never_in_memory(house: House, wait_until: Wait) -> None:
     house.upload_bytes = 200 * 2**20
     with served(house.app()) as client:
