@@ -301,9 +301,7 @@ def serving(home: Path, **settings: str) -> subprocess.Popen[str]:
 def client_of(process: subprocess.Popen[str]) -> httpx.Client:
     """Of a service that has just been started."""
     assert process.stdout is not None
-    url = process.stdout.readline().split()[2]
-    retrying = httpx.HTTPTransport(retries=10)  # it says where it is before it takes connections
-    return httpx.Client(base_url=url, timeout=60, transport=retrying)
+    return httpx.Client(base_url=process.stdout.readline().split()[2], timeout=60, trust_env=False)
 
 
 def test_a_disk_that_is_full_is_told_and_the_next_upload_is_taken(home: Path, wait_until: Wait) -> None:
