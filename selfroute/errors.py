@@ -35,6 +35,7 @@ SelfrouteError
 ├── HomeNotWritable
 ├── CannotListen             the service cannot have the address it is to listen on
 ├── TooBusy                  the service has as many questions in flight as it takes
+│   └── ReceivingMost        as many uploads are being received as may be
 ├── QueueFull                as many jobs wait as may
 ├── CorruptJobs
 ├── DeadlineExceeded         a question took longer than it was allowed
@@ -364,6 +365,11 @@ class TooBusy(SelfrouteError):
             f"{most} questions are in flight, which is the most: try again in a moment, or raise the setting "
             "'server.in_flight'"
         )
+
+
+class ReceivingMost(TooBusy):
+    def __init__(self, most: int) -> None:
+        SelfrouteError.__init__(self, f"{most} uploads are being received, which is the most: try again in a moment")
 
 
 class QueueFull(SelfrouteError):

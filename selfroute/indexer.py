@@ -109,11 +109,15 @@ class Indexer:
         return self._index(files, corpus, progress, paths if sync else ())[0]
 
     def add(
-        self, files: Sequence[File], corpus: str, progress: Callable[[int, int], None] = lambda done, total: None
+        self,
+        copies: Sequence[tuple[Path, str, str]],
+        corpus: str,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> tuple[Summary, dict[str, str]]:
-        """As `index`, of files that each say their document's id and where it came from. Returns with the summary the
-        documents that are in the corpus for it, changed or not: id -> hex SHA-256 of the text."""
-        return self._index(files, corpus, progress)
+        """As `index`, of copies that will be gone: (path, id of the document, what the corpus says it came from).
+        Returns with the summary the documents that are in the corpus for them, changed or not: id -> hex SHA-256 of
+        the text."""
+        return self._index([File(*copy) for copy in copies], corpus, progress)
 
     def create(self, corpus: str) -> None:
         """Makes a corpus without documents. Raises `NameTaken` and what `index.writing` raises."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from selfroute.embedders import Embedder
+from selfroute.embedders import Embedded, Embedder
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.engine import Engine
 from selfroute.evaluation.evaluator import Evaluator
@@ -33,7 +34,7 @@ from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
 from selfroute.readers.scripted import KnowingReader
-from selfroute.server.access import Access, Anybody
+from selfroute.server.access import Access, Anybody, Caller
 from selfroute.server.app import Mounted, create_app
 from selfroute.server.desk import Desk
 from selfroute.server.intake import Intake
@@ -83,6 +84,7 @@ class House:
     upload_bytes: int = 1_000_000
     upload_files: int = 10
     queue: int = 10
+    receiving: int = 16
     patience: float = 60.0
     drain: float = 10.0
     datasets: Path | None = None
@@ -134,7 +136,7 @@ class House:
             **self.works,
         }
         worker = Worker(jobs, spool, works, patience=self.patience, poll=0.05)
-        return Intake(jobs, spool, worker, datasets, runs, self.queue)
+        return Intake(jobs, spool, worker, datasets, runs, self.queue, self.receiving)
 
     def app(self) -> FastAPI:
         parts = Parts(
@@ -163,7 +165,7 @@ class House:
 @contextmanager
 def served(app: FastAPI) -> Iterator[httpx.Client]:
     """A client of `app`, which listens on a free port meanwhile; its questions are ended as it leaves."""
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
         server = uvicorn.Server(config)
@@ -187,3 +189,43 @@ def events(lines: Sequence[str]) -> list[tuple[str, str]]:
         elif line.startswith("data: "):
             told.append((name, line.removeprefix("data: ")))
     return told
+
+
+ENDED = ("done", "failed", "cancelled")
+
+
+def ended(client: httpx.Client, reply: httpx.Response, wait_until: Callable[[Callable[[], bool]], None]) -> Any:
+    """The job that `reply` tells of, once it has ended."""
+    assert reply.status_code == 202, reply.text
+    place = reply.headers["location"]
+    wait_until(lambda: client.get(place).json()["state"] in ENDED)
+    return client.get(place).json()
+
+
+@dataclass
+class Gate:
+    """An embedder that embeds once it is open."""
+
+    open: threading.Event = field(default_factory=threading.Event)
+    waiting: threading.Event = field(default_factory=threading.Event)
+    name: str = "hashing-64"
+    dimension: int = 64
+    max_tokens: int = 10_000
+
+    def count_tokens(self, text: str) -> int:
+        return HashingEmbedder().count_tokens(text)
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        self.waiting.set()
+        assert self.open.wait(60)
+        return HashingEmbedder().embed(texts)
+
+
+@dataclass(frozen=True)
+class Callers:
+    """Access by bearer tokens; who sends none is nobody and may nothing."""
+
+    known: Mapping[str, Caller]
+
+    async def admit(self, bearer: str | None) -> Caller:
+        return self.known.get(bearer or "", Caller("nobody", frozenset(), may_write=False))

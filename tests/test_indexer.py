@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from shutil import copytree
 
+import numpy as np
 import pytest
 
 from selfroute.embedders import Embedded
@@ -28,6 +29,7 @@ from selfroute.errors import (
     HomeNotWritable,
     IndexBusy,
     InvalidName,
+    NameTaken,
     UnknownCorpus,
     UnreadableFile,
     UnusableIndex,
@@ -39,6 +41,7 @@ from selfroute.index.store import LATEST, Kept, Store, _sealed_file
 from selfroute.index.upkeep import Corpora
 from selfroute.indexer import BATCH_CHUNKS, Failure, Indexer, Summary
 from selfroute.ingest.loaders import VERSION
+from selfroute.types import Document
 
 LIMIT = 4
 MANIFEST = "manifest.json"
@@ -958,3 +961,88 @@ def finish(processes: ForkServerContext, target: Callable[..., None], *arguments
     process.start()
     process.join()
     assert process.exitcode == 0
+
+
+def _copies(folder: Path, **texts: str) -> list[tuple[Path, str, str]]:
+    folder.mkdir(exist_ok=True)
+    copies = []
+    for number, (id_, text) in enumerate(texts.items()):
+        path = folder / f"{number}.txt"
+        path.write_text(text)
+        copies.append((path, id_, f"upload:{id_}"))
+    return copies
+
+
+def test_a_copy_is_known_by_what_it_says_and_may_be_gone_afterwards(home: Path, tmp_path: Path) -> None:
+    indexer = Indexer(home, HashingEmbedder(), 48)
+    summary, documents = indexer.add(_copies(tmp_path / "one", a="Some text.", b="Other text."), "harbour")
+    assert (summary.added, set(documents)) == (2, {"a", "b"})
+    copies = _copies(tmp_path / "two", b="Other text.", a="Newer text.")
+    for path in (tmp_path / "one").iterdir():
+        path.unlink()
+    summary, documents = indexer.add(copies, "harbour")
+    assert (summary.updated, summary.unchanged, set(documents)) == (1, 1, {"a", "b"})
+    assert {info.source for info in Corpora(home).documents("harbour")} == {"upload:a", "upload:b"}
+
+
+def test_what_was_uploaded_is_not_gone_when_a_folder_is_brought_up_to_date(home: Path, tmp_path: Path) -> None:
+    indexer = Indexer(home, HashingEmbedder(), 48)
+    indexer.add(_copies(tmp_path / "one", a="Some text."), "harbour")
+    assert indexer.index([tmp_path], "harbour", exclude=["one/"], sync=True).deleted == 0
+    assert [info.id for info in Corpora(home).documents("harbour")] == ["a"]
+
+
+def test_a_copy_does_not_overwrite_a_file_that_is_still_there(home: Path, tmp_path: Path) -> None:
+    indexer = Indexer(home, HashingEmbedder(), 48)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "a").with_suffix(".md").write_text("Of the file.")
+    indexer.index([tmp_path / "files"], "harbour")
+    summary, documents = indexer.add(_copies(tmp_path / "one", **{"a.md": "Of the copy."}), "harbour")
+    assert (summary.updated, documents) == (0, {})
+    assert "belongs to" in summary.failed[0].reason
+
+
+def test_what_is_stopped_where_it_reports_is_not_shown_and_goes_on_the_next_time(home: Path, tmp_path: Path) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise Enough
+
+    indexer = Indexer(home, HashingEmbedder(), 48)
+    indexer.add(_copies(tmp_path / "one", a="Some text."), "harbour")
+    copies = _copies(tmp_path / "two", a="Newer text.", b="Other text.")
+    with pytest.raises(Enough):
+        indexer.add(copies, "harbour", stop)
+    assert [(info.id, info.hash) for info in Corpora(home).documents("harbour")] == [
+        ("a", sha256(b"Some text.").hexdigest())
+    ]
+    _, documents = indexer.add(copies, "harbour")
+    assert indexer.findable("harbour", documents) == []
+
+
+def test_what_cannot_be_found_as_it_was_added_is_named(home: Path, tmp_path: Path) -> None:
+    indexer = Indexer(home, HashingEmbedder(), 48)
+    _, documents = indexer.add(_copies(tmp_path / "one", a="Some text.", b="Other text."), "harbour")
+    assert indexer.findable("harbour", documents) == []
+    indexer.add(_copies(tmp_path / "two", a="Newer text."), "harbour")
+    assert indexer.findable("harbour", {**documents, "c": "0"}) == ["a", "c"]
+
+
+def test_a_corpus_is_made_without_documents_once(home: Path) -> None:
+    indexer = Indexer(home, HashingEmbedder(), 48)
+    indexer.create("harbour")
+    assert Corpora(home).look("harbour").documents == 0
+    assert Corpora(home).verify("harbour") == ()
+    with pytest.raises(NameTaken):
+        indexer.create("harbour")
+
+
+def test_a_corpus_that_an_interrupted_run_began_is_not_made_anew(home: Path) -> None:
+    embedder = HashingEmbedder()
+    with writing(home, "harbour", embedder.name, embedder.dimension) as writer:
+        document = Document("a", "Some text.", "a.md")
+        writer.put([(document, (), np.zeros((0, 64), dtype=np.float32))], "48")
+    with pytest.raises(NameTaken):
+        Indexer(home, embedder, 48).create("harbour")

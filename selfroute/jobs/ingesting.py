@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from selfroute.indexer import Failure, Indexer
-from selfroute.ingest.finder import File
 from selfroute.jobs import Ended, Fault, Ingest, Job, Report
 from selfroute.jobs.spool import Spool
 from selfroute.wire import to_json
@@ -44,7 +43,7 @@ class Ingesting:
         assert isinstance(request, Ingest)
         assert job.corpus is not None
         folder = self._spool.of(job.id)
-        files = [File(folder / one.file, one.id, one.source) for one in request.files]
+        files = [(folder / one.file, one.id, one.source) for one in request.files]
         indexer = self._indexer()
         made, documents = indexer.add(files, job.corpus, lambda done, total: report(done, total, "bytes"))
         result = to_json(

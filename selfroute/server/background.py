@@ -141,7 +141,7 @@ async def cancel(request: Request, id: str, asker: Asker) -> Response:  # noqa: 
     return JSONResponse(to_json(tell(cancelled)))
 
 
-@router.post("/evaluations", status_code=202, response_model=JobTold, responses=documented(404))
+@router.post("/evaluations", status_code=202, response_model=JobTold, responses=documented(400))
 async def evaluate(request: Request, sent: EvaluationSent, asker: Asker, token: Token = None) -> Response:
     """Asks questions by several policies and scores the answers, as a job. It takes what the questions take: each
     policy reads, by the service's own readers."""

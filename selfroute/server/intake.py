@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from selfroute.errors import TooBusy
+from selfroute.errors import ReceivingMost
 from selfroute.jobs import Job, Once, Order, State
 from selfroute.jobs.spool import Spool
 from selfroute.jobs.store import Jobs
@@ -49,7 +49,14 @@ class Intake:
     """`queue` jobs may wait at most. `runs` is the folder of evaluations, each named as its job."""
 
     def __init__(
-        self, jobs: Jobs, spool: Spool, worker: Worker, benchmarks: Benchmarks, runs: Path, queue: int
+        self,
+        jobs: Jobs,
+        spool: Spool,
+        worker: Worker,
+        benchmarks: Benchmarks,
+        runs: Path,
+        queue: int,
+        receiving: int = RECEIVING,
     ) -> None:
         self.jobs = jobs
         self.benchmarks = benchmarks
@@ -57,6 +64,7 @@ class Intake:
         self._spool = spool
         self._worker = worker
         self._queue = queue
+        self._most_receiving = receiving
         self._receiving = 0
 
     @asynccontextmanager
@@ -72,10 +80,10 @@ class Intake:
     async def submit(self, key: str | None, token: str | None, fill: Fill) -> tuple[Job, bool]:
         """(the job, whether it is new): what came with the same token before is not taken twice.
 
-        Raises `QueueFull`, `KeyReused`, `TooBusy`, `HomeNotWritable` and what `fill` raises; then nothing is left.
+        Raises `QueueFull`, `KeyReused`, `ReceivingMost`, `HomeNotWritable` and what `fill` raises: nothing is left.
         """
-        if self._receiving >= RECEIVING:
-            raise TooBusy(RECEIVING)
+        if self._receiving >= self._most_receiving:
+            raise ReceivingMost(self._most_receiving)
         self._receiving += 1
         try:
             if token is None or not await asyncio.to_thread(self.jobs.known, key, token):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,16 @@ UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": DocumentsSent.model_json_schema()},
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "documents": {"type": "array", "minItems": 1, "items": DocumentSent.model_json_schema()}
+                    },
+                    "required": ["documents"],
+                    "additionalProperties": False,
+                }
+            },
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -136,7 +146,7 @@ async def corpora(request: Request, asker: Asker) -> Response:
     return JSONResponse(to_json(CorporaTold(await asyncio.to_thread(lambda: [held.look(name) for name in names]))))
 
 
-@router.post("", status_code=201, response_model=CorpusTold, responses=documented(404, 409))
+@router.post("", status_code=201, response_model=CorpusTold, responses=documented(400, 404, 409))
 async def create(request: Request, sent: CorpusSent, asker: Asker, token: Token = None) -> Response:
     """Makes an empty corpus. Uploading documents makes one too."""
     asker.require_write(sent.name)
@@ -198,7 +208,7 @@ async def add(request: Request, name: str, asker: Asker, token: Token = None) ->
     if kind == "multipart/form-data":
         fill = _files(request, parts.upload_files, name, asker.key)
     elif kind == "application/json":
-        fill = _texts(_read(await request.body()), parts.upload_files, name, asker.key)
+        fill = _texts(await asyncio.to_thread(_read, await request.body()), parts.upload_files, name, asker.key)
     else:
         raise HTTPException(415, "send documents as application/json, or files as multipart/form-data")
     return accepted(*await parts.intake.submit(asker.key, token, fill))
@@ -286,12 +296,11 @@ def _files(request: Request, most: int, corpus: str, key: str | None) -> Fill:
 
 
 def _texts(sent: Sequence[DocumentSent], most: int, corpus: str, key: str | None) -> Fill:
-    ids = [one.id for one in sent]
-    if len(set(ids)) < len(ids):
-        twice = next(id_ for id_ in ids if ids.count(id_) > 1)
-        raise UnusableUpload(f"two documents have the id {twice!r}: give each its own")
-    if len(ids) > most:
+    if len(sent) > most:
         raise TooLarge("the upload", f"{most:,} documents", "server.upload_files")
+    twice = [id_ for id_, times in Counter(one.id for one in sent).items() if times > 1]
+    if twice:
+        raise UnusableUpload(f"two documents have the id {twice[0]!r}: give each its own")
 
     async def fill(folder: Path) -> Filled:
         written = await asyncio.to_thread(_write, folder, sent)

@@ -12,6 +12,8 @@ from starlette.types import ASGIApp
 
 from selfroute.errors import CannotListen
 
+BACKLOG = 2048
+"""Connections that wait to be taken; as uvicorn has it."""
 THREADS = 64
 """For what blocks: the ledger's disk, SQLite, FAISS, the bundled models. asyncio's own number, six on a machine of two
 cores, would have questions wait for each other."""
@@ -31,11 +33,12 @@ async def serve(app: ASGIApp, host: str, port: int, *, drain: int) -> None:
     to end before they are cancelled, and recorded as such. Raises `CannotListen`."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "selfroute"))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    # The protocol is named, for asyncio turns Nagle's algorithm off only where it is: else replies wait 40 ms.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
-            listener.listen(2048)  # whoever reads the line below may come at once
+            listener.listen(BACKLOG)  # before its address is told: who connects at once waits, and is not refused
         except OSError as error:
             raise CannotListen(host, port, (error.strerror or str(error)).lower()) from error
         shown = f"[{host}]" if family == socket.AF_INET6 else host
