@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
-from functools import cache
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from selfroute.embedders import Embedder
 from selfroute.engine import Engine
@@ -27,6 +29,7 @@ from selfroute.settings import (
     Settings,
     VLLMSettings,
     key_of,
+    otlp_endpoint,
     published_prices,
 )
 from selfroute.types import Answer, Call, Question, Usage
@@ -44,6 +47,20 @@ if TYPE_CHECKING:
 PATIENCE = {"timeout", "retries", "stream", "api_key_env"}
 """Settings of an endpoint that decide whether a reply comes and not what it says: a run that failed by one of them
 can go on with another."""
+
+PROVIDERS = {
+    "openai.com": "openai",
+    "openai.azure.com": "azure.ai.openai",
+    "anthropic.com": "anthropic",
+    "googleapis.com": "gcp.gemini",
+    "amazonaws.com": "aws.bedrock",
+    "mistral.ai": "mistral_ai",
+    "deepseek.com": "deepseek",
+    "groq.com": "groq",
+    "x.ai": "x_ai",
+    "perplexity.ai": "perplexity",
+}
+"""By the end of a host's name, how the GenAI conventions name who provides its models; others go by their host."""
 
 LEAST_WINDOW = 320
 """Tokens of prompt below which nothing can be read."""
@@ -127,19 +144,64 @@ def judge(settings: Settings) -> ModelJudge:
 def app(settings: Settings) -> FastAPI:
     """The service. Raises what `engine` raises."""
     from selfroute.server.access import Anybody
-    from selfroute.server.app import create_app
+    from selfroute.server.app import Alongside, create_app
     from selfroute.server.desk import Desk
+    from selfroute.server.logs import QuestionLog
+    from selfroute.server.metrics import Metrics
     from selfroute.server.parts import Parts
+    from selfroute.server.readiness import Readiness
+    from selfroute.server.watching import Observer
 
-    asked, limits = engine(settings), settings.server
+    asked, limits, kept = engine(settings), settings.server, ledger(settings)
+    metrics = Metrics(tuple(policies(settings)))
+    observers: list[Observer] = [metrics, QuestionLog(limits.log_text)]
+    alongside: list[Alongside] = []
+    spans = None
+    if (address := otlp_endpoint(settings)) is not None:
+        from selfroute.server.tracing import Tracing, exporting, flushed
+
+        spans = exporting(address)
+        observers.append(Tracing(spans, _providers(settings), limits.log_text))
+        alongside.append(partial(flushed, spans))
     parts = Parts(
-        desk=Desk(asked, limits.in_flight, limits.question_chars),
-        ledger=ledger(settings),
+        desk=Desk(asked, limits.in_flight, limits.question_chars, observers),
+        ledger=kept,
         corpora=corpora(settings),
         access=Anybody(),
         policies=tuple(policies(settings)),
+        metrics=metrics,
+        readiness=Readiness(_needed(settings, kept)),
     )
-    return create_app(parts, body_bytes=limits.body_bytes)
+    return create_app(parts, body_bytes=limits.body_bytes, alongside=alongside, spans=spans)
+
+
+def _needed(settings: Settings, kept: Ledger) -> dict[str, Callable[[], Awaitable[object]]]:
+    """What answering needs, each by a check that is cheap enough to be made every few seconds."""
+    checks: dict[str, Callable[[], Awaitable[object]]] = {
+        "ledger": partial(asyncio.to_thread, kept.check_writable),
+        "corpora": partial(asyncio.to_thread, corpora(settings).check_readable),
+    }
+    used = {settings.reader.chunks, settings.reader.documents} if settings.reader.kind == "chat" else set()
+    for name, endpoint in endpoints(settings, keys=False).items():
+        from selfroute.endpoints.checks import check_reachable
+        from selfroute.endpoints.openai import OpenAIEndpoint
+
+        if name in used and isinstance(endpoint, OpenAIEndpoint):
+            checks[f"endpoint {name}"] = partial(check_reachable, endpoint)
+    return checks
+
+
+def _providers(settings: Settings) -> dict[str, str]:
+    """By model, who provides it, as spans name it."""
+    return {
+        one.model: _provider(one.base_url) if isinstance(one, EndpointSettings) else one.kind
+        for one in settings.endpoints.values()
+    }
+
+
+def _provider(address: str) -> str:
+    host = urlsplit(address).hostname or ""
+    return next((name for end, name in PROVIDERS.items() if host == end or host.endswith(f".{end}")), host)
 
 
 def ledger(settings: Settings) -> Ledger:

@@ -54,6 +54,7 @@ from selfroute.types import (
     Totals,
     Usage,
     Used,
+    Watch,
     sum_cost,
 )
 from selfroute.waiting import to_its_end, until
@@ -129,19 +130,20 @@ class Engine:
         corpus: str | Document | Corpus,
         k: int | None = None,
         terms: Terms | None = None,
+        watch: Watch | None = None,
     ) -> Answer:
         """Answers from a corpus by name, from one `Document` that is not indexed, or from another's `Corpus`.
 
         A question with a `history` is first made to stand alone, where a rewriter is set; else, and where that fails,
         it is used as it is, with a warning.
         `policy` is one of `policies.POLICIES`; `k` chunks are retrieved (else as in the settings).
-        Of the deadlines of the settings and of `terms` the nearer one holds.
+        Of the deadlines of the settings and of `terms` the nearer one holds. `watch` looks on.
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex`,
         `DeadlineExceeded` and what the reader raises. A failed question stays in the ledger with its calls.
         """
         question = self._checked(question, policy, k)
         async with self._source(question, corpus) as (name, source):
-            return await self._ask(question, policy, name, source, k, terms)
+            return await self._ask(question, policy, name, source, k, terms, watch=watch)
 
     async def ask_stream(
         self,
@@ -151,6 +153,7 @@ class Engine:
         corpus: str | Document,
         k: int | None = None,
         terms: Terms | None = None,
+        watch: Watch | None = None,
     ) -> AsyncGenerator[Event]:
         """As `ask`, told as it happens: steps, calls, the answer's text as it is made, its citations, and `Done`.
 
@@ -162,7 +165,7 @@ class Engine:
         async def asked(emit: Emit) -> None:
             checked = self._checked(question, policy, k)
             async with self._source(checked, corpus) as (name, source):
-                await self._ask(checked, policy, name, source, k, terms, emit)
+                await self._ask(checked, policy, name, source, k, terms, emit, watch)
 
         async with aclosing(streamed(asked)) as events:
             async for event in events:
@@ -237,6 +240,7 @@ class Engine:
         k: int | None,
         terms: Terms | None = None,
         emit: Emit | None = None,
+        watch: Watch | None = None,
     ) -> Answer:
         terms = terms or Terms()
         began = time.perf_counter()
@@ -246,6 +250,8 @@ class Engine:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
             calls.append(priced)
             await to_its_end(asyncio.to_thread(self._account.record, terms.id, priced))
+            if watch is not None:
+                watch(Used(priced))
             if emit is not None:
                 await emit(Used(priced))
 
@@ -253,7 +259,7 @@ class Engine:
             await to_its_end(asyncio.to_thread(self._account.begin, terms.id, question, policy, name, terms.key))
             async with until(_nearer(self._deadline, terms.deadline)) as deadline:
                 index = await self._transient(source, record) if isinstance(source, Document) else source
-                steps = self._steps(name, index, record, k, deadline, emit)
+                steps = self._steps(name, index, record, k, deadline, emit, watch)
                 alone = await self._alone(question, steps, record, deadline)
                 draft = await self._policies[policy](alone, steps)
             full = await steps.long_context(alone)
@@ -295,6 +301,7 @@ class Engine:
         k: int | None,
         deadline: float | None = None,
         emit: Emit | None = None,
+        watch: Watch | None = None,
     ) -> QuestionSteps:
         return QuestionSteps(
             index,
@@ -309,6 +316,7 @@ class Engine:
             emit,
             self._judge,
             lambda model: self._account.read(corpus, model, self._cache_seconds),
+            watch,
         )
 
     def _open(self, corpus: str) -> Index:

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from opentelemetry.trace import TracerProvider
 
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.engine import Engine
@@ -25,9 +26,12 @@ from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Access, Anybody
-from selfroute.server.app import create_app
+from selfroute.server.app import Alongside, create_app
 from selfroute.server.desk import Desk
+from selfroute.server.metrics import Metrics
 from selfroute.server.parts import Parts
+from selfroute.server.readiness import Check, Readiness
+from selfroute.server.watching import Observer
 from selfroute.types import Document
 
 HARBOUR = "The harbour master is Olof Berg.\n\nNight work is approved in writing.\n\nThe quay is long."
@@ -67,6 +71,10 @@ class House:
     question_chars: int = 1000
     body_bytes: int = 100_000
     deadline: float | None = None
+    observers: tuple[Observer, ...] = ()
+    checks: dict[str, Check] = field(default_factory=dict)
+    alongside: tuple[Alongside, ...] = ()
+    spans: TracerProvider | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -87,14 +95,18 @@ class House:
         )
 
     def app(self) -> FastAPI:
+        metrics = Metrics(tuple(POLICIES))
+        observers = (metrics, *self.observers)
         parts = Parts(
-            desk=Desk(self.engine(), self.in_flight, self.question_chars),
+            desk=Desk(self.engine(), self.in_flight, self.question_chars, observers),
             ledger=self.ledger,
             corpora=Corpora(self.home),
             access=self.access,
             policies=tuple(POLICIES),
+            metrics=metrics,
+            readiness=Readiness(self.checks, good_for=0),
         )
-        return create_app(parts, body_bytes=self.body_bytes)
+        return create_app(parts, body_bytes=self.body_bytes, alongside=self.alongside, spans=self.spans)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ and are never summed with them. Knows nothing of indexes, readers or policies.
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from sqlalchemy import URL, Connection, create_engine, event, insert, select, te
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from selfroute.errors import CorruptLedger, HomeNotWritable
+from selfroute.errors import CorruptLedger, DiskFull, HomeNotWritable, LedgerBusy
 from selfroute.ledger.schema import MIGRATIONS, calls, feedback, questions
 from selfroute.ledger.sums import JUDGING, By, DecimalSum, UsageRow, Within, summed
 from selfroute.types import Answer, Call, Question, Stage, Usage
@@ -34,6 +35,10 @@ NAME = "ledger.sqlite"
 ELSEWHERE = "SELFROUTE_LEDGER to a file elsewhere"
 PATIENCE = 30.0
 """Seconds to wait for another writer."""
+QUICK = 1000.0
+"""Milliseconds that a look waits for another writer."""
+LEAST_DISK = 16 << 20
+"""Bytes. With less, a question may be answered that cannot be written down."""
 
 
 class Verdict(StrEnum):
@@ -215,6 +220,21 @@ class Ledger:
         with self._reading() as connection:
             return summed(connection, by, Within(first, last, corpus, key))
 
+    def check_writable(self) -> None:
+        """Raises unless a question could be written down now: the file can be written, no other writer holds it, and
+        its disk has room. Writes nothing."""
+        with self._translated(), self._engine.connect() as connection:
+            try:
+                connection.execute(text(f"PRAGMA busy_timeout = {QUICK:.0f}"))
+                connection.execute(text("BEGIN IMMEDIATE"))
+                connection.execute(select(questions.c.id).limit(1)).all()
+                connection.rollback()
+            finally:
+                connection.execute(text(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}"))
+        free = shutil.disk_usage(self._path.parent).free
+        if free < LEAST_DISK:
+            raise DiskFull(self._path, f"{free // 1024:,} KiB are left")
+
     def _migrate(self) -> None:
         """Brings the file to the newest schema, one version after another, all or nothing."""
         with self._reading() as connection:
@@ -270,8 +290,13 @@ class Ledger:
         try:
             yield
         except OperationalError as error:
-            if _code(error) == sqlite3.SQLITE_ERROR:  # "no such table" and the like: not our file
-                raise CorruptLedger(self._path, str(error.orig)) from error
+            match _code(error):
+                case sqlite3.SQLITE_ERROR:  # "no such table" and the like: not our file
+                    raise CorruptLedger(self._path, str(error.orig)) from error
+                case sqlite3.SQLITE_FULL:
+                    raise DiskFull(self._path, "nothing is left") from error
+                case sqlite3.SQLITE_BUSY:
+                    raise LedgerBusy(self._path) from error
             raise HomeNotWritable(self._path, str(error.orig), ELSEWHERE) from error
         except DatabaseError as error:
             raise CorruptLedger(self._path, str(error.orig)) from error

@@ -10,6 +10,8 @@ from selfroute.index.upkeep import Corpora
 from selfroute.ledger import Ledger
 from selfroute.server.access import Access
 from selfroute.server.desk import Desk
+from selfroute.server.metrics import Metrics
+from selfroute.server.readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class Parts:
     corpora: Corpora
     access: Access
     policies: tuple[str, ...]
+    metrics: Metrics
+    readiness: Readiness
 
 
 def parts_of(request: Request) -> Parts:
