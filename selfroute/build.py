@@ -17,6 +17,7 @@ from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
 from selfroute.ledger import NAME as LEDGER
 from selfroute.ledger import Ledger
+from selfroute.ledger.upkeep import Upkeep
 from selfroute.policies import POLICIES, Policy, calibrated
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
@@ -163,6 +164,10 @@ def app(settings: Settings) -> FastAPI:
         spans = exporting(address)
         observers.append(Tracing(spans, _providers(settings), limits.log_text))
         alongside.append(partial(flushed, spans))
+    if limits.ledger_days is not None:
+        from selfroute.server.retention import kept_for
+
+        alongside.append(partial(kept_for, limits.ledger_days, Upkeep(ledger_path(settings))))
     parts = Parts(
         desk=Desk(asked, limits.in_flight, limits.question_chars, observers),
         ledger=kept,
@@ -206,6 +211,14 @@ def _provider(address: str) -> str:
 
 def ledger(settings: Settings) -> Ledger:
     return Ledger(ledger_path(settings))
+
+
+def ledger_upkeep(settings: Settings) -> Upkeep:
+    """Makes no ledger. Raises `BadInput` where there is none."""
+    path = ledger_path(settings)
+    if not path.exists():
+        raise BadInput(f"there is no ledger {path}: the first question makes it")
+    return Upkeep(path)
 
 
 def ledger_path(settings: Settings) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from selfroute import cli_ledger
 from selfroute import cli_upkeep as upkeep
 from selfroute.cli_calibrate import calibrate
 from selfroute.cli_parts import INTERRUPTED, TERMINATED, Config, FirstDay, Json, LastDay, bar, day, run, terminable
@@ -267,6 +268,7 @@ def compare(
 app.add_typer(upkeep.index, name="index")
 app.add_typer(upkeep.documents, name="documents")
 app.add_typer(upkeep.corpora, name="corpora")
+app.add_typer(cli_ledger.ledger, name="ledger")
 app.command()(upkeep.doctor)
 app.command()(calibrate)
 app.command()(serve)

@@ -11,13 +11,14 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import Row
@@ -167,19 +168,7 @@ class Ledger:
                 return None
             made = connection.execute(select(calls).where(calls.c.question == id).order_by(calls.c.id)).all()
             said = connection.execute(select(feedback).where(feedback.c.question == id).order_by(feedback.c.id)).all()
-        return Recorded(
-            id=row.id,
-            asked_at=row.asked_at,
-            question=row.question,
-            policy=row.policy,
-            corpus=row.corpus,
-            key=row.key,
-            outcome=row.outcome,
-            error=row.error,
-            answer=None if row.record is None else json.loads(row.record),
-            calls=tuple(map(_call, made)),
-            feedback=tuple(Feedback(Verdict(one.verdict), one.better_answer, one.at) for one in said),
-        )
+        return _recorded(row, made, said)
 
     def add_feedback(self, id: str, verdict: Verdict, better_answer: str | None = None) -> Feedback:  # noqa: A002
         """Puts down what a user says of an answer; what was said before stays. The question must be there."""
@@ -315,6 +304,23 @@ def _code(error: OperationalError) -> int | None:
     """SQLite's primary result code."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
+
+
+def _recorded(row: Row[Any], made: Iterable[Row[Any]], said: Iterable[Row[Any]]) -> Recorded:
+    """From a row of questions, and those of its calls and its feedback."""
+    return Recorded(
+        id=row.id,
+        asked_at=row.asked_at,
+        question=row.question,
+        policy=row.policy,
+        corpus=row.corpus,
+        key=row.key,
+        outcome=row.outcome,
+        error=row.error,
+        answer=None if row.record is None else json.loads(row.record),
+        calls=tuple(map(_call, made)),
+        feedback=tuple(Feedback(Verdict(one.verdict), one.better_answer, one.at) for one in said),
+    )
 
 
 def _call(row: Row[tuple[object, ...]]) -> Call:
