@@ -130,3 +130,10 @@ def test_the_service_as_it_is_built_is_ready_while_its_endpoint_can_be_reached(
     with served(build.app(chosen)) as client:
         reply = client.get("/readyz")
     assert (reply.status_code, reply.json()["parts"]["endpoint here"]) == (503, "fails")
+
+
+def test_what_health_and_metrics_answer_is_described(home: Path) -> None:
+    with served(House(home).app()) as client:
+        paths = client.get("/openapi.json").json()["paths"]
+    assert list(paths["/metrics"]["get"]["responses"]["200"]["content"]) == ["text/plain"]
+    assert "application/problem+json" in paths["/readyz"]["get"]["responses"]["503"]["content"]

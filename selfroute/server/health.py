@@ -5,19 +5,13 @@ No key is asked for: who asks is a machine.
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from selfroute.server.parts import parts_of
-from selfroute.server.problems import Problem
+from selfroute.server.problems import documented
 
 router = APIRouter()
-
-NOT_READY: dict[int | str, dict[str, Any]] = {
-    503: {"description": "A part that answering needs fails; `parts` says which.", "model": Problem}
-}
 
 
 @router.get("/healthz")
@@ -26,7 +20,7 @@ async def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", responses=NOT_READY)
+@router.get("/readyz", responses={503: documented()[503]})
 async def readyz(request: Request) -> Response:
     """Whether questions can be answered: the ledger can be written, the corpora read, the endpoints reached. What was
     found is good for some seconds; why a part fails stands in the log."""
@@ -39,7 +33,7 @@ async def readyz(request: Request) -> Response:
     return JSONResponse(fields, 503, media_type="application/problem+json")
 
 
-@router.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """What the service has done since it began, for Prometheus."""
     content, content_type = parts_of(request).metrics.told(request.headers.get("accept", ""))

@@ -75,7 +75,7 @@ class QuestionLog:
     def begin(self, ask: Ask, caller: Caller) -> Watcher:
         def watch(event: Event | Ended) -> None:
             if isinstance(event, Ended):
-                said = "answered" if event.answer is not None else "not answered"
+                said = "ended" if event.answer is not None else "failed"
                 level = logging.INFO if event.answer is not None else logging.WARNING
                 questions.log(level, "question %s", said, extra={FIELDS: self._fields(ask, caller, event)})
 
