@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cache
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
 from selfroute.ledger import NAME as LEDGER
 from selfroute.ledger import Ledger
+from selfroute.ledger.upkeep import Upkeep
 from selfroute.policies import POLICIES, Policy, calibrated
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
@@ -33,17 +33,12 @@ from selfroute.settings import (
 from selfroute.types import Answer, Call, Question, Usage
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from selfroute.endpoints.openai import OpenAIEndpoint
     from selfroute.endpoints.vllm import VLLMEndpoint
     from selfroute.evaluation.evaluator import Evaluator
     from selfroute.evaluation.judge import ModelJudge
     from selfroute.rewriter import Rewriter
-    from selfroute.server.app import Mounted
-    from selfroute.server.intake import Intake
     from selfroute.server.keyring import Keyring
-    from selfroute.server.parts import Parts
 
 
 PATIENCE = {"timeout", "retries", "stream", "api_key_env"}
@@ -54,14 +49,15 @@ LEAST_WINDOW = 320
 """Tokens of prompt below which nothing can be read."""
 
 
-def engine(settings: Settings, *, keys: bool = True) -> Engine:
-    """Without `keys` it can forecast and not ask: endpoints need not have theirs yet, and no ledger is made.
+def engine(settings: Settings, *, keys: bool = True, account: Ledger | None = None) -> Engine:
+    """Writes to `account`, else to the settings' ledger. Without `keys` it can forecast and not ask: endpoints need not
+    have theirs yet, and no ledger is made.
 
     Raises `InvalidSettings`, `MissingExtra`, `HomeNotWritable` or `CorruptLedger`.
     """
     chunk_reader, document_reader = readers(settings, keys)
     embedding = embedder(settings)
-    account = ledger(settings) if keys else None
+    account = account or (ledger(settings) if keys else None)
     return Engine(
         home=settings.home,
         embedder=embedding,
@@ -131,59 +127,6 @@ def judge(settings: Settings) -> ModelJudge:
     return ModelJudge(ENDPOINTS[one.kind](name, one, True))
 
 
-def app(settings: Settings) -> FastAPI:
-    """The service. Raises what `engine` raises, and `UnusableKeys`."""
-    from selfroute.server.access import KeyAccess
-    from selfroute.server.app import create_app
-    from selfroute.server.desk import Desk
-    from selfroute.server.parts import Parts
-
-    asked, limits, keys = engine(settings), settings.server, keyring(settings)
-    indexing = cache(lambda: indexer(settings))
-    parts = Parts(
-        desk=Desk(asked, limits.in_flight, limits.question_chars),
-        ledger=ledger(settings),
-        corpora=corpora(settings),
-        access=KeyAccess(keys, needed=keys.read().held),
-        policies=tuple(policies(settings)),
-        intake=intake(settings, indexing),
-        create=lambda corpus: indexing().create(corpus),
-        upload_files=limits.upload_files,
-        drain=limits.drain_seconds,
-    )
-    return create_app(parts, body_bytes=limits.body_bytes, upload_bytes=limits.upload_bytes, mounted=_mounted(parts))
-
-
-def _mounted(parts: Parts) -> dict[str, Mounted]:
-    """What is served where its extra is installed."""
-    if find_spec("mcp") is None:
-        return {}
-    from selfroute.integrations.mcp import McpServer
-    from selfroute.server.tools import Tools
-
-    return {"/mcp": McpServer(Tools(parts))}
-
-
-def intake(settings: Settings, indexing: Callable[[], Indexer]) -> Intake:
-    """Where the service takes jobs in, and what does them."""
-    from selfroute.evaluation.submitted import Datasets, Evaluating
-    from selfroute.jobs import FOLDER, Kind, Work
-    from selfroute.jobs.ingesting import Ingesting
-    from selfroute.jobs.spool import Spool
-    from selfroute.jobs.store import Jobs
-    from selfroute.jobs.worker import Worker
-    from selfroute.server.intake import Intake
-
-    below = settings.home / FOLDER
-    jobs, spool, datasets = Jobs(settings.home), Spool(below / "spool"), Datasets(settings.server.datasets)
-    runs = below / "evaluations"
-    works: dict[Kind, Work] = {
-        Kind.INGEST: Ingesting(indexing, spool),
-        Kind.EVALUATE: Evaluating(lambda: evaluator(settings), spool, runs, datasets),
-    }
-    return Intake(jobs, spool, Worker(jobs, spool, works), datasets, runs, settings.server.queue)
-
-
 def keyring(settings: Settings) -> Keyring:
     """The API keys; the file is made with the first."""
     from selfroute.server.keyring import NAME, Keyring
@@ -193,6 +136,14 @@ def keyring(settings: Settings) -> Keyring:
 
 def ledger(settings: Settings) -> Ledger:
     return Ledger(ledger_path(settings))
+
+
+def ledger_upkeep(settings: Settings) -> Upkeep:
+    """Makes no ledger. Raises `BadInput` where there is none."""
+    path = ledger_path(settings)
+    if not path.exists():
+        raise BadInput(f"there is no ledger {path}: the first question makes it")
+    return Upkeep(path)
 
 
 def ledger_path(settings: Settings) -> Path:

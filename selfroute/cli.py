@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from selfroute import cli_ledger
 from selfroute import cli_upkeep as upkeep
 from selfroute.cli_calibrate import calibrate
 from selfroute.cli_keys import keys
@@ -269,6 +270,7 @@ app.add_typer(upkeep.index, name="index")
 app.add_typer(upkeep.documents, name="documents")
 app.add_typer(upkeep.corpora, name="corpora")
 app.add_typer(keys, name="keys")
+app.add_typer(cli_ledger.ledger, name="ledger")
 app.command()(upkeep.doctor)
 app.command()(calibrate)
 app.command()(serve)

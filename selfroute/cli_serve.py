@@ -19,7 +19,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve questions over HTTP: our own API (described at /docs) and OpenAI's (at /v1)."""
-    from selfroute import build
+    from selfroute import build, build_service
     from selfroute.errors import Unprotected
     from selfroute.server.listening import is_loopback, serve
 
@@ -27,7 +27,7 @@ def serve(
     address = host if host is not None else chosen.server.host
     if not insecure and not is_loopback(address) and not build.keyring(chosen).read().held:
         raise Unprotected(address)
-    app = build.app(chosen)
+    app = build_service.app(chosen)
     asyncio.run(
         serve(
             app,

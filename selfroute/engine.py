@@ -60,6 +60,7 @@ from selfroute.types import (
     Totals,
     Usage,
     Used,
+    Watch,
     sum_cost,
 )
 from selfroute.waiting import to_its_end, until
@@ -140,6 +141,7 @@ class Engine:
         corpus: str | Document | Corpus,
         k: int | None = None,
         terms: Terms | None = None,
+        watch: Watch | None = None,
     ) -> Answer:
         """Answers from a corpus by name, from one `Document` that is not indexed, or from another's `Corpus`.
 
@@ -147,13 +149,14 @@ class Engine:
         it is used as it is, with a warning.
         `policy` is one of `policies.POLICIES`; `k` chunks are retrieved (else as in the settings).
         Of the deadlines of the settings and of `terms` the nearer one holds. A call that would exceed what `terms`
-        allow is not made: the question ends with what was read before, and a warning, or with an `OverLimit`.
+        allow is not made: the question ends with what was read before, and a warning, or with an `OverLimit`. `watch`
+        looks on.
         Raises `EmptyQuestion`, `UnknownPolicy`, `UnknownCorpus`, `EmptyCorpus`, `UnknownDocument`, `UnusableIndex`,
         `DeadlineExceeded` and what the reader raises. A failed question stays in the ledger with its calls.
         """
         question = self._checked(question, policy, k)
         async with self._source(question, corpus) as (name, source):
-            return await self._ask(question, policy, name, source, k, terms)
+            return await self._ask(question, policy, name, source, k, terms, watch=watch)
 
     async def ask_stream(
         self,
@@ -163,6 +166,7 @@ class Engine:
         corpus: str | Document,
         k: int | None = None,
         terms: Terms | None = None,
+        watch: Watch | None = None,
     ) -> AsyncGenerator[Event]:
         """As `ask`, told as it happens: steps, calls, the answer's text as it is made, its citations, and `Done`.
 
@@ -174,7 +178,7 @@ class Engine:
         async def asked(emit: Emit) -> None:
             checked = self._checked(question, policy, k)
             async with self._source(checked, corpus) as (name, source):
-                await self._ask(checked, policy, name, source, k, terms, emit)
+                await self._ask(checked, policy, name, source, k, terms, emit, watch)
 
         async with aclosing(streamed(asked)) as events:
             async for event in events:
@@ -283,6 +287,7 @@ class Engine:
         k: int | None,
         terms: Terms | None = None,
         emit: Emit | None = None,
+        watch: Watch | None = None,
     ) -> Answer:
         terms = terms or Terms()
         began = time.perf_counter()
@@ -295,6 +300,8 @@ class Engine:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
             calls.append(priced)
             await to_its_end(asyncio.to_thread(self._account.record, terms.id, priced))
+            if watch is not None:
+                watch(Used(priced))
             if emit is not None:
                 await emit(Used(priced))
             if allowance is not None:
@@ -304,7 +311,7 @@ class Engine:
             await to_its_end(asyncio.to_thread(self._account.begin, terms.id, question, policy, name, terms.key))
             async with until(_nearer(self._deadline, terms.deadline)) as deadline:
                 index = await self._transient(source, record, allowance) if isinstance(source, Document) else source
-                steps = self._steps(name, index, record, k, deadline, emit, allowance)
+                steps = self._steps(name, index, record, k, deadline, emit, allowance, watch)
                 alone = await self._alone(question, steps, record, deadline, allowance)
                 try:
                     draft = await self._policies[policy](alone, steps)
@@ -360,6 +367,7 @@ class Engine:
         deadline: float | None = None,
         emit: Emit | None = None,
         allowance: Allowance | None = None,
+        watch: Watch | None = None,
     ) -> QuestionSteps:
         return QuestionSteps(
             index,
@@ -375,6 +383,7 @@ class Engine:
             self._judge,
             lambda model: self._account.read(corpus, model, self._cache_seconds),
             allowance,
+            watch,
         )
 
     async def _transient(self, document: Document, record: Record, allowance: Allowance | None = None) -> Index:

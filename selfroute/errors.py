@@ -32,7 +32,9 @@ SelfrouteError
 │   └── IndexBusy            another process is writing it
 ├── RunBusy                  another process is running an evaluation in this folder
 ├── CorruptLedger
+├── LedgerBusy               another process writes the ledger, and does not end
 ├── HomeNotWritable
+│   └── DiskFull
 ├── CannotListen             the service cannot have the address it is to listen on
 ├── TooBusy                  the service has as many questions in flight as it takes
 │   └── ReceivingMost        as many uploads are being received as may be
@@ -351,6 +353,18 @@ class Unprotected(SelfrouteError):
         super().__init__(
             f"on {host} others than this machine could ask, at your cost, and there is no API key: make one with "
             "`selfroute keys create NAME`, or say --insecure"
+        )
+
+
+class DiskFull(HomeNotWritable):
+    def __init__(self, path: Path, reason: str) -> None:
+        SelfrouteError.__init__(self, f"the disk of {path} is full ({reason}): make room there, then try again")
+
+
+class LedgerBusy(SelfrouteError):
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"another process is writing the ledger {path} and does not end: see which one has it open, then try again"
         )
 
 

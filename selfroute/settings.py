@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 PREFIX = "SELFROUTE_"
 CONFIG = "SELFROUTE_CONFIG"
+OTLP = "OTEL_EXPORTER_OTLP"
+"""Begins the variables of OpenTelemetry's own."""
 OURS = ("model", "messages", "prompt", "stream", "n")
 """Parameters of a request that an endpoint sets itself, or whose reply it could not read."""
 ENGINES_OWN = ("model", "max_model_len")
@@ -111,6 +113,19 @@ class ServerSettings(_Part):
     upload_files: int = Field(ge=1)
     queue: int = Field(ge=1)
     datasets: Path | None
+    log_text: bool
+    otlp_endpoint: str | None
+    ledger_days: int | None = Field(ge=1)
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _no_key_in_the_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or holds_key(value):
+            raise ValueError(f"must be an address such as http://localhost:4318, without a key: set {OTLP}_HEADERS")
+        return value.rstrip("/")
 
 
 class EndpointSettings(_Part):
@@ -363,6 +378,11 @@ def key_of(endpoint: EndpointSettings) -> SecretStr | None:
             f"the key in {endpoint.api_key_env} holds characters that no key has: set it again, without quotes"
         )
     return SecretStr(key) if key else None
+
+
+def otlp_endpoint(settings: Settings) -> str | None:
+    """Where spans are sent: as the setting says, else as OpenTelemetry's own variable."""
+    return settings.server.otlp_endpoint or os.environ.get(f"{OTLP}_ENDPOINT") or None
 
 
 def default_config() -> Path:

@@ -40,6 +40,7 @@ from selfroute.types import (
     Step,
     Usage,
     Vectors,
+    Watch,
     sum_cost,
 )
 
@@ -74,6 +75,7 @@ class QuestionSteps:
         judge: Callable[[], Reader] | None = None,
         read_lately: Callable[[str], Sequence[Usage]] = lambda model: (),
         allowance: Allowance | None = None,
+        watch: Watch | None = None,
     ) -> None:
         """`judge` gives the bundled reader; `read_lately`, by model, what it read of these documents while its
         provider keeps it, newest first; `allowance` is what the calls are reserved of, if anything limits them."""
@@ -90,6 +92,7 @@ class QuestionSteps:
         self._judge = judge
         self._read_lately = read_lately
         self._allowance = allowance
+        self._watch = watch
         self._vector: Vectors | None = None
         self._calls: list[Call] = []
         self._measured: Estimate | None = None
@@ -192,8 +195,13 @@ class QuestionSteps:
     async def begin(self, name: str) -> None:
         """Notes a step, and tells of it."""
         self.path.append(name)
+        await self._tell(Step(name))
+
+    async def _tell(self, step: Step) -> None:
+        if self._watch is not None:
+            self._watch(step)
         if self._emit is not None:
-            await self._emit(Step(name))
+            await self._emit(step)
 
     async def _read(self, question: Question, hits: Hits, move: Move, final: bool) -> Draft:
         """Reads what fits. If the server finds it too long all the same, once more with less: counts before a call
@@ -229,8 +237,7 @@ class QuestionSteps:
         await asyncio.to_thread(self._note, fit)
         draft = better_supported(tuple(drafts)) if drafts else Draft(True, ROUTES[move])
         self.drafts.append(draft)
-        if self._emit is not None:
-            await self._emit(Step(self.path[-1], draft.declined))
+        await self._tell(Step(self.path[-1], draft.declined))
         return draft
 
     async def _drafted_once(self, reading: Reading, move: Move, shown: Shown | None) -> Draft:

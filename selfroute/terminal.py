@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from selfroute.index.upkeep import DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
     from selfroute.indexer import Summary
     from selfroute.ledger import UsageRow
+    from selfroute.ledger.upkeep import Holdings
     from selfroute.server.keyring import Key
     from selfroute.types import Answer, Citation, Forecast
 
@@ -126,6 +127,19 @@ def usage(rows: Sequence[UsageRow], by: str) -> RenderableType:
             _cost(row.cost),
             *_numbers(row.long_context_tokens, row.saved_tokens),
         )
+    return table
+
+
+def holdings(held: Holdings) -> RenderableType:
+    table = _table("", "in the ledger")
+    table.add_row(Text("questions"), *_numbers(held.questions))
+    table.add_row(Text("with their text"), *_numbers(held.with_text))
+    table.add_row(Text("judged answers"), *_numbers(held.judged))
+    table.add_row(Text("calls"), *_numbers(held.calls))
+    table.add_row(Text("feedback"), *_numbers(held.feedback))
+    table.add_row(Text("first asked"), _text(held.first or "-"))
+    table.add_row(Text("last asked"), _text(held.last or "-"))
+    table.add_row(Text("bytes on disk"), *_numbers(held.bytes))
     return table
 
 

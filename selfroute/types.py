@@ -444,6 +444,9 @@ Event = Step | Delta | Cited | Used | Done
 Emit = Callable[[Event], Awaitable[None]]
 """Receives events in their order."""
 
+Watch = Callable[[Event], None]
+"""Looks on as steps and calls happen, and is told of nothing else. Must return at once and raise nothing."""
+
 
 def sum_cost(costs: list[Decimal | None]) -> Decimal | None:
     """The sum, or `None` as soon as one part is unknown: an unknown price is never counted as 0."""

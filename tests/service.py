@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from opentelemetry.trace import TracerProvider
 
 from selfroute.embedders import Embedded, Embedder
 from selfroute.embedders.hashing import HashingEmbedder
@@ -35,11 +36,14 @@ from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Access, Anybody, Caller
-from selfroute.server.app import Mounted, create_app
+from selfroute.server.app import Alongside, Mounted, create_app
 from selfroute.server.desk import Desk
 from selfroute.server.intake import Intake
+from selfroute.server.metrics import Metrics
 from selfroute.server.parts import Parts
+from selfroute.server.readiness import Check, Readiness
 from selfroute.server.tools import Tools
+from selfroute.server.watching import Observer
 from selfroute.types import Document
 
 HARBOUR = "The harbour master is Olof Berg.\n\nNight work is approved in writing.\n\nThe quay is long."
@@ -89,6 +93,10 @@ class House:
     drain: float = 10.0
     datasets: Path | None = None
     works: Mapping[Kind, Work] = field(default_factory=dict)
+    observers: tuple[Observer, ...] = ()
+    checks: dict[str, Check] = field(default_factory=dict)
+    alongside: tuple[Alongside, ...] = ()
+    spans: TracerProvider | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -139,8 +147,10 @@ class House:
         return Intake(jobs, spool, worker, datasets, runs, self.queue, self.receiving)
 
     def app(self) -> FastAPI:
+        metrics = Metrics(tuple(POLICIES))
+        observers = (metrics, *self.observers)
         parts = Parts(
-            desk=Desk(self.engine(), self.in_flight, self.question_chars),
+            desk=Desk(self.engine(), self.in_flight, self.question_chars, observers),
             ledger=self.ledger,
             corpora=Corpora(self.home),
             access=self.access,
@@ -149,9 +159,16 @@ class House:
             create=lambda corpus: self.indexer().create(corpus),
             upload_files=self.upload_files,
             drain=self.drain,
+            metrics=metrics,
+            readiness=Readiness(self.checks, good_for=0),
         )
         return create_app(
-            parts, body_bytes=self.body_bytes, upload_bytes=self.upload_bytes, mounted=self._mounted(parts)
+            parts,
+            body_bytes=self.body_bytes,
+            upload_bytes=self.upload_bytes,
+            mounted=self._mounted(parts),
+            alongside=self.alongside,
+            spans=self.spans,
         )
 
     def _mounted(self, parts: Parts) -> dict[str, Mounted]:
@@ -228,4 +245,4 @@ class Callers:
     known: Mapping[str, Caller]
 
     async def admit(self, bearer: str | None) -> Caller:
-        return self.known.get(bearer or "", Caller("nobody", frozenset(), may_write=False))
+        return self.known.get(bearer or "", Caller("nobody", frozenset(), writes=False))

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import pytest
 
-from selfroute import build
+from selfroute import build, build_service
 from selfroute.engine import Engine
 from selfroute.errors import BadInput, HomeNotWritable, InvalidSettings, MissingKey, UnknownPolicy
 from selfroute.policies import POLICIES
@@ -220,7 +220,7 @@ def test_the_indexer_writes_where_the_engine_and_the_list_look(settings: Setting
 
 
 def test_the_service_has_tools_where_their_library_is_installed(settings: Settings) -> None:
-    paths = {getattr(route, "path", None) for route in build.app(settings).routes}
+    paths = {getattr(route, "path", None) for route in build_service.app(settings).routes}
     assert ("/mcp" in paths) == (find_spec("mcp") is not None)
 
 

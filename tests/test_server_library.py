@@ -288,7 +288,10 @@ def test_a_caller_reaches_their_own_corpora_and_jobs_and_no_others(house: House,
     corpus(house.home, "port")
     corpus(house.home, "forest")
     house.access = Callers(
-        {"a": Caller("a", frozenset({"port"})), "b": Caller("b", frozenset({"forest", "port"}), may_write=False)}
+        {
+            "a": Caller("a", frozenset({"port"}), writes=True),
+            "b": Caller("b", frozenset({"forest", "port"}), writes=False),
+        }
     )
     a, b = {"Authorization": "Bearer a"}, {"Authorization": "Bearer b"}
     with served(house.app()) as client:

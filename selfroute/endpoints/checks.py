@@ -62,6 +62,19 @@ async def check_endpoint(endpoint: OpenAIEndpoint, record: Record | None = None)
     return tuple(found)
 
 
+async def check_reachable(endpoint: OpenAIEndpoint) -> None:
+    """Raises `EndpointUnreachable`, `EndpointTimeout` or `EndpointFailed` where no server answers as it should, and
+    `KeyRejected` or `MissingKey` where it will answer nothing else. A server that does not list its models is there
+    all the same. Costs nothing."""
+    try:
+        await endpoint.without_retries().models()
+    except (EndpointUnreachable, EndpointTimeout, KeyRejected, MissingKey):
+        raise
+    except EndpointError as error:
+        if error.status is None or error.status >= 500:
+            raise
+
+
 def check_in_process(endpoint: VLLMEndpoint) -> tuple[Finding, ...]:
     """Looks at one endpoint without its engine, which takes long to start: `library` and `model`."""
     request = Request(Stage.READ_CHUNKS, "Is anybody there?", system="Answer.")

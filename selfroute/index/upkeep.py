@@ -134,6 +134,19 @@ class Corpora:
         except UnusableIndex as error:
             return Listed(corpus, 0, 0, 0, str(error))
 
+    def check_readable(self) -> None:
+        """Raises what is wrong with the corpora if there are some and no manifest can be read; a damaged one among
+        others is no reason to answer nothing. Opens no index, so that it can be called every few seconds."""
+        names = corpora(self._home)
+        damaged: list[UnusableIndex] = []
+        for name in names:
+            try:
+                manifests.read(self._home / name)
+            except UnusableIndex as error:
+                damaged.append(error)
+        if damaged and len(damaged) == len(names):
+            raise damaged[0]
+
     def check(self, corpus: str) -> None:
         """Raises `InvalidName`, `UnknownCorpus` or `ForeignIndex` unless there is such a corpus, whole or damaged."""
         existing(self._home, corpus)

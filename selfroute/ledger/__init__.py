@@ -8,23 +8,25 @@ and are never summed with them. Knows nothing of indexes, readers or policies.
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Executable, bindparam, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from selfroute.errors import CorruptLedger, HomeNotWritable
+from selfroute.errors import CorruptLedger, DiskFull, HomeNotWritable, LedgerBusy
 from selfroute.ledger.schema import MIGRATIONS, calls, feedback, questions
 from selfroute.ledger.sums import JUDGING, By, DecimalSum, UsageRow, Within, summed
 from selfroute.types import Answer, Call, Question, Stage, Usage
@@ -36,6 +38,10 @@ NAME = "ledger.sqlite"
 ELSEWHERE = "SELFROUTE_LEDGER to a file elsewhere"
 PATIENCE = 30.0
 """Seconds to wait for another writer."""
+QUICK = 1000.0
+"""Milliseconds that a look waits for another writer."""
+LEAST_DISK = 16 << 20
+"""Bytes. With less, a question may be answered that cannot be written down."""
 
 
 ASKED, CALLED, SAID = insert(questions), insert(calls), insert(feedback)
@@ -182,19 +188,7 @@ class Ledger:
                 return None
             made = connection.execute(select(calls).where(calls.c.question == id).order_by(calls.c.id)).all()
             said = connection.execute(select(feedback).where(feedback.c.question == id).order_by(feedback.c.id)).all()
-        return Recorded(
-            id=row.id,
-            asked_at=row.asked_at,
-            question=row.question,
-            policy=row.policy,
-            corpus=row.corpus,
-            key=row.key,
-            outcome=row.outcome,
-            error=row.error,
-            answer=None if row.record is None else json.loads(row.record),
-            calls=tuple(map(_call, made)),
-            feedback=tuple(Feedback(Verdict(one.verdict), one.better_answer, one.at) for one in said),
-        )
+        return _recorded(row, made, said)
 
     def add_feedback(self, id: str, verdict: Verdict, better_answer: str | None = None) -> Feedback:  # noqa: A002
         """Puts down what a user says of an answer; what was said before stays. The question must be there."""
@@ -286,6 +280,21 @@ class Ledger:
         for write in writes:
             write.done = True
 
+    def check_writable(self) -> None:
+        """Raises unless a question could be written down now: the file can be written, no other writer holds it, and
+        its disk has room. Writes nothing."""
+        with self._translated(), self._engine.connect() as connection:
+            try:
+                connection.execute(text(f"PRAGMA busy_timeout = {QUICK:.0f}"))
+                connection.execute(text("BEGIN IMMEDIATE"))
+                connection.execute(select(questions.c.id).limit(1)).all()
+                connection.rollback()
+            finally:
+                connection.execute(text(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}"))
+        free = shutil.disk_usage(self._path.parent).free
+        if free < LEAST_DISK:
+            raise DiskFull(self._path, f"{free // 1024:,} KiB are left")
+
     def _migrate(self) -> None:
         """Brings the file to the newest schema, one version after another, all or nothing."""
         with self._reading() as connection:
@@ -341,8 +350,13 @@ class Ledger:
         try:
             yield
         except OperationalError as error:
-            if _code(error) == sqlite3.SQLITE_ERROR:  # "no such table" and the like: not our file
-                raise CorruptLedger(self._path, str(error.orig)) from error
+            match _code(error):
+                case sqlite3.SQLITE_ERROR:  # "no such table" and the like: not our file
+                    raise CorruptLedger(self._path, str(error.orig)) from error
+                case sqlite3.SQLITE_FULL:
+                    raise DiskFull(self._path, "nothing is left") from error
+                case sqlite3.SQLITE_BUSY:
+                    raise LedgerBusy(self._path) from error
             raise HomeNotWritable(self._path, str(error.orig), ELSEWHERE) from error
         except DatabaseError as error:
             raise CorruptLedger(self._path, str(error.orig)) from error
@@ -361,6 +375,23 @@ def _code(error: OperationalError) -> int | None:
     """SQLite's primary result code."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
+
+
+def _recorded(row: Row[Any], made: Iterable[Row[Any]], said: Iterable[Row[Any]]) -> Recorded:
+    """From a row of questions, and those of its calls and its feedback."""
+    return Recorded(
+        id=row.id,
+        asked_at=row.asked_at,
+        question=row.question,
+        policy=row.policy,
+        corpus=row.corpus,
+        key=row.key,
+        outcome=row.outcome,
+        error=row.error,
+        answer=None if row.record is None else json.loads(row.record),
+        calls=tuple(map(_call, made)),
+        feedback=tuple(Feedback(Verdict(one.verdict), one.better_answer, one.at) for one in said),
+    )
 
 
 def _call(row: Row[tuple[object, ...]]) -> Call:

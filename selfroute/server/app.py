@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Protocol
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+from opentelemetry.trace import TracerProvider  # the interface, which FastAPI brings; the SDK is an extra
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from selfroute.server import accounts, background, health, library, openai_api, responses_api, rest
 from selfroute.server.admission import Admission
 from selfroute.server.body import BodyLimit
+from selfroute.server.logs import QUIET, RequestLog
 from selfroute.server.parts import Parts
 from selfroute.server.problems import handle
 
@@ -36,26 +39,29 @@ class Mounted(Protocol):
     def running(self) -> AbstractAsyncContextManager[None]: ...
 
 
+Alongside = Callable[[], AbstractAsyncContextManager[object]]
+"""What runs as long as the application: entered as it begins to serve, left when it has ended."""
+
+
 def create_app(
-    parts: Parts, *, body_bytes: int, upload_bytes: int, mounted: Mapping[str, Mounted] | None = None
+    parts: Parts,
+    *,
+    body_bytes: int,
+    upload_bytes: int,
+    mounted: Mapping[str, Mounted] | None = None,
+    alongside: Sequence[Alongside] = (),
+    spans: TracerProvider | None = None,
 ) -> FastAPI:
-    """`body_bytes` bounds the body of a request, `upload_bytes` one that brings files; `mounted` takes
-    what is posted to its paths."""
+    """`body_bytes` bounds the body of a request, `upload_bytes` one that brings files; `mounted` takes what is posted
+    to its paths; `spans` is where requests, too, are told of as spans."""
     beside = mounted or {}
-
-    @asynccontextmanager
-    async def running(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(parts.intake.working(parts.drain))
-            for one in beside.values():
-                await stack.enter_async_context(one.running())
-            yield
-
+    lasting = (*alongside, lambda: parts.intake.working(parts.drain), *(one.running for one in beside.values()))
     app = FastAPI(
         title="selfroute",
         version=version("selfroute"),
         summary="Answers questions about long documents by reading as little as it needs.",
-        lifespan=running,
+        lifespan=_lasting(lasting),
+        telemetry=_telemetry(spans),
     )
     app.state.parts = parts
     for router in ROUTERS:
@@ -63,5 +69,26 @@ def create_app(
     app.router.routes.extend(Route(path, one, methods=["POST"]) for path, one in beside.items())
     handle(app)
     app.add_middleware(BodyLimit, most=body_bytes, uploads=upload_bytes)
-    app.add_middleware(Admission)  # added last, it is first
+    app.add_middleware(Admission)
+    app.add_middleware(RequestLog)  # added last, it is first
     return app
+
+
+def _lasting(alongside: Sequence[Alongside]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for one in alongside:
+                await stack.enter_async_context(one())
+            yield
+
+    return lifespan
+
+
+def _telemetry(spans: TracerProvider | None) -> TelemetryConfig:
+    """FastAPI's own: a span a request, which goes on with the client's trace. Its metrics and logs we make ourselves,
+    and it must not set itself up from the environment behind the settings' back."""
+    off: TelemetryConfig = {"metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+    if spans is None:
+        return {**off, "tracing": False}
+    return {**off, "tracing": True, "tracer_provider": spans, "exclude": lambda scope: scope.get("path") in QUIET}

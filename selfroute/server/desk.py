@@ -9,34 +9,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from selfroute.engine import Engine
 from selfroute.errors import TooBusy, TooLarge
 from selfroute.server.access import Caller
 from selfroute.server.rates import Rates
-from selfroute.types import Answer, Document, Event, Found, Question, Terms
+from selfroute.server.watching import Ask, Observer, Watched
+from selfroute.types import Answer, Done, Event, Found, Question, Terms
+
+__all__ = ["Ask", "Desk"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A question as it is put to the engine. `corpus` is a name, or a text that is not indexed."""
-
-    question: Question
-    policy: str
-    corpus: str | Document
-    k: int | None = None
-    terms: Terms = field(default_factory=Terms)
 
 
 class Desk:
     """Asks at most `in_flight` questions at a time; more are refused with `TooBusy`, not kept waiting."""
 
-    def __init__(self, engine: Engine, in_flight: int, question_chars: int) -> None:
+    def __init__(self, engine: Engine, in_flight: int, question_chars: int, observers: Sequence[Observer] = ()) -> None:
+        """`observers` see every question, those that are refused as well."""
         self._engine = engine
+        self._observers = observers
         self._most = in_flight
         self._question_chars = question_chars
         self._rates = Rates()
@@ -45,12 +39,19 @@ class Desk:
     async def ask(self, ask: Ask, caller: Caller, gone: Callable[[], Awaitable[object]]) -> Answer:
         """As `Engine.ask`. When `gone` returns first, the question is ended, what it took is written down, and
         `asyncio.CancelledError` is raised."""
-        self._check(ask, caller)
-        with self._admitted(caller), caller.told_of_theirs():
-            return await _unless(
-                gone,
-                self._engine.ask(ask.question, ask.policy, corpus=ask.corpus, k=ask.k, terms=_of(ask.terms, caller)),
-            )
+        with self._watched(ask, caller) as watched:
+            self._check(ask, caller)
+            with self._admitted(caller), caller.told_of_theirs():
+                asked = self._engine.ask(
+                    ask.question,
+                    ask.policy,
+                    corpus=ask.corpus,
+                    k=ask.k,
+                    terms=_of(ask.terms, caller),
+                    watch=watched.saw,
+                )
+                watched.answer = await _unless(gone, asked)
+                return watched.answer
 
     async def search(
         self, query: str, corpus: str, caller: Caller, k: int | None = None, documents: Sequence[str] = ()
@@ -64,15 +65,24 @@ class Desk:
     async def stream(self, ask: Ask, caller: Caller) -> AsyncIterator[AsyncGenerator[Event]]:
         """As `Engine.ask_stream`; leaving it ends the question. It begins at once: what can be refused before
         anything is read is raised on entering."""
-        self._check(ask, caller)
-        with self._admitted(caller), caller.told_of_theirs():
-            events = self._engine.ask_stream(
-                ask.question, ask.policy, corpus=ask.corpus, k=ask.k, terms=_of(ask.terms, caller)
-            )
-            async with aclosing(events):
-                first = await anext(events)
-                async with aclosing(_with(first, events)) as whole:
-                    yield whole
+        with self._watched(ask, caller) as watched:
+            self._check(ask, caller)
+            with self._admitted(caller), caller.told_of_theirs():
+                events = self._engine.ask_stream(
+                    ask.question,
+                    ask.policy,
+                    corpus=ask.corpus,
+                    k=ask.k,
+                    terms=_of(ask.terms, caller),
+                    watch=watched.saw,
+                )
+                async with aclosing(events):
+                    first = await anext(events)
+                    async with aclosing(_with(first, events, watched)) as whole:
+                        yield whole
+
+    def _watched(self, ask: Ask, caller: Caller) -> Watched:
+        return Watched(self._observers, ask, caller)
 
     def _check(self, ask: Ask, caller: Caller) -> None:
         if isinstance(ask.corpus, str):
@@ -110,10 +120,17 @@ def _of(terms: Terms, caller: Caller) -> Terms:
     return replace(terms, key=caller.key, limits=caller.limits)
 
 
-async def _with(first: Event, rest: AsyncGenerator[Event]) -> AsyncGenerator[Event]:
-    yield first
-    async for event in rest:
-        yield event
+async def _with(first: Event, rest: AsyncGenerator[Event], watched: Watched) -> AsyncGenerator[Event]:
+    """All events. An error that ends them is noted here: who follows them may tell of it and go on."""
+    try:
+        yield first
+        async for event in rest:
+            if isinstance(event, Done):
+                watched.answer = event.answer
+            yield event
+    except Exception as error:
+        watched.error = error
+        raise
 
 
 async def _unless(gone: Callable[[], Awaitable[object]], work: Awaitable[T]) -> T:

@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from selfroute.errors import CannotListen
+from selfroute.server.logs import configured
 
 BACKLOG = 2048
 """Connections that wait to be taken; as uvicorn has it."""
@@ -30,7 +31,9 @@ def is_loopback(host: str) -> bool:
 
 async def serve(app: ASGIApp, host: str, port: int, *, drain: int) -> None:
     """Returns after SIGTERM or SIGINT: no connection is taken any more, and questions in flight have `drain` seconds
-    to end before they are cancelled, and recorded as such. Raises `CannotListen`."""
+    to end before they are cancelled, and recorded as such. What is logged goes to standard error as lines of JSON.
+
+    Raises `CannotListen`."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "selfroute"))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named, for asyncio turns Nagle's algorithm off only where it is: else replies wait 40 ms.
@@ -45,7 +48,7 @@ async def serve(app: ASGIApp, host: str, port: int, *, drain: int) -> None:
         print(f"selfroute serves http://{shown}:{listener.getsockname()[1]} (its API: /docs)", flush=True)
         config = uvicorn.Config(
             app,
-            log_config=None,
+            log_config=configured(),
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=drain,

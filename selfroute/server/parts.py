@@ -12,6 +12,8 @@ from selfroute.ledger import Ledger
 from selfroute.server.access import Access
 from selfroute.server.desk import Desk
 from selfroute.server.intake import Intake
+from selfroute.server.metrics import Metrics
+from selfroute.server.readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Parts:
     intake: Intake
     create: Callable[[str], None]
     """Makes an empty corpus of a name; blocking. Raises `NameTaken`."""
+    metrics: Metrics
+    readiness: Readiness
     upload_files: int = 1000
     drain: float = 60.0
 

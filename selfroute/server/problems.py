@@ -39,6 +39,7 @@ STATUS: Mapping[type[SelfrouteError], int] = {
     errors.IndexBusy: 409,
     errors.RunBusy: 409,
     errors.CorruptLedger: 503,
+    errors.LedgerBusy: 503,
     errors.HomeNotWritable: 503,
     errors.DeadlineExceeded: 504,
     errors.QueueFull: 503,

@@ -1,0 +1,160 @@
+"""The log: lines of JSON with a question's id and account, without its text unless asked for, and never with a key."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from service import ABSENT, KNOWN, WHO, House, corpus, served
+from test_server_accounts import ByBearer
+
+from selfroute.errors import EndpointFailed, KeyRejected
+from selfroute.readers.scripted import KnowingReader, ScriptedReader, fails
+from selfroute.server.logs import JsonLines, QuestionLog
+
+SECRET = "sk-verysecretverysecret"
+
+
+class Lines(logging.Handler):
+    """What the formatter makes of all that is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(JsonLines())
+        self.written: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.written.append(self.format(record))
+
+    def of(self, logger: str) -> list[dict[str, Any]]:
+        told = map(json.loads, self.written)
+        return [line for line in told if line["logger"] == logger]
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    lines, ours = Lines(), logging.getLogger("selfroute")
+    ours.addHandler(lines)
+    ours.setLevel(logging.INFO)
+    yield lines
+    ours.removeHandler(lines)
+    ours.setLevel(logging.NOTSET)
+
+
+def house(home: Path, text: bool = False) -> House:
+    corpus(home)
+    return House(home, observers=(QuestionLog(text),), access=ByBearer())
+
+
+def ask(client: httpx.Client, question: str = WHO, **more: object) -> httpx.Response:
+    sent = {"question": question, "corpus": "port", **more}
+    return client.post("/v1/ask", json=sent, headers={"authorization": "Bearer key-7"})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_question_is_one_line_with_its_account_and_without_its_text(home: Path, lines: Lines, stream: bool) -> None:
+    with served(house(home).app()) as client:
+        reply = ask(client, stream=stream)
+        id_ = reply.headers["x-selfroute-question"]
+        answer = client.get(f"/v1/questions/{id_}", headers={"authorization": "Bearer key-7"}).json()["answer"]
+    [line] = lines.of("selfroute.questions")
+    assert (line["level"], line["question"], line["key"], line["corpus"]) == ("info", id_, "key-7", "port")
+    assert (line["policy"], line["route"], line["outcome"]) == ("self_route", "rag", "answered")
+    assert line["input_tokens"] == answer["totals"]["usage"]["input_tokens"]
+    assert (line["calls"], line["cost"]) == (2, answer["totals"]["cost"])
+    assert line["seconds"] > 0
+    assert WHO not in "".join(lines.written)
+    assert "Olof" not in "".join(lines.written)
+
+
+def test_a_request_is_one_line_with_its_status_its_key_and_its_question(home: Path, lines: Lines) -> None:
+    with served(house(home).app()) as client:
+        reply = ask(client)
+        client.get("/v1/usage", params={"corpus": "secret-query"})
+        for path in ("/healthz", "/readyz", "/metrics", "/nowhere"):
+            client.get(path)
+    asked, usage, nowhere = lines.of("selfroute.requests")
+    assert (asked["method"], asked["path"], asked["status"], asked["key"]) == ("POST", "/v1/ask", 200, "key-7")
+    assert asked["question"] == reply.headers["x-selfroute-question"]
+    assert (usage["path"], usage["status"], usage["question"]) == ("/v1/usage", 200, None)
+    assert (nowhere["path"], nowhere["status"]) == ("/nowhere", 404)
+    assert "secret-query" not in "".join(lines.written)
+
+
+def test_with_log_text_a_questions_line_holds_it_and_its_answer(home: Path, lines: Lines) -> None:
+    with served(house(home, text=True).app()) as client:
+        ask(client)
+        ask(client, ABSENT)
+    answered, declined = lines.of("selfroute.questions")
+    assert (answered["text"], answered["answer"]) == (WHO, "Olof Berg")
+    assert (declined["text"], declined["answer"]) == (ABSENT, None)
+
+
+def test_a_failure_tells_its_kind_and_what_to_do_and_not_what_a_server_repeats(home: Path, lines: Lines) -> None:
+    made = house(home)
+    made.reader = ScriptedReader([fails(EndpointFailed("stub", f"you sent: {WHO}", status=500))])
+    with served(made.app()) as client:
+        assert ask(client).status_code == 502
+        assert ask(client, corpus="nope").status_code == 404
+    failed, refused = lines.of("selfroute.questions")
+    assert (failed["level"], failed["error"]) == ("warning", "EndpointFailed")
+    assert failed["reason"] == f"status 500: {EndpointFailed.remedy}"
+    assert (failed["outcome"], failed["calls"]) == (None, 2)
+    assert (refused["error"], refused["reason"]) == ("UnknownCorpus", "no corpus 'nope'; have: port")
+    assert WHO not in "".join(lines.written)
+
+
+def test_no_line_holds_a_key(home: Path, lines: Lines) -> None:
+    made = house(home, text=True)
+    made.reader = ScriptedReader([fails(KeyRejected("stub", f"the key {SECRET} is wrong", status=401))])
+    with served(made.app()) as client:
+        ask(client, f"Is {SECRET} my key?")
+        client.get(f"/v1/{SECRET}")
+    try:
+        raise ValueError(f"Bearer {SECRET}")
+    except ValueError:
+        logging.getLogger("selfroute.other").exception("failed with %s", SECRET)
+    assert len(lines.written) == 4
+    assert SECRET not in "".join(lines.written)
+    assert "ValueError" in lines.of("selfroute.other")[0]["exception"]
+
+
+def test_a_failure_of_ours_is_a_line_with_status_500(home: Path, lines: Lines) -> None:
+    made = house(home)
+    made.reader = KnowingReader(KNOWN, fails=frozenset([WHO]))
+    with served(made.app()) as client:
+        assert ask(client).status_code == 500
+    [line] = lines.of("selfroute.requests")
+    assert (line["status"], line["level"]) == (500, "warning")
+
+
+def test_what_the_server_itself_has_to_say_stands_in_lines_of_json_on_standard_error(tmp_path: Path) -> None:
+    """The command as a user runs it; a request that is no HTTP is uvicorn's to complain of."""
+    program = "import sys; from selfroute.cli import main; sys.argv = ['selfroute', 'serve', '--port', '0']; main()"
+    command = [sys.executable, "-c", program]
+    child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        url = child.stdout.readline().split()[2]
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as raw:
+            raw.sendall(b"this is no HTTP\r\n\r\n")
+            assert b"400" in raw.recv(1000)
+        assert httpx.post(f"{url}/v1/ask", json={"question": WHO, "corpus": "nope"}, trust_env=False).status_code == 404
+    finally:
+        child.send_signal(signal.SIGTERM)
+        _, told = child.communicate(timeout=60)
+    written = [json.loads(line) for line in told.splitlines()]
+    loggers = {line["logger"] for line in written}
+    assert {"uvicorn.error", "selfroute.questions", "selfroute.requests"} <= loggers
+    assert "Invalid HTTP request received." in [line["message"] for line in written]
+    assert WHO not in told
