@@ -135,7 +135,7 @@ def decisions(
     for held, router in made:
         for n in held:
             row = rows[n]
-            decided[n] = dial.decide(router.odds(row.features), bool(row.features.declined), estimate(row))
+            decided[n] = dial.decide(router.odds(row.features, row.readers), bool(row.features.declined), estimate(row))
     return [decided[n] for n in range(len(rows))]
 
 
