@@ -43,7 +43,7 @@ FOLDS = 5
 LEAST = 40
 """Rows, and documents times four, below which nothing is fitted."""
 EPSILON = 1e-9
-SHARES = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
+SHARES = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.11, 0.12, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def fitted(
     `MissingExtra`."""
     rules, told = [], []
     for name, inputs in wanted.items():
-        known = [row for row in rows if _belongs(name, row)]
+        known = [row for row in rows if belongs(name, row)]
         if len(known) >= LEAST and len({row.doc_id for row in known}) >= FOLDS:
             rule, tells = _rule(name, inputs, known)
             rules.append(rule)
@@ -91,7 +91,7 @@ def fitted(
     return Router(tuple(rules), about), tuple(told)
 
 
-def _belongs(rule: str, row: BothWays) -> bool:
+def belongs(rule: str, row: BothWays) -> bool:
     """Whether a rule is fitted on a row: it is for these readers, and all of its inputs are known."""
     known = row.features.named()
     wanted = READERS.get(rule, Readers.CHAT)

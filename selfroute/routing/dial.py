@@ -44,7 +44,7 @@ class Dial:
     escalations aim at `share` (0 to 1) of the documents' tokens. No reading is begun that costs more than `max_cost`
     US dollars, or whose cost is unknown where there is such a limit."""
 
-    share: float = 0.12
+    share: float = 0.11
     value: Decimal | None = None
     max_cost: Decimal | None = None
 
