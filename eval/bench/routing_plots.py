@@ -68,7 +68,7 @@ def ablation(path: Path, without: Mapping[str, tuple[Routed, float, float]]) -> 
     left.set_xlim(0.4, 0.8)
     left.set_xlabel("AUROC (dashed: chance)")
     left.set_yticks(at, names)
-    left.legend(fontsize=8, loc="lower right")
+    left.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
     scores = [float(without[n][0].scores.mean()) for n in names]
     right.plot(scores, at, "o", color="black")
     for score, height in zip(scores, at, strict=True):
