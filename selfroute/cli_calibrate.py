@@ -16,6 +16,7 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="The router to write; its card stands beside it.")] = Path("router.json"),
     data: Annotated[Path | None, typer.Option(help="A folder to look for datasets by name in.")] = None,
     longbench: Annotated[Path | None, typer.Option(help="A LongBench checkout, for its prompts and lengths.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, help="Of runs at several k, which.")] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -26,9 +27,11 @@ def calibrate(
     from selfroute import build, terminal
     from selfroute.evaluation.bothways import gather
     from selfroute.evaluation.calibration import calibrated
+    from selfroute.evaluation.fitting import ready
 
+    ready()
     evaluator = build.evaluator(load(config))
     with bar("reading the runs") as progress:
-        gathered = [gather(evaluator, run, data=data, longbench=longbench, progress=progress) for run in runs]
+        gathered = [gather(evaluator, run, data=data, longbench=longbench, k=k, progress=progress) for run in runs]
     made = calibrated(gathered, runs, out)
     show(made, terminal.calibration(made), as_json)

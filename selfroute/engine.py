@@ -502,6 +502,7 @@ def _shown(decision: Decision) -> Mapping[str, object]:
     return {
         "escalates": decision.escalates,
         "by": decision.by,
+        "dial": decision.dial.settings(),
         "rule": odds and odds.rule.name,
         "sufficiency": odds and round(odds.sufficiency, 4),
         "gain": odds and round(odds.gain, 4),

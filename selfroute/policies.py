@@ -13,9 +13,9 @@ from typing import Protocol
 
 from selfroute.routing import better_supported, supported
 from selfroute.routing.dial import Decision, Dial
-from selfroute.routing.features import features
+from selfroute.routing.features import Judged, features
 from selfroute.routing.score import Router
-from selfroute.types import Citation, Draft, Estimate, Forecast, Hits, Move, Question, Route, sum_cost
+from selfroute.types import Citation, Draft, Estimate, Forecast, Hits, Move, Question, Readers, Route, sum_cost
 
 
 class Steps(Protocol):
@@ -31,8 +31,8 @@ class Steps(Protocol):
 
     async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft: ...
 
-    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Draft | None:
-        """What the bundled reader makes of the hits, once `chunks` was made of them; `None` where it cannot read."""
+    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Judged:
+        """What the bundled reader makes of the hits, once `chunks` was made of them, and which readers there are."""
         ...
 
     def decided(self, decision: Decision) -> bool:
@@ -96,11 +96,13 @@ def calibrated(router: Router, dial: Dial) -> Policy:
         hits = await steps.retrieve(question)
         reading = await steps.estimate(question, hits, Move.READ_DOCUMENTS)
         if dial.affords(reading) and not await _saves(question, hits, reading, steps):
+            steps.decided(dial.at_once(reading))
             return await steps.read_documents(question, hits, final=True)
         chunks = await steps.read_chunks(question, hits)
         judged = await steps.judged(question, hits, chunks)
-        odds = router.odds(features(question, hits, reading, chunks, judged))
-        if not steps.decided(dial.decide(odds, chunks.declined, reading)):
+        odds = router.odds(features(question, hits, reading, chunks, judged.draft), judged.readers)
+        decision = dial.decide(odds, chunks.declined, reading).doubted(router.caveat(*judged.retrieval))
+        if not steps.decided(decision):
             if not chunks.declined or odds is None:
                 return chunks
             return replace(chunks, likely_absent=odds.gain < LIKELY)
@@ -157,8 +159,8 @@ class _Imagined:
     async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
         return await self._imagined(question, hits, Move.READ_DOCUMENTS, Route.LONG_CONTEXT)
 
-    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Draft | None:
-        return None
+    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Judged:
+        return Judged(None, Readers.CHAT, ("", 0))
 
     def decided(self, decision: Decision) -> bool:
         return self._declines and decision.by != "max_cost"

@@ -94,7 +94,7 @@ class RoutingSettings(_Part):
     """What the policy `calibrated` goes by."""
 
     model: Path | None = None
-    share: float = Field(default=0.12, ge=0, le=1)
+    share: float = Field(default=0.11, ge=0, le=1)
     value_per_correct_answer: Decimal | None = Field(default=None, ge=0)
     max_cost: Decimal | None = Field(default=None, ge=0)
     cache_seconds: float = Field(default=300.0, ge=0)

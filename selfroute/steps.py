@@ -19,6 +19,7 @@ from selfroute.prices import Prices
 from selfroute.readers import Reader
 from selfroute.routing import better_supported
 from selfroute.routing.dial import Decision
+from selfroute.routing.features import Judged
 from selfroute.types import (
     Allowance,
     Call,
@@ -32,6 +33,7 @@ from selfroute.types import (
     Move,
     Passage,
     Question,
+    Readers,
     Reading,
     Record,
     Route,
@@ -85,7 +87,7 @@ class QuestionSteps:
         self._document_reader = document_reader
         self._prices = prices
         self._record = record
-        self._k = k
+        self.k = k
         self._deadline = deadline
         self._overflow = overflow
         self._emit = emit
@@ -123,7 +125,7 @@ class QuestionSteps:
         usage = Usage(input_tokens=embedded.tokens)
         await self._record(Call(Stage.EMBED, self._embedder.name, usage, time.perf_counter() - began))
         self._vector = embedded.vectors[0]
-        self.hits = await asyncio.to_thread(self._index.search, self._vector, k or self._k, question.scope)
+        self.hits = await asyncio.to_thread(self._index.search, self._vector, k or self.k, question.scope)
         return self.hits
 
     async def estimate(self, question: Question, hits: Hits, move: Move) -> Estimate:
@@ -148,13 +150,20 @@ class QuestionSteps:
             self._measured = Estimate(usage.input_tokens, cost, tuple(self._whole), complete)
         return draft
 
-    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Draft | None:
-        """The draft `chunks` itself where the bundled reader made it. What the judge takes is no reading."""
-        if self._judge is None or question.text is None:
-            return None
+    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Judged:
+        """What the judge takes is no reading."""
+        retrieval = (self._embedder.name, self.k)
+        if self._judge is None:
+            return Judged(None, Readers.CHAT, retrieval)
         judge = await asyncio.to_thread(self._judge)
-        if judge.model == self._chunk_reader.model:
-            return chunks
+        own = [reader.model == judge.model for reader in (self._chunk_reader, self._document_reader)]
+        readers = Readers.MIXED if len(set(own)) > 1 else Readers.BUNDLED if all(own) else Readers.CHAT
+        draft = chunks if own[0] else await self._judgement(judge, question, hits)
+        return Judged(draft, readers, retrieval)
+
+    async def _judgement(self, judge: Reader, question: Question, hits: Hits) -> Draft | None:
+        if question.text is None:
+            return None
         passages = tuple(Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text) for hit in hits)
         reading = Reading(Question(question.text, question.scope), passages, Route.RAG, self._deadline)
         await self._reserve(judge, reading, Stage.JUDGE)
@@ -165,6 +174,8 @@ class QuestionSteps:
 
     def decided(self, decision: Decision) -> bool:
         self.decisions.append(decision)
+        if decision.caveat is not None:
+            self._warn(decision.caveat)
         return decision.escalates
 
     async def long_context(self, question: Question) -> Estimate:

@@ -48,6 +48,15 @@ class Stage(StrEnum):
         return self in (Stage.READ_CHUNKS, Stage.READ_DOCUMENTS)
 
 
+class Readers(StrEnum):
+    """Which readers a question has for its chunks and its documents: the bundled one for both, others, or one of
+    each."""
+
+    BUNDLED = "bundled"
+    CHAT = "chat"
+    MIXED = "mixed"
+
+
 class Shape(StrEnum):
     """The form of an answer. A reader that cannot do a shape raises `UnsupportedTask`."""
 

@@ -81,7 +81,10 @@ def test_a_run_becomes_a_router_with_a_card_which_the_policy_uses(run: Run) -> N
     [decision] = answer["explain"]["decisions"]
     assert decision["rule"] == "bundled"
     assert set(decision["features"]) == {"declined", "judge_score", "judge_confidence"}
-    assert decision["by"] == "share"
+    assert (decision["by"], decision["dial"]["share"]) == ("share", 0.11)
+    assert answer["warnings"] == []
+    asked = ("ask", "Who is the harbour master?", "--file", "port.md", "--policy", "calibrated", "--k", "1", "--json")
+    assert "fitted on k 2 (here 1)" in json.loads(run(*asked)[1])["warnings"][0]
     assert [call["stage"] for call in answer["calls"]][:3] == ["embed", "embed", "read_chunks"]
 
 
@@ -94,6 +97,7 @@ def test_the_table_says_what_comes_of_a_share(run: Run) -> None:
     assert "all of documents that were not fitted" in out
 
 
+@needs_scikit_learn
 def test_too_few_questions_are_refused_with_what_to_do(run: Run) -> None:
     made(run, 2)
     code, _, err = run("calibrate", "runs/made")
@@ -103,6 +107,7 @@ def test_too_few_questions_are_refused_with_what_to_do(run: Run) -> None:
     assert not Path("router.json").exists()
 
 
+@needs_scikit_learn
 def test_what_was_not_read_both_ways_is_left_out_and_not_read_now(run: Run) -> None:
     made(run, 14, "always_rag")
     code, _, err = run("calibrate", "runs/made")
@@ -110,6 +115,38 @@ def test_what_was_not_read_both_ways_is_left_out_and_not_read_now(run: Run) -> N
     assert "0 questions were read both ways" in err
 
 
+@needs_scikit_learn
+def test_other_settings_than_the_runs_are_refused_and_named(run: Run) -> None:
+    made(run, 14)
+    Path("config.yaml").write_text(CONFIG.replace("tokens: 60", "tokens: 50"))
+    code, _, err = run("calibrate", "runs/made")
+    assert code == 1
+    assert "was read with other chunking.tokens: give the settings of that run with --config" in err
+
+
+@needs_scikit_learn
+def test_of_a_run_at_several_k_one_is_chosen_and_told(run: Run) -> None:
+    Path("made.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records(14)))
+    assert run("eval", "made.jsonl", "--policies", "always_rag,always_long", "--k", "1,3")[0] == 0
+    code, _, err = run("calibrate", "runs/made")
+    assert code == 1
+    assert "was read at k = 1, 3, and the settings say 2: choose one with --k" in err
+    assert run("calibrate", "runs/made", "--k", "3")[0] == 0
+    assert read_router(Path("router.json")).about["k"] == 3
+    assert "Chunks were the 3 best" in Path("router.md").read_text()
+    code, _, err = run("calibrate", "runs/made", "--k", "7")
+    assert code == 1
+    assert "was not read at k = 7: it has 1, 3" in err
+
+
+@pytest.mark.skipif(find_spec("sklearn") is not None, reason="needs an installation without the extra `calibrate`")
+def test_what_fits_is_missed_before_anything_is_gathered(run: Run) -> None:
+    code, _, err = run("calibrate", "runs/none")
+    assert code == 1
+    assert "scikit-learn is not installed" in err
+
+
+@needs_scikit_learn
 def test_a_folder_that_is_no_run_is_refused(run: Run) -> None:
     code, _, err = run("calibrate", ".")
     assert code == 1

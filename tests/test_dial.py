@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from selfroute.routing.dial import Dial, fresh
 from selfroute.routing.features import Features
 from selfroute.routing.score import Logistic, Odds, Rule
-from selfroute.types import Estimate
+from selfroute.types import Estimate, Readers
 
-RULE = Rule("alone", (), (), (), Logistic(0, ()), Logistic(0, ()), ((0.1, 1e-5), (1.0, -1e-5)))
+RULE = Rule("alone", Readers.CHAT, (), (), (), Logistic(0, ()), Logistic(0, ()), ((0.1, 0.1), (1.0, -0.1)))
 FEATURES = Features(0.5, 0.4, 0.1, 1.0, 0.2, 0.5, 0.1, 5.0, 6.0, 0, 0, 0, 0)
 ODDS = Odds(RULE, gain=0.3, harm=0.1, features=FEATURES)  # adds 0.2 right answers
 READING = Estimate(10_000, Decimal("0.05"), (), True)
@@ -31,25 +31,40 @@ def test_what_is_needed_is_told() -> None:
     assert Dial(value=Decimal("0.5")).decide(ODDS, False, READING).needed == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(("share", "escalates"), [(0.1, True), (0.0, False), (1.0, True)])
+@pytest.mark.parametrize(("share", "escalates"), [(0.1, True), (0.04, False), (0.0, False), (1.0, True)])
 def test_without_a_value_the_price_of_a_share_decides(share: float, escalates: bool) -> None:
-    decision = Dial(share).decide(ODDS, False, READING)  # at 0.1 it needs 10,000 tokens at 1e-5: 0.1
+    decision = Dial(share).decide(ODDS, False, READING)  # at 0.1 it needs 0.1
     assert (decision.escalates, decision.by) == (escalates, "share")
 
 
-def test_an_unknown_price_falls_back_to_tokens_and_is_never_nought() -> None:
+def test_an_unknown_price_falls_back_to_the_share_and_is_never_nought() -> None:
     decision = Dial(0.1, Decimal(1000)).decide(ODDS, False, UNPRICED)
     assert (decision.by, decision.needed) == ("share", pytest.approx(0.1))
 
 
-def test_a_longer_document_must_add_more() -> None:
-    assert not Dial(0.1).decide(ODDS, False, replace(READING, tokens=30_000)).escalates
+def test_by_money_a_longer_document_must_add_more_and_by_share_as_much_as_any() -> None:
+    long = replace(READING, tokens=30_000, cost=Decimal("0.15"))
+    by_money, by_share = Dial(value=Decimal("0.5")), Dial(0.1)
+    assert by_money.decide(ODDS, False, READING).escalates
+    assert not by_money.decide(ODDS, False, long).escalates
+    assert by_share.decide(ODDS, False, long).needed == by_share.decide(ODDS, False, READING).needed
+
+
+def test_a_decision_keeps_what_was_set_and_a_caveat_only_where_odds_were_weighed() -> None:
+    dial = Dial(0.2, Decimal(3), Decimal("0.5"))
+    decision = dial.decide(ODDS, False, READING).doubted("the embedder is another")
+    assert decision.dial.settings() == {"share": 0.2, "value_per_correct_answer": 3, "max_cost": Decimal("0.5")}
+    assert decision.caveat == "the embedder is another"
+    assert dial.decide(None, True, READING).doubted("the embedder is another").caveat is None
+    assert (dial.at_once(READING).escalates, dial.at_once(READING).by) == (True, "length")
 
 
 def test_a_warm_document_is_cheaper_to_read() -> None:
-    warm = replace(READING, tokens=30_000, cached_tokens=30_000)
-    assert fresh(warm) == pytest.approx(3000)
-    assert Dial(0.1).decide(ODDS, False, warm).escalates
+    warm = replace(READING, cached_tokens=10_000)
+    assert fresh(warm) == pytest.approx(0.1)
+    assert fresh(replace(READING, tokens=0)) == 1
+    assert not Dial(0.04).decide(ODDS, False, READING).escalates
+    assert Dial(0.04).decide(ODDS, False, warm).escalates
 
 
 @pytest.mark.parametrize("cost", [Decimal("0.06"), None])

@@ -21,8 +21,9 @@ from selfroute.policies import (
     self_route,
 )
 from selfroute.routing.dial import Decision, Dial
+from selfroute.routing.features import Judged
 from selfroute.routing.score import Logistic, Router, Rule
-from selfroute.types import Chunk, Citation, Draft, Estimate, Hit, Hits, Move, Question, Route, Shape, Task
+from selfroute.types import Chunk, Citation, Draft, Estimate, Hit, Hits, Move, Question, Readers, Route, Shape, Task
 
 QUESTION = Question("Who approves night work?")
 HITS = (Hit(Chunk("harbour", 0, 4, "text", 1), 0.5),)
@@ -34,6 +35,9 @@ ESTIMATES = {
 }
 
 
+JUDGED = Judged(None, Readers.CHAT, ("minilm", 1))
+
+
 @dataclass
 class FakeSteps:
     """Drafts by script; `made` keeps each step as (name, hits it was given, final)."""
@@ -41,7 +45,7 @@ class FakeSteps:
     script: Sequence[Draft]
     estimates: Mapping[Move, Estimate] = field(default_factory=lambda: ESTIMATES)
     made: list[tuple[str, Hits, bool]] = field(default_factory=list)
-    judge: Draft | None = None
+    judge: Judged = JUDGED
     decisions: list[Decision] = field(default_factory=list)
 
     async def retrieve(self, question: Question, k: int | None = None) -> Hits:
@@ -57,7 +61,7 @@ class FakeSteps:
     async def read_documents(self, question: Question, hits: Hits, *, final: bool = False) -> Draft:
         return self._read("read_documents", hits, final)
 
-    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Draft | None:
+    async def judged(self, question: Question, hits: Hits, chunks: Draft) -> Judged:
         return self.judge
 
     def decided(self, decision: Decision) -> bool:
@@ -211,10 +215,11 @@ def router(gain: float = 0.0) -> Router:
     """Says of every question that knows its decline that reading on gains by these log odds; that it harms, hardly."""
     means, scales = (0.0,), (1.0,)
     hardly = Logistic(-20.0, (0.0,))
-    return Router((Rule("made", ("declined",), means, scales, Logistic(gain, (0.0,)), hardly, ((0.5, 1e-3),)),), {})
+    rule = Rule("made", Readers.CHAT, ("declined",), means, scales, Logistic(gain, (0.0,)), hardly, ((0.5, 0.1),))
+    return Router((rule,), {})
 
 
-WORTH, WORTHLESS = router(0.0), router(-20.0)  # adds 0.5 right answers, where 100 tokens need 0.1; and none
+WORTH, WORTHLESS = router(0.0), router(-20.0)  # adds 0.5 right answers, where 0.1 are needed; and none
 DIAL = Dial(0.5)
 
 
@@ -253,7 +258,7 @@ def test_calibrated_reads_the_documents_at_once_where_the_chunks_would_take_as_m
     same = Estimate(100, None, ("harbour",), True)
     steps = FakeSteps([READ_ON], estimates={Move.READ_CHUNKS: same, Move.READ_DOCUMENTS: same})
     assert asyncio.run(_awaited(calibrated(WORTHLESS, DIAL), QUESTION, steps)) is READ_ON
-    assert steps.decisions == []
+    assert [(made.by, made.escalates, made.dial) for made in steps.decisions] == [("length", True, DIAL)]
 
 
 def test_calibrated_never_reads_what_costs_more_than_it_may_not_even_where_chunks_save_nothing() -> None:
@@ -277,6 +282,18 @@ def test_calibrated_follows_the_papers_rule_where_no_rule_knows_enough() -> None
     unknowing = Router((), {})
     assert followed(calibrated(unknowing, DIAL), DECLINED, READ_ON_PROVEN)[0] is READ_ON_PROVEN
     assert followed(calibrated(unknowing, DIAL), ANSWERED)[0] is ANSWERED
+
+
+def test_calibrated_follows_the_papers_rule_where_no_rule_is_for_these_readers() -> None:
+    steps = FakeSteps([DECLINED, READ_ON_PROVEN], judge=Judged(DECLINED, Readers.MIXED, ("minilm", 1)))
+    assert asyncio.run(_awaited(calibrated(WORTHLESS, DIAL), QUESTION, steps)) is READ_ON_PROVEN
+    assert [decision.by for decision in steps.decisions] == ["decline"]
+
+
+def test_calibrated_says_where_it_was_fitted_on_other_retrieval() -> None:
+    for about, said in (({"embedder": "minilm", "k": 1}, False), ({"embedder": "other", "k": 5}, True)):
+        _, steps = followed(calibrated(replace(WORTHLESS, about=about), DIAL), ANSWERED)
+        assert [decision.caveat is not None for decision in steps.decisions] == [said]
 
 
 def test_calibrated_keeps_what_decided() -> None:

@@ -14,23 +14,25 @@ from hypothesis import strategies as st
 from selfroute.errors import InvalidSettings
 from selfroute.routing.features import Features
 from selfroute.routing.score import FORMAT, Logistic, Router, Rule, read_router, to_json
+from selfroute.types import Readers
 
 KNOWN = Features(0.5, 0.4, 0.1, 1.0, 0.2, 0.5, 0.1, 5.0, 6.0, 0, 0, 0, 0, declined=1.0)
 RULE = Rule(
     "alone",
+    Readers.CHAT,
     ("top", "declined"),
     (0.3, 0.0),
     (0.1, 1.0),
     Logistic(-1.0, (1.0, 0.5)),
     Logistic(0.0, (0.0, 0.0)),
-    ((0.1, 4e-6), (0.5, 1e-6), (1.0, -1e-6)),
+    ((0.1, 0.4), (0.5, 0.1), (1.0, -0.1)),
 )
 JUDGED = replace(RULE, name="judged", inputs=("top", "judge_score"))
 ROUTER = Router((JUDGED, RULE), {"runs": ["mine"]})
 
 
 def test_a_probability_is_the_logistic_of_the_standardised_inputs() -> None:
-    odds = ROUTER.odds(KNOWN)
+    odds = ROUTER.odds(KNOWN, Readers.CHAT)
     assert odds is not None
     assert odds.gain == pytest.approx(1 / (1 + math.exp(-1.5)))  # -1 + 1 * (0.5 - 0.3) / 0.1 + 0.5 * 1
     assert odds.harm == 0.5
@@ -40,14 +42,31 @@ def test_a_probability_is_the_logistic_of_the_standardised_inputs() -> None:
 
 
 def test_the_first_rule_whose_inputs_are_all_known_is_used() -> None:
-    alone, judged = ROUTER.odds(KNOWN), ROUTER.odds(replace(KNOWN, judge_score=0.0))
+    alone, judged = ROUTER.odds(KNOWN, Readers.CHAT), ROUTER.odds(replace(KNOWN, judge_score=0.0), Readers.CHAT)
     assert alone is not None
     assert judged is not None
     assert (alone.rule.name, judged.rule.name) == ("alone", "judged")
 
 
 def test_nothing_is_said_where_no_rule_knows_enough() -> None:
-    assert ROUTER.odds(replace(KNOWN, top=None)) is None
+    assert ROUTER.odds(replace(KNOWN, top=None), Readers.CHAT) is None
+
+
+def test_a_rule_is_for_its_readers_alone() -> None:
+    assert ROUTER.odds(KNOWN, Readers.MIXED) is None
+    for_mixed = Router((replace(RULE, readers=Readers.MIXED), JUDGED), {})
+    odds = for_mixed.odds(replace(KNOWN, judge_score=0.0), Readers.CHAT)
+    assert odds is not None
+    assert odds.rule is JUDGED
+
+
+def test_other_retrieval_than_a_router_was_fitted_on_is_said_and_the_same_is_not() -> None:
+    router = replace(ROUTER, about={"embedder": "minilm", "k": 5})
+    assert router.caveat("minilm", 5) is None
+    assert ROUTER.caveat("minilm", 5) is None  # it does not say
+    said = router.caveat("other", 10) or ""
+    assert "fitted on embedder minilm (here other) and k 5 (here 10)" in said
+    assert "selfroute calibrate" in said
 
 
 def test_extreme_odds_overflow_nothing() -> None:
@@ -57,7 +76,7 @@ def test_extreme_odds_overflow_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("share", "price"),
-    [(0, math.inf), (0.05, 8e-6), (0.1, 4e-6), (0.3, 2.5e-6), (0.5, 1e-6), (1.0, -1e-6)],
+    [(0, math.inf), (0.05, 0.8), (0.1, 0.4), (0.3, 0.25), (0.5, 0.1), (1.0, -0.1)],
 )
 def test_the_price_of_a_share_lies_between_those_that_are_known(share: float, price: float) -> None:
     assert RULE.price(share) == pytest.approx(price)
@@ -94,6 +113,7 @@ def test_the_shipped_router_has_a_rule_for_chat_models_for_the_bundled_reader_an
             "no feature is called 'luck'",
         ),
         (lambda held: held | {"rules": [held["rules"][1] | {"means": [0.1]}]}, "expected 2 finite numbers"),
+        (lambda held: held | {"rules": [held["rules"][1] | {"readers": "others"}]}, "others"),
         (lambda held: held | {"rules": [held["rules"][1] | {"scales": [0.1, 0]}]}, "a scale must be above 0"),
         (lambda held: held | {"rules": [held["rules"][1] | {"prices": [[0.1, 1], [0.2, 2]]}]}, "prices must fall"),
         (lambda held: held | {"rules": [held["rules"][1] | {"prices": []}]}, "prices must fall"),

@@ -21,6 +21,8 @@ from selfroute.policies import Steps
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
 from selfroute.readers.scripted import Line, ScriptedReader, answers, declines, fails
+from selfroute.routing.dial import Decision, Dial
+from selfroute.routing.features import Judged
 from selfroute.steps import QuestionSteps
 from selfroute.types import (
     Call,
@@ -28,8 +30,10 @@ from selfroute.types import (
     Citation,
     Document,
     Draft,
+    Estimate,
     Move,
     Question,
+    Readers,
     Reading,
     Record,
     Route,
@@ -455,7 +459,7 @@ def run(step: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(step)
 
 
-def judged(judge: Reader, reader: Reader) -> tuple[Draft | None, Draft, list[Call]]:
+def judged(judge: Reader, reader: Reader, documents: Reader | None = None) -> tuple[Judged, Draft, list[Call]]:
     made = case(reader=reader)
     calls: list[Call] = []
 
@@ -463,9 +467,9 @@ def judged(judge: Reader, reader: Reader) -> tuple[Draft | None, Draft, list[Cal
         calls.append(call)
 
     embedder = HashingEmbedder()
-    steps = QuestionSteps(made.index, embedder, reader, reader, Prices({}), record, 1, judge=lambda: judge)
+    steps = QuestionSteps(made.index, embedder, reader, documents or reader, Prices({}), record, 1, judge=lambda: judge)
 
-    async def both() -> tuple[Draft | None, Draft]:
+    async def both() -> tuple[Judged, Draft]:
         hits = await steps.retrieve(QUESTION)
         chunks = await steps.read_chunks(QUESTION, hits)
         return await steps.judged(QUESTION, hits, chunks), chunks
@@ -475,9 +479,10 @@ def judged(judge: Reader, reader: Reader) -> tuple[Draft | None, Draft, list[Cal
 
 def test_a_judge_reads_the_same_hits_and_its_call_is_no_reading() -> None:
     judge = ScriptedReader([answers("Olof Berg")], model="judge")
-    draft, chunks, calls = judged(judge, ScriptedReader([declines()]))
-    assert draft is not None
-    assert (draft.answer, chunks.declined) == ("Olof Berg", True)
+    told, chunks, calls = judged(judge, ScriptedReader([declines()]))
+    assert told.draft is not None
+    assert (told.draft.answer, chunks.declined) == ("Olof Berg", True)
+    assert (told.readers, told.retrieval) == (Readers.CHAT, ("hashing-64", 1))
     assert [(call.stage, call.model) for call in calls[-2:]] == [
         (Stage.READ_CHUNKS, "scripted"),
         (Stage.JUDGE, "judge"),
@@ -486,20 +491,37 @@ def test_a_judge_reads_the_same_hits_and_its_call_is_no_reading() -> None:
 
 def test_a_reader_that_is_the_judge_is_not_asked_twice() -> None:
     reader = ScriptedReader([answers("Olof Berg")])
-    draft, chunks, calls = judged(reader, reader)
-    assert draft is chunks
+    told, chunks, calls = judged(reader, reader)
+    assert told.draft is chunks
+    assert told.readers is Readers.BUNDLED
     assert Stage.JUDGE not in {call.stage for call in calls}
+
+
+@pytest.mark.parametrize("reads_chunks", [True, False])
+def test_readers_are_mixed_where_the_judge_reads_only_one_of_chunks_and_documents(reads_chunks: bool) -> None:
+    judge = ScriptedReader([answers("Olof Berg")], model="judge")
+    other = ScriptedReader([declines()])
+    told, chunks, _ = judged(judge, judge, other) if reads_chunks else judged(judge, other, judge)
+    assert told.readers is Readers.MIXED
+    assert (told.draft is chunks) is reads_chunks
+
+
+def test_a_caveat_of_a_decision_is_said_once() -> None:
+    steps = case(answers("Olof Berg")).steps
+    decision = Decision(False, "share", None, 0.1, Estimate(10, None, (), True), Dial(), "another embedder")
+    assert steps.decided(decision) is steps.decided(decision) is False
+    assert steps.warnings == ["another embedder"]
 
 
 def test_a_judge_that_cannot_read_the_question_says_nothing() -> None:
     judge = ScriptedReader([fails(UnsupportedTask("English only"))], model="judge")
-    assert judged(judge, ScriptedReader([declines()]))[0] is None
+    assert judged(judge, ScriptedReader([declines()]))[0].draft is None
 
 
 def test_without_a_judge_nothing_is_judged() -> None:
     made = case(answers("Olof Berg"))
     hits = run(made.steps.retrieve(QUESTION))
-    assert run(made.steps.judged(QUESTION, hits, Draft(True, Route.RAG))) is None
+    assert run(made.steps.judged(QUESTION, hits, Draft(True, Route.RAG))).draft is None
 
 
 PRICED = Price(Decimal(10), Decimal(0), Decimal(1))

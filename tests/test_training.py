@@ -7,6 +7,7 @@ import lzma
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from tokenizers import Tokenizer
 
 from selfroute import weights
 from selfroute.embedders.onnx import OnnxEmbedder
+from selfroute.evaluation.datasets import Sample, open_samples
 from selfroute.readers.evidence import Calibration, Evidence, logistic
 from selfroute.readers.extractive import ExtractiveReader
-from selfroute.training import calibration, groups, retrieved
+from selfroute.training import calibration, groups, kept, retrieved
 from selfroute.training.base import base_model
 from selfroute.training.reader import Encoded, Recipe, batches, encode, fit, span_loss
 from selfroute.training.readings import Read
@@ -341,3 +343,55 @@ def test_one_command_makes_weights_that_read_and_embed(tmp_path: Path) -> None:
     assert near > far
     sizes = sum((out / name).stat().st_size for name in ("embedder.onnx", "reader.onnx"))
     assert sizes < 60_000_000
+
+
+def test_documents_of_kept_out_articles_hold_no_training_text_and_what_their_questions_say(tmp_path: Path) -> None:
+    training, apart = split(load_articles(written(tmp_path / "train")))
+    made = list(kept.records(apart))
+    assert {record["dataset"] for record in made} == {"kept_squad", "kept_squad2", "kept_timeqa"}
+    assert {bool(record["answerable"]) for record in made} == {True, False}
+    assert len({record["_id"] for record in made}) == len(made)
+    for record in made:
+        text = str(record["context"])
+        assert not any(p in text for a in training if a.source in str(record["dataset"]) for p in a.paragraphs)
+        answers = record["answers"]
+        assert isinstance(answers, list)
+        assert (answers == ["unanswerable"]) is not record["answerable"]
+        assert all(answer in text for answer in answers) is record["answerable"]
+    assert made == list(kept.records(apart))
+
+
+def test_a_long_article_is_cut_at_paragraphs_into_equal_parts_and_short_ones_are_joined() -> None:
+    long = Article("squad_articles", "long", tuple("word " * 500 for _ in range(18)), ())
+    parts = kept.cut(long)
+    assert [part.words for part in parts] == [3000, 3000, 3000]
+    assert [part.first for part in parts] == [0, 6, 12]
+    short = [kept.cut(replace(long, title=str(n), paragraphs=("word " * 900,)))[0] for n in range(7)]
+    assert [len(document) for document in kept.joined(short)] == [3, 3, 1]
+
+
+def test_a_question_of_another_part_is_asked_only_where_its_answer_stands_nowhere() -> None:
+    """The article names the lamp in both halves and the keeper in the second alone."""
+    filler = "sea " * 2500
+    paragraphs = (f"The lamp is red. {filler}sea sea sea sea sea", f"The keeper is Olof, the lamp red. {filler}")
+    lamp = Asked("What colour is the lamp?", (Span(1, 29, 32),), 1)
+    keeper = Asked("Who is the keeper?", (Span(1, 14, 18),), 1)
+    own = [Asked(f"Number {n}?", (Span(0, 0, 8),), 0) for n in range(10)]
+    article = Article("squad_articles", "Light", paragraphs, (lamp, keeper, *own))
+    [first, _] = kept.cut(article)
+    strange = [r["input"] for r in kept.records([article]) if not r["answerable"]]
+    assert first.paragraphs == paragraphs[:1]
+    assert "Who is the keeper?" in strange
+    assert "What colour is the lamp?" not in strange
+
+
+def test_the_command_writes_a_dataset_that_an_evaluation_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "kept.jsonl"
+    monkeypatch.setattr(sys, "argv", ["kept", "--data", str(written(tmp_path / "train")), "--out", str(out)])
+    kept.main()
+    assert "questions of 3 documents" in capsys.readouterr().out
+    samples = list(open_samples(str(out)))
+    assert all(isinstance(sample, Sample) for sample in samples)
+    assert len(samples) == len(out.read_text().splitlines())

@@ -8,7 +8,8 @@ written to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from selfroute.engine import IndexEngine
-from selfroute.errors import BadInput, NoQuery, UnreadableFile, UnsupportedTask
+from selfroute.errors import BadInput, InvalidSettings, NoQuery, UnreadableFile, UnsupportedTask
 from selfroute.evaluation.datasets import Sample, open_samples
 from selfroute.evaluation.documents import DocumentCache
 from selfroute.evaluation.evaluator import Evaluator
@@ -33,7 +34,7 @@ from selfroute.policies import Policy, Steps, always_long, always_rag, evidence_
 from selfroute.readers import Reader
 from selfroute.readers.recorded import Recorded, RecordedReader
 from selfroute.routing.features import Features, features
-from selfroute.types import Answer, Call, Document, Draft, Move, Question, Reading, Record, Shown
+from selfroute.types import Answer, Call, Document, Draft, Move, Question, Readers, Reading, Record, Shown
 
 RIGHT = 50.0
 """The score from which an answer counts as right."""
@@ -43,7 +44,7 @@ RIGHT = 50.0
 class BothWays:
     """One question of one run. `chunks`, `documents` and `stands` are scores, 0 to 100: of each reading, and of what
     stands once both were read. Tokens are reader input; `words` is the document's length. `gated` is the score of
-    `evidence_gated`, and `supported` whether that stops at the chunks."""
+    `evidence_gated`, and `supported` whether that stops at the chunks. `readers` made both readings."""
 
     group: str
     dataset: str
@@ -64,6 +65,7 @@ class BothWays:
     chunk_answer: str | None
     document_answer: str | None
     standing_answer: str | None
+    readers: Readers = Readers.CHAT
 
     @property
     def gains(self) -> bool:
@@ -128,21 +130,26 @@ class _Observer:
 
     def __init__(self) -> None:
         self.features: Features | None = None
+        self.readers = Readers.CHAT
 
     async def __call__(self, question: Question, steps: Steps) -> Draft:
         hits = await steps.retrieve(question)
         reading = await steps.estimate(question, hits, Move.READ_DOCUMENTS)
         chunks = await steps.read_chunks(question, hits)
-        self.features = features(question, hits, reading, chunks, await steps.judged(question, hits, chunks))
+        judged = await steps.judged(question, hits, chunks)
+        self.features = features(question, hits, reading, chunks, judged.draft)
+        self.readers = judged.readers
         return standing(chunks, await steps.read_documents(question, hits), question)
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """`left_out` questions were not read both ways, or cannot be."""
+    """`left_out` questions were not read both ways, or cannot be. Chunks were the `k` best by `embedder`."""
 
     rows: tuple[BothWays, ...]
     left_out: int
+    embedder: str
+    k: int
 
 
 def gather(
@@ -151,15 +158,25 @@ def gather(
     *,
     data: Path | None = None,
     longbench: Path | None = None,
+    k: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Gathered:
-    """Both ways of every question of the run in `folder`; blocking. `evaluator` must be made of the run's settings.
+    """Both ways of every question of the run in `folder`; blocking. Of a run at several k this is of `k`, else of the
+    settings' own.
 
-    Raises `UnreadableFile` if it is no run, and what opening its datasets raises.
+    Raises `UnreadableFile` if it is no run, `InvalidSettings` if its readings are of other settings than `evaluator`'s,
+    `BadInput` for a k that it was not run at, and what opening its datasets raises.
     """
     record = read_record(folder)
     if record is None:
         raise UnreadableFile(folder, "there is no run.json: name the folder of a run of `selfroute eval`")
+    differing = others(record["made_with"], evaluator.identity)
+    if differing:
+        raise InvalidSettings(
+            f"{folder} was read with other {', '.join(differing)}: give the settings of that run with --config, "
+            "or read it anew with these"
+        )
+    k = _chosen(k, evaluator.k, record["k"], folder)
     recorded = read_answers(Path(record["replay"]), evaluator.embedder.count_tokens) if record["replay"] else []
     scorer: Scorer = ReplayScorer() if recorded else DatasetScorer(cast(Mode, record["made_with"]["mode"]))
     with (
@@ -187,11 +204,29 @@ def gather(
         other = evaluator.document_reader
         plain = engine(chunks, RecordedReader(_Absent(other), readings) if other else chunks)
         engines = {reader.model: engine(reader, reader) for reader in recorded}
-        return asyncio.run(
-            _gathered(
-                plan, documents, lambda s: engines.get(s.dataset, plain), observer, scorer, record["k"][0], progress
-            )
+        rows, left_out = asyncio.run(
+            _gathered(plan, documents, lambda s: engines.get(s.dataset, plain), observer, scorer, k, progress)
         )
+    return Gathered(rows, left_out, evaluator.embedder.name, k)
+
+
+def others(made_with: Mapping[str, Any], identity: Mapping[str, object]) -> list[str]:
+    """The settings on which readings depend that differ, as `chunking.tokens`."""
+    now = json.loads(json.dumps(identity))
+    pairs = [(made_with.get(name), now.get(name), name) for name in ("weights", "prompts")]
+    for part in ("embedder", "chunking", "reader", "endpoints"):
+        was, is_ = ((held.get("settings") or {}).get(part) or {} for held in (made_with, now))
+        pairs += [(was.get(name), is_.get(name), f"{part}.{name}") for name in sorted({*was, *is_})]
+    return [name for was, is_, name in pairs if was != is_]
+
+
+def _chosen(wanted: int | None, usual: int, ks: Sequence[int], folder: Path) -> int:
+    had = ", ".join(map(str, ks))
+    if wanted is not None and wanted not in ks:
+        raise BadInput(f"{folder} was not read at k = {wanted}: it has {had}")
+    if wanted is None and usual not in ks and len(ks) > 1:
+        raise BadInput(f"{folder} was read at k = {had}, and the settings say {usual}: choose one with --k")
+    return wanted or (usual if usual in ks else ks[0])
 
 
 def _fill(plan: Plan, record: dict[str, Any], models: Sequence[str], data: Path | None, longbench: Path | None) -> None:
@@ -211,7 +246,7 @@ async def _gathered(
     scorer: Scorer,
     k: int,
     progress: Callable[[int, int], None],
-) -> Gathered:
+) -> tuple[tuple[BothWays, ...], int]:
     rows: list[BothWays] = []
     left_out = 0
     for group in plan.groups():
@@ -222,7 +257,7 @@ async def _gathered(
                 except (UnsupportedTask, NoQuery, Unread):
                     left_out += 1
                 progress(len(rows) + left_out, len(plan))
-    return Gathered(tuple(rows), left_out)
+    return tuple(rows), left_out
 
 
 async def _row(
@@ -257,4 +292,5 @@ async def _row(
         chunk_answer=scorer.prediction(rag),
         document_answer=scorer.prediction(long),
         standing_answer=scorer.prediction(both),
+        readers=observer.readers,
     )

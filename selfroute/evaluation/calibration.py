@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from selfroute.errors import BadInput
 from selfroute.evaluation.bothways import Gathered
 from selfroute.evaluation.fitting import Told, fitted
 from selfroute.evaluation.lines import write_file
@@ -24,24 +26,36 @@ class Calibrated:
 
 
 def calibrated(gathered: Sequence[Gathered], runs: Sequence[Path], out: Path) -> Calibrated:
-    """Fits and writes. Raises `BadInput` for too few rows, `MissingExtra` and `HomeNotWritable`."""
+    """Fits and writes. Raises `BadInput` for too few rows or runs that do not go together, `MissingExtra` and
+    `HomeNotWritable`."""
     rows = [row for one in gathered for row in one.rows]
     left_out = sum(one.left_out for one in gathered)
-    made_on = {"runs": [run.name for run in runs], "rows": len(rows), "documents": len({row.doc_id for row in rows})}
+    retrieval = {(one.embedder, one.k) for one in gathered}
+    if len(retrieval) > 1:
+        raise BadInput("the runs retrieved by different embedders or at different k: a router holds for one; see --k")
+    [(embedder, k)] = retrieval
+    made_on = {
+        "runs": [run.name for run in runs],
+        "rows": len(rows),
+        "documents": len({row.doc_id for row in rows}),
+        "embedder": embedder,
+        "k": k,
+    }
     router, told = fitted(rows, made_on)
     made = Calibrated(out, out.with_suffix(".md"), len(rows), left_out, told)
     write_file(out, to_json(router).encode())
-    write_file(made.card, _card(made, made_on["runs"]).encode())
+    write_file(made.card, _card(made, made_on).encode())
     return made
 
 
-def _card(made: Calibrated, runs: object) -> str:
+def _card(made: Calibrated, about: Mapping[str, Any]) -> str:
     lines = [
         f"# Card of `{made.out.name}`",
         "",
         f"A router for the policy `calibrated`, fitted by `selfroute calibrate` on {made.rows} questions that the runs "
-        f"{', '.join(map(str, runs)) if isinstance(runs, list) else runs} read from chunks and from documents. "
-        "All figures are of documents that were not fitted.",
+        f"{', '.join(about['runs'])} read from chunks and from documents. "
+        f"Chunks were the {about['k']} best by {about['embedder']}; `calibrated` warns where others are used. "
+        "All figures are of documents that were not fitted, and shares of prices that were set on others.",
         "",
         "| rule | questions | documents | the long read alone is right | AUROC of gain | of harm | calibration error |",
         "|---|--:|--:|--:|--:|--:|--:|",
@@ -51,7 +65,7 @@ def _card(made: Calibrated, runs: object) -> str:
             for rule in made.rules
         ),
         "",
-        "What comes of aiming at a share of the documents' tokens:",
+        "What comes of aiming at a share of the documents' tokens, whatever their length:",
         "",
         "| rule | aimed at | read | mean score |",
         "|---|--:|--:|--:|",
@@ -62,7 +76,8 @@ def _card(made: Calibrated, runs: object) -> str:
         ),
         "",
         "A rule is used where its features are known: `judged` for chat models, `logprobs` where they tell them, "
-        "`bundled` where the bundled reader reads the chunks, `alone` where it cannot judge (another language).",
+        "`bundled` where the bundled reader reads chunks and documents, `mixed` where it reads one of the two, "
+        "`alone` where it cannot judge (another language).",
     ]
     return "\n".join(lines) + "\n"
 

@@ -2,7 +2,8 @@
 
 Folds are by document: what is told of a router, its calibration and its prices come from rows of documents that were
 not fitted. Each rule is a pair of L2-regularised logistic regressions; Platt's two numbers, fitted on the out-of-fold
-log odds, are folded into their weights (Platt 1999).
+log odds, are folded into their weights (Platt 1999). Prices are set on odds that went through the same two numbers,
+since those are what a router says; what is told of a price is told of rows of another fold than it was set on.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from selfroute.errors import BadInput, MissingExtra
 from selfroute.evaluation.bothways import BothWays
 from selfroute.routing.score import Logistic, Router, Rule
+from selfroute.types import Readers
 
 QUESTION = ("top", "entropy", "mentioned", "length", "compares")
 ANSWER = ("declined", "answer_words", "worded")
@@ -26,16 +29,21 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "logprobs": (*QUESTION, *ANSWER, *JUDGED, "confidence"),
     "judged": (*QUESTION, *ANSWER, *JUDGED),
     "bundled": ("declined", "judge_score", "judge_confidence"),
+    "mixed": ("declined", "judge_score", "judge_confidence"),
     "alone": (*QUESTION, *ANSWER),
 }
 """By name the inputs of each rule, best first; a rule is fitted where enough rows know its inputs."""
+
+READERS: Mapping[str, Readers] = {"bundled": Readers.BUNDLED, "mixed": Readers.MIXED}
+"""Whose questions a rule is for; the others are for chat models."""
 
 STRENGTH = 0.3
 """Of scikit-learn's C: less is more regularised."""
 FOLDS = 5
 LEAST = 40
 """Rows, and documents times four, below which nothing is fitted."""
-SHARES = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
+EPSILON = 1e-9
+SHARES = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.11, 0.12, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
 
 Floats = NDArray[np.float64]
 
@@ -56,6 +64,12 @@ class Told:
     curve: tuple[tuple[float, float, float], ...]
 
 
+def ready() -> None:
+    """Raises `MissingExtra` where nothing can be fitted, so that nothing is gathered in vain."""
+    if find_spec("sklearn") is None:
+        raise MissingExtra("scikit-learn", "calibrate")
+
+
 def fitted(
     rows: Sequence[BothWays], made: Mapping[str, Any], wanted: Mapping[str, tuple[str, ...]] = RULES
 ) -> tuple[Router, tuple[Told, ...]]:
@@ -63,7 +77,7 @@ def fitted(
     `MissingExtra`."""
     rules, told = [], []
     for name, inputs in wanted.items():
-        known = [row for row in rows if _belongs(name, row)]
+        known = [row for row in rows if belongs(name, row)]
         if len(known) >= LEAST and len({row.doc_id for row in known}) >= FOLDS:
             rule, tells = _rule(name, inputs, known)
             rules.append(rule)
@@ -77,12 +91,11 @@ def fitted(
     return Router(tuple(rules), about), tuple(told)
 
 
-def _belongs(rule: str, row: BothWays) -> bool:
-    """Whether a rule is fitted on a row: all of its inputs are known, and what it goes without is another's work only
-    for `alone`, which must hold for any chat model."""
+def belongs(rule: str, row: BothWays) -> bool:
+    """Whether a rule is fitted on a row: it is for these readers, and all of its inputs are known."""
     known = row.features.named()
-    own = known["agreement"] is None and known["judge_score"] is not None
-    return all(known[name] is not None for name in RULES[rule]) and own == (rule == "bundled")
+    wanted = READERS.get(rule, Readers.CHAT)
+    return row.readers is wanted and all(known[name] is not None for name in RULES[rule])
 
 
 def out_of_fold(
@@ -116,34 +129,49 @@ def by_document(rows: Sequence[BothWays], folds: int = FOLDS) -> list[tuple[list
 
 
 def prices(improvement: Floats, tokens: Floats) -> tuple[tuple[float, float], ...]:
-    """For each of `SHARES` the price, in right answers a token, at which so much of all tokens is escalated."""
-    worth = improvement / tokens
-    order = np.argsort(-worth)
-    taken = np.cumsum(tokens[order]) / tokens.sum()
-    found = [float(worth[order][min(int(np.searchsorted(taken, share)), len(order) - 1)]) for share in SHARES]
+    """For each of `SHARES` the least improvement of a reading at which at most so much of all tokens is escalated.
+    Questions that are told apart by nothing are escalated all or not at all."""
+    values, which = np.unique(-improvement, return_inverse=True)
+    taken = np.cumsum(np.bincount(which, tokens)) / tokens.sum()
+    above = float(np.nextafter(-values[0], np.inf))  # what none reaches
+    found = [
+        above if not (within := int(np.sum(taken <= share + EPSILON))) else -values[within - 1] for share in SHARES
+    ]
     return tuple(zip(SHARES, np.minimum.accumulate(found).tolist(), strict=True))
 
 
 def _rule(name: str, inputs: tuple[str, ...], rows: Sequence[BothWays]) -> tuple[Rule, Told]:
     table, gains, harms = _table(inputs, rows)
     tokens = np.array([row.document_tokens for row in rows], float)
-    gain, harm = out_of_fold(inputs, rows, by_document(rows))
+    folds = by_document(rows)
+    gain, harm = out_of_fold(inputs, rows, folds)
     means, scales = _moments(table)
     standard = (table - means) / scales
+    said_gain, said_harm = Platt.of(gain, gains), Platt.of(harm, harms)
     rule = Rule(
         name,
+        READERS.get(name, Readers.CHAT),
         inputs,
         tuple(means.tolist()),
         tuple(scales.tolist()),
-        _platt(_logistic(standard, gains), gain, gains),
-        _platt(_logistic(standard, harms), harm, harms),
-        prices(gain - harm, tokens),
+        said_gain.folded(_logistic(standard, gains)),
+        said_harm.folded(_logistic(standard, harms)),
+        prices(said_gain.calibrated(gain) - said_harm.calibrated(harm), tokens),
     )
-    curve = []
-    for share in SHARES:
-        on = gain - harm >= np.array([rule.price(share) * row.document_tokens for row in rows])
-        score = np.mean([row.stands if escalated else row.chunks for row, escalated in zip(rows, on, strict=True)])
-        curve.append((share, float(score), float(tokens[on].sum() / tokens.sum())))
+    # Told of each fold by what was set on the others: Platt's numbers and prices too.
+    told_gain, escalated = np.zeros(len(rows)), np.zeros((len(SHARES), len(rows)), bool)
+    for kept, held in folds:
+        of_gain, of_harm = Platt.of(gain[kept], gains[kept]), Platt.of(harm[kept], harms[kept])
+        told_gain[held] = of_gain.calibrated(gain[held])
+        set_ = prices(of_gain.calibrated(gain[kept]) - of_harm.calibrated(harm[kept]), tokens[kept])
+        improvement = told_gain[held] - of_harm.calibrated(harm[held])
+        for number, (_, price) in enumerate(set_):
+            escalated[number, held] = improvement >= price if SHARES[number] < 1 else True
+    chunks, stands = (np.array([getattr(row, way) for row in rows], float) for way in ("chunks", "stands"))
+    curve = tuple(
+        (share, float(np.where(on, stands, chunks).mean()), float(tokens[on].sum() / tokens.sum()))
+        for share, on in zip(SHARES, escalated, strict=True)
+    )
     return rule, Told(
         name,
         len(rows),
@@ -151,8 +179,8 @@ def _rule(name: str, inputs: tuple[str, ...], rows: Sequence[BothWays]) -> tuple
         int(gains.sum()),
         auroc(gain, gains),
         auroc(harm, harms),
-        calibration_error(gain, gains),
-        tuple(curve),
+        calibration_error(told_gain, gains),
+        curve,
     )
 
 
@@ -195,10 +223,29 @@ def _logistic(table: Floats, labels: Floats, strength: float = STRENGTH) -> Logi
     return Logistic(float(model.intercept_[0]), tuple(model.coef_[0].tolist()))
 
 
-def _platt(model: Logistic, said: Floats, labels: Floats) -> Logistic:
-    """The model with its log odds stretched and moved so that the out-of-fold ones fit best; never turned round."""
-    odds = np.log(said / (1 - said))
-    platt = _logistic(odds[:, None], labels, strength=1.0)
-    slope = max(platt.weights[0], 0.0)
-    bias = platt.bias if slope else _logistic(np.zeros((len(labels), 1)), labels).bias
-    return Logistic(bias + slope * model.bias, tuple(slope * weight for weight in model.weights))
+@dataclass(frozen=True, slots=True)
+class Platt:
+    """By how much log odds are stretched and moved; never turned round."""
+
+    slope: float
+    bias: float
+
+    @classmethod
+    def of(cls, said: Floats, labels: Floats) -> Platt:
+        """What fits probabilities best that were said of rows which were not fitted. Raises `MissingExtra`."""
+        model = _logistic(_log_odds(said)[:, None], labels, strength=1.0)
+        if model.weights[0] > 0:
+            return cls(model.weights[0], model.bias)
+        return cls(0.0, _logistic(np.zeros((len(labels), 1)), labels).bias)
+
+    def calibrated(self, said: Floats) -> Floats:
+        return np.asarray(1 / (1 + np.exp(-(self.bias + self.slope * _log_odds(said)))))
+
+    def folded(self, model: Logistic) -> Logistic:
+        """The model whose probabilities are calibrated."""
+        weights = tuple(self.slope * weight for weight in model.weights)
+        return Logistic(self.bias + self.slope * model.bias, weights)
+
+
+def _log_odds(said: Floats) -> Floats:
+    return np.asarray(np.log(said / (1 - said)))

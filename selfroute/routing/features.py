@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from selfroute.routing.wording import worded, words
-from selfroute.types import Draft, Estimate, Hits, Question
+from selfroute.types import Draft, Estimate, Hits, Question, Readers
 
 SHARPNESS = 20.0
 """What cosines are multiplied by before their entropy is taken."""
@@ -63,6 +63,16 @@ class Features:
 
     def named(self) -> Mapping[str, float | None]:
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`draft` is the bundled reader's of the hits: the chunk draft itself where it made that, `None` where it cannot
+    read. `retrieval` is (embedder, k)."""
+
+    draft: Draft | None
+    readers: Readers
+    retrieval: tuple[str, int]
 
 
 def features(

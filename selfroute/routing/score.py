@@ -2,9 +2,9 @@
 
 `gain` is the probability that what stands after reading the documents is right and the chunk answer is not, `harm`
 that it is the other way round; `sufficiency`, that the chunk answer is as good as that, is one less the gain. A router
-holds several rules: the first whose inputs are all known is used, so that who has only one chat model, or only the
-bundled ones, or no logprobs gets the best rule for that. Evaluated without scikit-learn; fitted by `selfroute
-calibrate`.
+holds several rules: of those for the readers at hand the first whose inputs are all known is used, so that who has only
+one chat model, or only the bundled ones, or no logprobs gets the best rule for that. Evaluated without scikit-learn;
+fitted by `selfroute calibrate`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any
 
 from selfroute.errors import InvalidSettings
 from selfroute.routing.features import Features
+from selfroute.types import Readers
 
-FORMAT = 1
+FORMAT = 2
 SHIPPED = Path(__file__).parent / "router.json"
 NAMES = frozenset(field.name for field in fields(Features))
 
@@ -39,13 +40,14 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Both probabilities from `inputs`, each less its mean and over its scale.
+    """Both probabilities from `inputs`, each less its mean and over its scale, for one kind of `readers`.
 
-    `prices` is (share, price) by rising share: what an answer gained by a reading must be worth, in right answers a
-    token, for escalations to take that share of all documents' tokens. It falls as the share rises.
+    `prices` is (share, price) by rising share: how many right answers a reading must add, -1 to 1, for escalations to
+    take that share of all documents' tokens. It falls as the share rises.
     """
 
     name: str
+    readers: Readers
     inputs: tuple[str, ...]
     means: tuple[float, ...]
     scales: tuple[float, ...]
@@ -107,10 +109,25 @@ class Router:
     rules: tuple[Rule, ...]
     about: Mapping[str, Any]
 
-    def odds(self, features: Features) -> Odds | None:
-        """By the first rule whose inputs are all known; `None` if there is none."""
+    def caveat(self, embedder: str, k: int) -> str | None:
+        """What differs from the retrieval that it was fitted on, which its features depend on."""
+        fitted_on = {"embedder": self.about.get("embedder"), "k": self.about.get("k")}
+        other = [
+            f"{name} {was} (here {now})"
+            for (name, was), now in zip(fitted_on.items(), (embedder, k), strict=True)
+            if was is not None and was != now
+        ]
+        if not other:
+            return None
+        return (
+            f"the router of `calibrated` was fitted on {' and '.join(other)}: its odds may be off; "
+            "fit one on runs of your own with `selfroute calibrate`"
+        )
+
+    def odds(self, features: Features, readers: Readers) -> Odds | None:
+        """By the first rule for these readers whose inputs are all known; `None` if there is none."""
         for rule in self.rules:
-            values = rule.values(features)
+            values = rule.values(features) if rule.readers is readers else None
             if values is not None:
                 return Odds(rule, rule.gain.probability(values), rule.harm.probability(values), features)
         return None
@@ -148,6 +165,7 @@ def _rule(held: Mapping[str, Any]) -> Rule:
         raise ValueError(f"no feature is called {unknown[0]!r}")
     rule = Rule(
         str(held["name"]),
+        Readers(held["readers"]),
         inputs,
         _numbers(held["means"], len(inputs)),
         _numbers(held["scales"], len(inputs)),
