@@ -10,7 +10,7 @@ import pytest
 from service import House, corpus, served
 from stub_openai import StubOpenAI
 
-from selfroute import settings
+from selfroute import build_service, settings
 from selfroute.errors import DiskFull, HomeNotWritable, LedgerBusy, UnusableIndex
 from selfroute.index.upkeep import Corpora
 from selfroute.ledger import Ledger

@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from selfroute import settings
+from selfroute import build_service, settings
 from selfroute.errors import EndpointFailed
 from selfroute.readers.scripted import KnowingReader, ScriptedReader, declines, fails
 from selfroute.server.tracing import Tracing, exporting, flushed
