@@ -18,8 +18,8 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from service import ABSENT, KNOWN, NIGHT, WHO, House, corpus, served
-from starlette.exceptions import HTTPException
 
+from selfroute.errors import NotAdmitted
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Caller
 
@@ -155,7 +155,7 @@ class Keyed:
 
     async def admit(self, bearer: str | None) -> Caller:
         if bearer != "right":
-            raise HTTPException(401, "no such key")
+            raise NotAdmitted("no such key was made")
         return Caller("one", frozenset({"wood"}))
 
 
@@ -181,7 +181,7 @@ def test_without_its_key_nothing_is_answered_and_the_status_says_so(house: House
     with served(house.app()) as http:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic right"}):
             reply = http.post("/mcp", headers=headers, json={})
-            assert (reply.status_code, reply.json()["detail"]) == (401, "no such key")
+            assert (reply.status_code, reply.json()["type"]) == (401, "/problems/not-admitted")
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])

@@ -56,7 +56,7 @@ def test_every_type_that_a_user_gets_or_gives_is_public() -> None:
 def test_every_public_type_is_one_that_a_user_gets_or_gives() -> None:
     given = {type_.__name__ for name in selfroute.__all__ for _, type_ in _reached(name, getattr(selfroute, name))}
     unneeded = {name for name in selfroute.__all__ if inspect.isclass(getattr(selfroute, name))} - given
-    assert unneeded == {"Ledger", "SelfrouteError"}  # an attribute of `Engine`, and what is raised
+    assert unneeded == {"SelfrouteError"}  # what is raised
 
 
 @needs_readme

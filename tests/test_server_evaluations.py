@@ -158,7 +158,7 @@ def test_the_same_evaluation_with_one_key_is_run_once(client: httpx.Client, wait
 
 
 def test_an_evaluation_is_its_submitters_own(house: House, wait_until: Wait) -> None:
-    house.access = Callers({"a": Caller("a", frozenset({"port"})), "b": Caller("b", frozenset({"port"}))})
+    house.access = Callers({"a": Caller("a", frozenset({"port"}), writes=True), "b": Caller("b", frozenset({"port"}))})
     a, b = {"Authorization": "Bearer a"}, {"Authorization": "Bearer b"}
     with served(house.app()) as client:
         assert client.post(PLACE, json={"records": [record(1)]}).status_code == 403

@@ -58,7 +58,9 @@ class Worker:
         self._stopping.set()
         self.wake()
         until = time.monotonic() + seconds
-        for thread in [*self._running, *([self._thread] if self._thread else [])]:
+        if self._thread is not None:
+            self._thread.join(max(until - time.monotonic(), 0))
+        for thread in list(self._running):  # begun, now that nothing begins any more
             thread.join(max(until - time.monotonic(), 0))
 
     def wake(self) -> None:

@@ -55,7 +55,12 @@ def create_app(
     """`body_bytes` bounds the body of a request, `upload_bytes` one that brings files; `mounted` takes what is posted
     to its paths; `spans` is where requests, too, are told of as spans."""
     beside = mounted or {}
-    lasting = (*alongside, lambda: parts.intake.working(parts.drain), *(one.running for one in beside.values()))
+    lasting = (
+        *alongside,
+        lambda: parts.intake.working(parts.drain),
+        *(one.running for one in beside.values()),
+        parts.desk.to_the_end,
+    )
     app = FastAPI(
         title="selfroute",
         version=version("selfroute"),

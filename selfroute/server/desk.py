@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -23,6 +23,8 @@ __all__ = ["Ask", "Desk"]
 
 T = TypeVar("T")
 
+LAST = 10.0
+
 
 class Desk:
     """Asks at most `in_flight` questions at a time; more are refused with `TooBusy`, not kept waiting."""
@@ -35,6 +37,17 @@ class Desk:
         self._question_chars = question_chars
         self._rates = Rates()
         self.asking = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @asynccontextmanager
+    async def to_the_end(self) -> AsyncIterator[None]:
+        """Is left when no question is in flight, or after `LAST` seconds: those that are cut off as the service stops
+        still have their calls to write down."""
+        yield
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST):
+                await self._idle.wait()
 
     async def ask(self, ask: Ask, caller: Caller, gone: Callable[[], Awaitable[object]]) -> Answer:
         """As `Engine.ask`. When `gone` returns first, the question is ended, what it took is written down, and
@@ -108,12 +121,15 @@ class _Admitted:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         desk.asking += 1
+        desk._idle.clear()
 
     def __enter__(self) -> None:
         """It counts already."""
 
     def __exit__(self, *_: object) -> None:
         self._desk.asking -= 1
+        if not self._desk.asking:
+            self._desk._idle.set()
 
 
 def _of(terms: Terms, caller: Caller) -> Terms:
