@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,8 @@ REPLY = json.dumps(
         "usage": {"prompt_tokens": 1200, "completion_tokens": 24, "total_tokens": 1224},
     }
 ).encode()
+KEY = "sk-" + secrets.token_hex(32)
+"""LiteLLM does not start without one."""
 CONFIG = {
     "embedder": {"kind": "hashing"},
     "reader": {"kind": "chat", "chunks": "stub"},
@@ -184,6 +187,7 @@ async def services(home: Path, litellm: str | None) -> AsyncIterator[tuple[int, 
                         },
                     }
                 ],
+                "general_settings": {"master_key": KEY},
                 "litellm_settings": {"telemetry": False},
             }
         )
@@ -239,7 +243,9 @@ async def measure(litellm: str | None, questions: int, many: int) -> None:
             ]
             if theirs is not None:
                 targets.append(
-                    Target("LiteLLM", theirs, "/v1/chat/completions", json.dumps({**chat, "model": "stub"}).encode())
+                    Target(
+                        "LiteLLM", theirs, "/v1/chat/completions", json.dumps({**chat, "model": "stub"}).encode(), KEY
+                    )
                 )
             for target in targets:
                 await load(target, 50, 4)
