@@ -523,3 +523,12 @@ def test_what_is_written_at_once_is_all_there_and_what_cannot_be_fails_alone(tmp
         failed = [name for name, error in zip(names, pool.map(begin, names), strict=True) if error]
     assert failed == ["taken"] * 20
     assert sum(row.questions for row in ledger.usage(By.DAY)) == 81
+
+
+def test_what_rewriting_took_is_told_apart_from_reading_and_is_its_models_own(ledger: Ledger) -> None:
+    took = Usage(input_tokens=1000, output_tokens=50)
+    ledger.begin("a", Question("who?"), "self_route", "harbour")
+    ledger.record("a", Call(Stage.REWRITE, "small", took, 0.1))
+    [by_day], [by_model] = ledger.usage(By.DAY, last=date.max), ledger.usage(By.MODEL)
+    assert (by_day.usage, by_day.rewrite_tokens, by_day.judging_tokens) == (Usage(), 1050, 0)
+    assert by_model.usage == took

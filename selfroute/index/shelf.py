@@ -17,6 +17,9 @@ from selfroute.index.names import existing
 MOST_IDLE = 16
 """Corpora that are kept open while nobody asks them; the longest unasked is closed first."""
 
+AT_ONCE = 16
+"""Corpora that are opened at the same time, at most."""
+
 Stamp = tuple[int, int, int]
 """Of a manifest: publishing replaces the file, so another one has another."""
 
@@ -35,15 +38,13 @@ class Shelf:
         self._home = home
         self._embedder = embedder
         self._lock = threading.Lock()
-        self._opening: dict[str, threading.Lock] = {}
+        self._opening = [threading.Lock() for _ in range(AT_ONCE)]
         self._kept: OrderedDict[str, _Opened] = OrderedDict()
         self._used: dict[int, _Opened] = {}
 
     def take(self, name: str) -> Index:
         """The published generation, for one user, who gives it back. Raises what `open_index` raises."""
-        with self._lock:
-            opening = self._opening.setdefault(name, threading.Lock())
-        with opening:  # many ask at once for what takes long to open once
+        with self._opening[hash(name) % AT_ONCE]:  # many ask at once for what takes long to open once
             stamp = _stamp(existing(self._home, name))
             with self._lock:
                 kept = self._kept.get(name)
@@ -56,8 +57,9 @@ class Shelf:
                 old = self._kept.pop(name, None)
                 self._kept[name] = opened
                 self._lend(name, opened)
-            if old is not None and not old.users:
-                old.index.close()
+                closing = old if old is not None and not old.users else None
+            if closing is not None:
+                closing.index.close()
             return index
 
     def give(self, index: Index) -> None:

@@ -7,7 +7,7 @@ by them. Knows nothing of who asks.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -37,8 +37,9 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """Sums over one group. `usage` leaves embedding out, which stands in `embedding_tokens`; by model both are
-    the model's own. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions.
+    """Sums over one group. `usage` is what readers took; embedding stands in `embedding_tokens`, and what rewriting a
+    question and judging its chunks took, in and out, in `rewrite_tokens` and `judging_tokens`. By model `usage` is all
+    that the model took but for embedding. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions.
     `judging`: the group is of answers of evaluations that were judged, which `questions` counts, and `usage` is the
     judge's; what questions cost is in the other groups. By corpus its key is the run's folder."""
 
@@ -51,6 +52,8 @@ class UsageRow:
     long_context_tokens: int | None
     saved_tokens: int | None
     judging: bool = False
+    rewrite_tokens: int = 0
+    judging_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Within:
         asked = questions.c.asked_at
         wanted: list[ColumnElement[bool]] = [literal(True)] if self == Within() else []
         wanted += [asked >= self.first.isoformat()] if self.first else []
-        wanted += [asked < (self.last + timedelta(days=1)).isoformat()] if self.last else []
+        # "U" is behind the "T" that ends a moment's day: the day after the last one that there is cannot be told.
+        wanted += [asked < f"{self.last.isoformat()}U"] if self.last else []
         wanted += [questions.c.corpus == self.corpus] if self.corpus is not None else []
         wanted += [questions.c.key == self.key] if self.key is not None else []
         return and_(*wanted)
@@ -103,6 +107,8 @@ class _Group:
     calls: int = 0
     usage: Usage = field(default_factory=Usage)
     embedding_tokens: int = 0
+    rewrite_tokens: int = 0
+    judging_tokens: int = 0
     costs: list[str | None] = field(default_factory=list)
     long_context_tokens: int = 0
     saved_tokens: int = 0
@@ -140,10 +146,14 @@ def summed(connection: Connection, by: By, within: Within) -> list[UsageRow]:
         usage = Usage(*tokens)
         group.calls += count
         group.costs.append(cost)
-        if Stage(stage).reads or judges:
+        if Stage(stage).reads or judges or (by is By.MODEL and stage != Stage.EMBED):
             group.usage += usage
         if stage == Stage.EMBED:
             group.embedding_tokens += usage.input_tokens
+        if stage == Stage.REWRITE:
+            group.rewrite_tokens += usage.input_tokens + usage.output_tokens
+        if stage == Stage.JUDGE and not judges:
+            group.judging_tokens += usage.input_tokens + usage.output_tokens
     if by is By.MODEL:
         members = select(judging, key, func.count(distinct(calls.c.question)))
         members = members.select_from(questions.join(calls, calls.c.question == questions.c.id))
@@ -178,4 +188,6 @@ def _row(by: By, judging: bool, key: str, group: _Group) -> UsageRow:
         long_context_tokens=group.long_context_tokens if of_questions else None,
         saved_tokens=group.saved_tokens if of_questions else None,
         judging=judging,
+        rewrite_tokens=group.rewrite_tokens,
+        judging_tokens=group.judging_tokens,
     )
