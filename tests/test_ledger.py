@@ -226,7 +226,8 @@ def test_what_a_judge_took_is_never_summed_with_what_questions_cost(ledger: Ledg
     ledger.finish_judging("b", "0.5")
     question, judging = ledger.usage(by)
     assert (question.judging, question.questions, question.calls) == (False, 1, 2)
-    assert (question.usage.input_tokens, question.cost) == (100, Decimal("0.00014"))
+    assert (question.usage.input_tokens, question.cost) == (140 if by is By.MODEL else 100, Decimal("0.00014"))
+    assert question.judging_tokens == 40
     assert (judging.judging, judging.questions, judging.calls) == (True, 1, 1)
     assert (judging.usage.input_tokens, judging.cost, judging.saved_tokens) == (1000, Decimal(1), None)
     keys = {By.CORPUS: "/runs/mine", By.POLICY: "judge", By.ROUTE: "judge", By.MODEL: "reader", By.DAY: question.key}

@@ -39,7 +39,8 @@ class By(StrEnum):
 class UsageRow:
     """Sums over one group. `usage` is what readers took; embedding stands in `embedding_tokens`, and what rewriting a
     question and judging its chunks took, in and out, in `rewrite_tokens` and `judging_tokens`. By model `usage` is all
-    that the model took but for embedding. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions.
+    that the model took but for embedding. `long_context_tokens` and `saved_tokens` are null by model: they belong to
+    questions.
     `judging`: the group is of answers of evaluations that were judged, which `questions` counts, and `usage` is the
     judge's; what questions cost is in the other groups. By corpus its key is the run's folder."""
 
