@@ -21,18 +21,19 @@ def serve(
     """Serve questions over HTTP: our own API (described at /docs) and OpenAI's (at /v1)."""
     from selfroute import build, build_service
     from selfroute.errors import Unprotected
-    from selfroute.server.listening import is_loopback, serve
+    from selfroute.server.listening import is_loopback, loops, serve
 
     chosen = settings(config)
     address = host if host is not None else chosen.server.host
     if not insecure and not is_loopback(address) and not build.keyring(chosen).read().held:
         raise Unprotected(address)
     app = build_service.app(chosen)
-    asyncio.run(
-        serve(
-            app,
-            address,
-            port if port is not None else chosen.server.port,
-            drain=chosen.server.drain_seconds,
+    with asyncio.Runner(loop_factory=loops()) as runner:
+        runner.run(
+            serve(
+                app,
+                address,
+                port if port is not None else chosen.server.port,
+                drain=chosen.server.drain_seconds,
+            )
         )
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
@@ -18,6 +19,16 @@ BACKLOG = 2048
 THREADS = 64
 """For what blocks: the ledger's disk, SQLite, FAISS, the bundled models. asyncio's own number, six on a machine of two
 cores, would have questions wait for each other."""
+
+
+def loops() -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the event loop: uvloop's where it can be had, which takes half the time of Python's own."""
+    try:
+        import uvloop
+    except ImportError:  # on Windows
+        return asyncio.new_event_loop
+    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return made
 
 
 def is_loopback(host: str) -> bool:
