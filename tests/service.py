@@ -184,6 +184,7 @@ def served(app: FastAPI) -> Iterator[httpx.Client]:
     """A client of `app`, which listens on a free port meanwhile; its questions are ended as it leaves."""
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # who connects before the server accepts waits, and is not refused
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
