@@ -69,7 +69,14 @@ def test_from_and_to_are_days_and_both_are_included(client: httpx.Client, home: 
 
 @pytest.mark.parametrize(
     "query",
-    [{"group": "colour"}, {"from": "yesterday"}, {"to": "2026-13-01"}, {"from": "2026-02-02", "to": "2026-02-01"}],
+    [
+        {"group": "colour"},
+        {"from": "yesterday"},
+        {"to": "2026-13-01"},
+        {"to": "0"},
+        {"from": "2026"},
+        {"from": "2026-02-02", "to": "2026-02-01"},
+    ],
 )
 def test_what_is_no_group_and_what_are_no_days_is_a_problem(client: httpx.Client, query: dict[str, str]) -> None:
     reply = client.get("/v1/usage", params=query)

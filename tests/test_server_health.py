@@ -135,5 +135,7 @@ def test_the_service_as_it_is_built_is_ready_while_its_endpoint_can_be_reached(
 def test_what_health_and_metrics_answer_is_described(home: Path) -> None:
     with served(House(home).app()) as client:
         paths = client.get("/openapi.json").json()["paths"]
-    assert list(paths["/metrics"]["get"]["responses"]["200"]["content"]) == ["text/plain"]
+    answers = paths["/metrics"]["get"]["responses"]
+    assert set(answers["200"]["content"]) == {"text/plain", "application/openmetrics-text"}
+    assert {"401", "403"} < set(answers)
     assert "application/problem+json" in paths["/readyz"]["get"]["responses"]["503"]["content"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import re
 import sqlite3
 import subprocess
 import time
@@ -19,7 +20,7 @@ import httpx
 import pytest
 from commands import COMMAND, environment, in_process
 from fastapi.responses import PlainTextResponse
-from service import KNOWN, PORT, WHO, House, corpus, events, served
+from service import HARBOUR, KNOWN, PORT, WHO, House, corpus, events, served
 
 from selfroute.endpoints.scripted import ScriptedEndpoint
 from selfroute.errors import BadInput, NotAllowed, UnknownCorpus, UnusableKeys
@@ -51,6 +52,16 @@ def client(house: House) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a service that has a key, and none for it."""
+    home = tmp_path_factory.mktemp("closed") / "indexes"
+    corpus(home)
+    made(Keyring(home / NAME))
+    with served(House(home, access=KeyAccess(Keyring(home / NAME))).app()) as client:
+        yield client
+
+
 def made(keyring: Keyring, name: str = "team", **grants: Any) -> dict[str, str]:
     """The header of a new key."""
     return {"Authorization": f"Bearer {keyring.create(name, Grants(**grants))[1]}"}
@@ -67,21 +78,32 @@ def problem(reply: httpx.Response) -> tuple[int, str]:
 
 @dataclass(frozen=True)
 class Way:
-    """A route by which a key might reach a corpus that is not its own, or what was asked of it: `{corpus}` and
-    `{question}` stand for those in the path and the body."""
+    """A route by which a key might reach a corpus that is not its own, or what was asked or done there: `{corpus}`,
+    `{question}`, `{job}` and `{evaluation}` stand for those in the path and the body. `status` is what it answers where
+    there is none such."""
 
     verb: str
     path: str
     body: str | None = None
+    status: int = 404
 
-    def go(self, client: httpx.Client, headers: Mapping[str, str], corpus: str, question: str) -> httpx.Response:
-        def filled(text: str) -> str:
-            return text.replace("{corpus}", corpus).replace("{question}", question)
+    def go(self, client: httpx.Client, headers: Mapping[str, str], names: Mapping[str, str]) -> httpx.Response:
+        content = None if self.body is None else _filled(self.body, names)
+        given = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
+        return client.request(self.verb, _filled(self.path, names), content=content, headers=given)
 
-        content = None if self.body is None else filled(self.body)
-        given = {**headers, "Content-Type": "application/json"}
-        return client.request(self.verb, filled(self.path), content=content, headers=given)
+    def wants(self, name: str) -> bool:
+        return f"{{{name}}}" in self.path + (self.body or "")
 
+
+def _filled(text: str, names: Mapping[str, str]) -> str:
+    for name, value in names.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+NOWHERE = {"corpus": "nope_", "question": "e" * 32, "job": "e" * 32, "evaluation": "e" * 32}
+RECORD = {"_id": "1", "input": WHO, "context": HARBOUR, "answers": ["Olof Berg"], "dataset": "made"}
 
 WAYS = [
     Way("POST", "/v1/ask", '{"question": "What is the password?", "corpus": "{corpus}"}'),
@@ -89,35 +111,147 @@ WAYS = [
     Way("POST", "/v1/ask", '{"question": "What is it?", "corpus": "{corpus}", "documents": ["vault"]}'),
     Way("GET", "/v1/questions/{question}"),
     Way("POST", "/v1/questions/{question}/feedback", '{"verdict": "right"}'),
+    Way("GET", "/v1/usage?corpus={corpus}", status=200),
+    Way("POST", "/v1/corpora", '{"name": "{corpus}"}'),
+    Way("GET", "/v1/corpora/{corpus}"),
+    Way("DELETE", "/v1/corpora/{corpus}"),
+    Way("GET", "/v1/corpora/{corpus}/documents"),
+    Way("POST", "/v1/corpora/{corpus}/documents", '{"documents": [{"id": "vault", "text": "Taken."}]}'),
+    Way("GET", "/v1/corpora/{corpus}/documents/vault"),
+    Way("DELETE", "/v1/corpora/{corpus}/documents/vault"),
+    Way("GET", "/v1/jobs?corpus={corpus}", status=200),
+    Way("GET", "/v1/jobs?before={job}"),
+    Way("GET", "/v1/jobs/{job}"),
+    Way("DELETE", "/v1/jobs/{job}"),
+    Way("GET", "/v1/evaluations?before={evaluation}"),
+    Way("GET", "/v1/evaluations/{evaluation}"),
+    Way("GET", "/v1/evaluations/{job}"),
+    Way("GET", "/v1/evaluations/{evaluation}/report.html"),
+    Way("GET", "/v1/models/self_route@{corpus}"),
+    *(
+        Way("POST", path, f'{{"model": "self_route@{{corpus}}", {said}, "stream": {stream}}}')
+        for stream in ("false", "true")
+        for path, said in (
+            ("/v1/chat/completions", '"messages": [{"role": "user", "content": "What is the password?"}]'),
+            ("/v1/responses", '"input": "What is the password?"'),
+        )
+    ),
 ]
-"""Every route that names a corpus or a question belongs here."""
+"""Every route that names a corpus, or what was asked or done, belongs here."""
+
+WITHOUT_CORPUS = {
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("GET", "/v1/corpora"),
+    ("GET", "/v1/models"),
+    ("POST", "/v1/evaluations"),
+}
+"""Routes that name none. What is listed at some of them is looked at on its own."""
+
+
+def test_every_route_is_among_the_ways_or_names_no_corpus(house: House) -> None:
+    described = {
+        (verb.upper(), path) for path, operations in house.app().openapi()["paths"].items() for verb in operations
+    }
+    patterns = {one: re.compile(re.sub(r"\{\w+\}", "[^/]+", one[1])) for one in described}
+    tried = {
+        one
+        for one, pattern in patterns.items()
+        for way in WAYS
+        if way.verb == one[0] and pattern.fullmatch(way.path.partition("?")[0])
+    }
+    assert described - tried == WITHOUT_CORPUS
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose key alone is for the vault, and what they did there."""
+
+    client: httpx.Client
+    headers: Mapping[str, str]
+    wait_until: Callable[[Callable[[], bool]], None]
+
+    def names(self, way: Way) -> dict[str, str]:
+        """What `way` names, made."""
+        makes = {"question": self._asked, "job": self._added, "evaluation": self._evaluated}
+        return {"corpus": "vault"} | {name: make() for name, make in makes.items() if way.wants(name)}
+
+    def documents(self) -> object:
+        return self.client.get("/v1/corpora/vault/documents", headers=self.headers).json()["documents"]
+
+    def _asked(self) -> str:
+        id_: str = ask(self.client, self.headers, corpus="vault").json()["id"]
+        return id_
+
+    def _added(self) -> str:
+        return self._done("/v1/corpora/vault/documents", {"documents": [{"id": "b", "text": "Zanzibar again."}]})
+
+    def _evaluated(self) -> str:
+        return self._done("/v1/evaluations", {"records": [RECORD], "policies": ["always_rag"]})
+
+    def _done(self, place: str, sent: object) -> str:
+        id_: str = self.client.post(place, json=sent, headers=self.headers).json()["id"]
+        state = lambda: self.client.get(f"/v1/jobs/{id_}", headers=self.headers).json()["state"]  # noqa: E731
+        self.wait_until(lambda: state() == "done")
+        return id_
+
+
+@pytest.fixture
+def owner(client: httpx.Client, keyring: Keyring, wait_until: Callable[[Callable[[], bool]], None]) -> Owner:
+    return Owner(client, made(keyring, "owner", corpora=("vault",), may_write=True), wait_until)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.verb} {way.path}")
 def test_another_corpus_and_what_was_asked_of_it_look_as_if_they_were_not_there(
-    client: httpx.Client, keyring: Keyring, way: Way
+    client: httpx.Client, keyring: Keyring, owner: Owner, way: Way
 ) -> None:
-    owner, stranger = made(keyring, "owner", corpora=("vault",)), made(keyring, "stranger", corpora=("port",))
-    asked = ask(client, owner, corpus="vault").json()["id"]
-    there = way.go(client, stranger, "vault", asked)
-    nowhere = way.go(client, stranger, "nope_", "f" * 32)
-    assert (there.status_code, nowhere.status_code) == (404, 404)
-    as_nowhere = there.text.replace("vault", "nope_").replace(asked, "f" * 32)
+    stranger = made(keyring, "stranger", corpora=("port",), may_write=True)
+    names = owner.names(way)
+    before = owner.documents()
+    there, nowhere = way.go(client, stranger, names), way.go(client, stranger, NOWHERE)
+    assert (there.status_code, nowhere.status_code) == (way.status, way.status)
+    as_nowhere = there.text
+    for name, value in names.items():
+        as_nowhere = as_nowhere.replace(value, NOWHERE[name])
     assert as_nowhere.replace("documents", "") == nowhere.text.replace("documents", "")
     assert "Zanzibar" not in there.text
+    assert owner.documents() == before
+
+
+@pytest.mark.parametrize(
+    "way",
+    [way for way in WAYS if any(map(way.wants, ("question", "job", "evaluation")))],
+    ids=lambda way: f"{way.verb} {way.path}",
+)
+def test_what_one_key_did_is_not_there_for_another_of_the_same_corpus(
+    client: httpx.Client, keyring: Keyring, owner: Owner, way: Way
+) -> None:
+    colleague = made(keyring, "colleague", corpora=("vault",), may_write=True)
+    there = way.go(client, colleague, owner.names(way))
+    assert (there.status_code, "Zanzibar" in there.text) == (404, False)
+
+
+@pytest.mark.parametrize("path", ["/v1/corpora", "/v1/models", "/v1/jobs", "/v1/evaluations", "/v1/usage?group=corpus"])
+def test_what_is_listed_is_the_askers_own(client: httpx.Client, keyring: Keyring, owner: Owner, path: str) -> None:
+    stranger = made(keyring, "stranger", corpora=("port",))
+    done = owner.names(Way("", "{question}{job}{evaluation}"))
+    theirs, others = (client.get(path, headers=headers) for headers in (owner.headers, stranger))
+    assert (theirs.status_code, others.status_code) == (200, 200)
+    assert any(name in theirs.text for name in done.values())
+    assert not any(name in others.text for name in done.values())
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.verb} {way.path}")
 @pytest.mark.parametrize(
     "sent", [None, "Bearer", "Bearer nonsense", "Basic dTpw", "Bearer \xff", "Bearer " + "x" * 9000]
 )
-def test_without_a_valid_key_nothing_is_answered(
-    client: httpx.Client, keyring: Keyring, way: Way, sent: str | None
-) -> None:
-    made(keyring)
+def test_without_a_valid_key_nothing_is_answered(closed: httpx.Client, way: Way, sent: str | None) -> None:
     headers = {} if sent is None else {"Authorization": sent.encode("latin-1")}
-    reply = way.go(client, headers, "port", "f" * 32)  # type: ignore[arg-type]
-    assert problem(reply) == (401, "not-admitted")
+    reply = way.go(closed, headers, {**NOWHERE, "corpus": "port"})  # type: ignore[arg-type]
+    told = reply.json()
+    kind = told["error"]["code"] if "error" in told else told["type"].rpartition("/")[2].replace("-", "_")
+    assert (reply.status_code, kind) == (401, "not_admitted")
     assert reply.headers["www-authenticate"] == "Bearer"
 
 
@@ -172,6 +306,24 @@ def test_the_metrics_are_for_a_key_that_may_see_what_others_do(client: httpx.Cli
 def test_a_key_that_may_audit_sees_what_another_asked(client: httpx.Client, keyring: Keyring) -> None:
     asked = ask(client, made(keyring)).json()["id"]
     assert client.get(f"/v1/questions/{asked}", headers=made(keyring, "audit", may_audit=True)).status_code == 200
+
+
+def test_a_key_that_may_audit_is_told_of_the_usage_of_all_and_others_of_their_own(
+    client: httpx.Client, keyring: Keyring
+) -> None:
+    mine, yours = made(keyring, "mine"), made(keyring, "yours")
+    audit = made(keyring, "audit", may_audit=True)
+    for headers in (mine, yours, yours):
+        ask(client, headers)
+    ids = {key.name: key.id for key in keyring.listed()}
+
+    def told(headers: Mapping[str, str]) -> dict[str, int]:
+        rows = client.get("/v1/usage?group=key", headers=headers).json()["rows"]
+        return {row["key"]: row["questions"] for row in rows}
+
+    assert told(mine) == {ids["mine"]: 1}
+    assert told(yours) == {ids["yours"]: 2}
+    assert told(audit) == {ids["mine"]: 1, ids["yours"]: 2}
 
 
 def test_a_valid_key_answers_and_stands_in_the_ledger_by_its_id_alone(

@@ -128,3 +128,15 @@ def test_a_question_that_is_not_there_is_not_found(client: httpx.Client, path: s
     verb = client.post if path.endswith("feedback") else client.get
     reply = verb(path, **({"json": {"verdict": "right"}} if path.endswith("feedback") else {}))
     assert (reply.status_code, reply.json()["type"]) == (404, "/problems/unknown-question")
+
+
+def test_a_method_that_is_not_done_at_a_path_is_told_all_that_are(client: httpx.Client) -> None:
+    reply = client.put("/v1/corpora/port")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "DELETE, GET")
+    assert "PUT is not done here, but DELETE, GET" in reply.json()["detail"]
+
+
+def test_what_is_no_json_is_told_of_as_the_whole_body(client: httpx.Client) -> None:
+    reply = client.post("/v1/ask", content=b"{,", headers={"content-type": "application/json"})
+    assert (reply.status_code, reply.json()["detail"]) == (422, "the body: JSON decode error")
+    assert reply.json()["errors"][0]["field"] is None

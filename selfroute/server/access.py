@@ -61,7 +61,12 @@ class Caller:
 
     def sees(self, key: str | None) -> bool:
         """Whether what the key of this id asked is theirs to see."""
-        return self.key is None or self.audits or self.key == key
+        return self.seen is None or self.seen == key
+
+    @property
+    def seen(self) -> str | None:
+        """The id of the key whose questions alone are theirs to see, `None` where all are."""
+        return None if self.audits else self.key
 
     def among(self, corpora: Iterable[str]) -> list[str]:
         return [name for name in corpora if self.may(name)]

@@ -72,7 +72,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router)
     app.router.routes.extend(Route(path, one, methods=["POST"]) for path, one in beside.items())
-    handle(app)
+    handle(app, [route for router in ROUTERS for route in router.routes])
     app.add_middleware(BodyLimit, most=body_bytes, uploads=upload_bytes)
     app.add_middleware(Admission)
     app.add_middleware(RequestLog)  # added last, it is first

@@ -1,6 +1,6 @@
 """Whether the service lives, whether it can answer, and what it has done.
 
-No key is asked for: who asks is a machine.
+No key is asked for, but for what it has done: who asks is a machine.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
+from selfroute.server.access import Asker
 from selfroute.server.parts import parts_of
 from selfroute.server.problems import documented
 
@@ -33,8 +34,15 @@ async def readyz(request: Request) -> Response:
     return JSONResponse(fields, 503, media_type="application/problem+json")
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(request: Request) -> Response:
-    """What the service has done since it began, for Prometheus."""
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={
+        200: {"content": {"application/openmetrics-text": {"schema": {"type": "string"}}}},
+        **{status: documented()[status] for status in (401, 403, 503)},
+    },
+)
+async def metrics(request: Request, _: Asker) -> Response:
+    """What the service has done since it began, for Prometheus. A key must let its bearer see what others do."""
     content, content_type = parts_of(request).metrics.told(request.headers.get("accept", ""))
     return Response(content, headers={"content-type": content_type})

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
 
 from selfroute import errors
 from selfroute.errors import SelfrouteError
@@ -172,11 +174,11 @@ def headers_of(error: SelfrouteError) -> dict[str, str]:
     return asked if wait is None else {**asked, "Retry-After": str(wait)}
 
 
-def handle(app: FastAPI) -> None:
-    """Has every error told in one of the two shapes."""
+def handle(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Has every error told in one of the two shapes. `routes` are those that a wrong method is told of."""
     app.add_exception_handler(SelfrouteError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, partial(_http, routes))
     app.add_exception_handler(Exception, _unforeseen)
 
 
@@ -215,10 +217,7 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    wrong = [
-        {"field": ".".join(map(str, one["loc"][1:])) or None, "reason": without_keys(one["msg"])}
-        for one in error.errors()
-    ]
+    wrong = [{"field": _field(one), "reason": without_keys(one["msg"])} for one in error.errors()]
     first = wrong[0]
     detail = f"{first['field'] or 'the body'}: {first['reason']}"
     if more := len(wrong) - 1:
@@ -227,15 +226,29 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return respond(request, {**fields, "errors": wrong})
 
 
-async def _http(request: Request, error: Exception) -> Response:
+def _field(wrong: Mapping[str, Any]) -> str | None:
+    """Dotted, or `None` for the whole body; of what is no JSON the framework names a character."""
+    return None if wrong["type"] == "json_invalid" else ".".join(map(str, wrong["loc"][1:])) or None
+
+
+async def _http(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     kind = phrase.lower().replace(" ", "-")
-    detail = str(error.detail)
+    detail, headers = str(error.detail), error.headers
+    if error.status_code == 405 and (allowed := _allowed(routes, request)):
+        detail = f"{request.method} is not done here, but {', '.join(allowed)}: /docs describes what there is"
+        headers = {**(headers or {}), "Allow": ", ".join(allowed)}
     if error.status_code == 404 and detail == phrase:
         detail = f"there is nothing at {request.url.path}: /docs describes what there is"
     fields = {"type": f"/problems/{kind}", "title": phrase, "status": error.status_code, "detail": without_keys(detail)}
-    return respond(request, fields, error.headers)
+    return respond(request, fields, headers)
+
+
+def _allowed(routes: Sequence[BaseRoute], request: Request) -> list[str]:
+    """The methods of all routes at a path: the framework names those of the first alone."""
+    at = [route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] != Match.NONE]
+    return sorted({method for route in at for method in route.methods or ()})
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:

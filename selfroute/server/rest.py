@@ -20,11 +20,20 @@ from selfroute.wire import to_json
 
 router = APIRouter(prefix="/v1")
 
-STREAMED: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
+STREAMED: dict[str, Any] = {
+    "text/event-stream": {
+        "itemSchema": {
+            "type": "object",
+            "properties": {"event": {"type": "string"}, "data": {"type": "string", "description": "JSON."}},
+            "required": ["data"],
+        }
+    }
+}
+"""Each event of a stream, as OpenAPI 3.2 has it and FastAPI writes it: a schema would be of all of them together."""
 
 
 @router.post(
-    "/ask", response_model=Answer, responses={200: {"content": STREAMED}, **documented(404, 409, 501, 502, 504)}
+    "/ask", response_model=Answer, responses={200: {"content": STREAMED}, **documented(400, 404, 409, 501, 502, 504)}
 )
 async def ask(request: Request, sent: AskSent, asker: Asker) -> Response:
     """Answers a question from a corpus, or from a text that comes with it. With `stream`, server-sent events tell of
@@ -42,7 +51,7 @@ async def question(request: Request, id: str, asker: Asker) -> Response:  # noqa
     return JSONResponse(to_json(await _recorded(request, id, asker)))
 
 
-@router.post("/questions/{id}/feedback", status_code=201, response_model=Feedback, responses=documented(404))
+@router.post("/questions/{id}/feedback", status_code=201, response_model=Feedback, responses=documented(400, 404))
 async def feedback(request: Request, id: str, sent: FeedbackSent, asker: Asker) -> Response:  # noqa: A002
     """Says whether an answer is right. What was said before stays on record."""
     await _recorded(request, id, asker)
