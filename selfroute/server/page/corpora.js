@@ -1,0 +1,2 @@
+export const title = "corpora";
+export function show() {}

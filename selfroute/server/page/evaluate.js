@@ -1,0 +1,2 @@
+export const title = "evaluate";
+export function show() {}

@@ -1,0 +1,2 @@
+export const title = "usage";
+export function show() {}
