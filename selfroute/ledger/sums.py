@@ -16,7 +16,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Text
 
 from selfroute.ledger.schema import calls, questions
-from selfroute.types import Stage, Usage
+from selfroute.types import Route, Stage, Usage
 
 JUDGING = "judge"
 """What stands in place of a policy and a route for an answer that a judge was asked about."""
@@ -39,7 +39,8 @@ class By(StrEnum):
 class UsageRow:
     """Sums over one group. `usage` leaves embedding out, which stands in `embedding_tokens`; by model both are
     the model's own. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions.
-    `judging`: the group is of answers of evaluations that were judged, which `questions` counts, and `usage` is the
+    `escalated` of the questions were answered, or declined, from documents after their chunks had been read; null by
+    model too. `judging`: the group is of answers of evaluations that were judged, which `questions` counts, and `usage` is the
     judge's; what questions cost is in the other groups. By corpus its key is the run's folder."""
 
     key: str
@@ -51,6 +52,7 @@ class UsageRow:
     long_context_tokens: int | None
     saved_tokens: int | None
     judging: bool = False
+    escalated: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class _Group:
     costs: list[str | None] = field(default_factory=list)
     long_context_tokens: int = 0
     saved_tokens: int = 0
+    escalated: int = 0
 
 
 def summed(connection: Connection, by: By, within: Within) -> list[UsageRow]:
@@ -119,11 +122,14 @@ def summed(connection: Connection, by: By, within: Within) -> list[UsageRow]:
             func.count(),
             func.coalesce(func.sum(questions.c.long_context_tokens), 0),
             func.coalesce(func.sum(questions.c.saved_tokens), 0),
+            func.sum(case((_escalated(), 1), else_=0)),
         ).where(within.condition())
-        for judges, name, count, long, saved in connection.execute(
+        for judges, name, count, long, saved, escalated in connection.execute(
             asked.where(within.condition()).group_by("judging", "name")
         ):
-            groups[bool(judges), name] = _Group(count, long_context_tokens=long, saved_tokens=saved)
+            groups[bool(judges), name] = _Group(
+                count, long_context_tokens=long, saved_tokens=saved, escalated=escalated
+            )
     made = select(
         judging,
         key,
@@ -156,6 +162,12 @@ USAGE = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_to
 """As the fields of `Usage` stand."""
 
 
+def _escalated() -> ColumnElement[bool]:
+    """Looked up for questions that ended with the documents alone: the others' calls are not touched."""
+    chunks = select(calls.c.id).where(calls.c.question == questions.c.id, calls.c.stage == Stage.READ_CHUNKS.value)
+    return and_(questions.c.route == Route.LONG_CONTEXT.value, chunks.exists())
+
+
 def _key(by: By) -> ColumnElement[str]:
     if by is By.DAY:
         return func.substr(questions.c.asked_at, 1, 10)
@@ -178,4 +190,5 @@ def _row(by: By, judging: bool, key: str, group: _Group) -> UsageRow:
         long_context_tokens=group.long_context_tokens if of_questions else None,
         saved_tokens=group.saved_tokens if of_questions else None,
         judging=judging,
+        escalated=group.escalated if of_questions else None,
     )
