@@ -21,7 +21,7 @@ export const dropped = { files: [] };
 export function show(root, id, { go, signal }) {
   const result = el("div", { class: "result" });
   const asides = el("aside", { "aria-label": "Earlier questions" });
-  const form = makeForm(result, go, signal, () => listEarlier(asides, id));
+  const form = makeForm(result, go, signal, (current) => listEarlier(asides, current));
   root.append(el("div", { class: "columns" }, el("div", {}, form, result), asides));
   listEarlier(asides, id);
   if (id) reopen(id, result, signal);
@@ -109,7 +109,7 @@ function makeForm(result, go, signal, listed) {
     stop.hidden = true;
     if (answer && !signal.aborted) {
       history.pushState(null, "", `/q/${encodeURIComponent(answer.id)}`);
-      listed();
+      listed(answer.id);
     }
   };
   const form = el("form", { class: "ask-form", on: { submit: send } },
@@ -196,6 +196,7 @@ async function follow(sent, place, signal) {
   place.replaceChildren(el("h2", {}, sent.question), now, words, el("section", { "aria-label": "Route" }, el("h3", {}, "Route"), route));
   draw();
   say("Asked.");
+  if (place.getBoundingClientRect().top > innerHeight * 0.7) place.scrollIntoView();
   try {
     for await (const [name, data] of asked(sent, signal)) {
       if (name === "step") {

@@ -119,7 +119,7 @@ async function listDocuments(place, name, held, refresh, signal) {
       ["Document", (row) => el("button", { type: "button", class: "link", on: { click: () => open({ source: name, id: row.id, mark: null }) } }, row.id)],
       ["Chunks", (row) => count(row.chunks), true],
       ["Tokens", (row) => count(row.tokens), true],
-      ["", (row) => el("button", { type: "button", class: "quiet", "aria-label": `Delete ${row.id}`, on: { click: () => remove(row.id) } }, "Delete"), true],
+      [el("span", { class: "unseen" }, "Delete"), (row) => el("button", { type: "button", class: "quiet", "aria-label": `Delete ${row.id}`, on: { click: () => remove(row.id) } }, "Delete"), true],
     ], rows));
     if (next !== null) place.append(el("button", { type: "button", class: "quiet more", on: { click: () => fetched(next).catch((error) => place.append(problem(error))) } }, "Show more"));
   };
@@ -188,26 +188,28 @@ function sendFiles(path, files, progress) {
 /** Shows the jobs of a corpus, and looks again while one of them runs. */
 function watch(place, name, ended, signal) {
   let timer = null;
-  let running = new Set();
+  let known = null;
   signal.addEventListener("abort", () => clearTimeout(timer));
   return async function look() {
     clearTimeout(timer);
     try {
       const { jobs } = await api(`/v1/jobs?corpus=${encodeURIComponent(name)}&limit=10`, { signal });
       place.replaceChildren(...(jobs.length ? [el("h2", {}, "Uploads"), el("ul", { class: "jobs" }, jobs.map((job) => told_(job, look)))] : []));
-      const now = new Set(jobs.filter((job) => job.state === "queued" || job.state === "running").map((job) => job.id));
-      const done = jobs.filter((job) => running.has(job.id) && !now.has(job.id));
-      running = now;
-      if (done.length) {
-        say(`An upload ended: ${summary(done[0])}`);
+      const over = jobs.filter((job) => !runs(job));
+      const fresh = known === null ? [] : over.filter((job) => !known.has(job.id));
+      known = new Set(over.map((job) => job.id));
+      if (fresh.length) {
+        say(`An upload ended: ${summary(fresh[0])}`);
         await ended();
       }
-      if (now.size && !signal.aborted) timer = setTimeout(look, LOOK);
+      if (over.length < jobs.length && !signal.aborted) timer = setTimeout(look, LOOK);
     } catch (error) {
       if (error.name !== "AbortError") place.replaceChildren(problem(error));
     }
   };
 }
+
+const runs = (job) => job.state === "queued" || job.state === "running";
 
 function summary({ state, result, error, note, progress }) {
   if (state === "queued") return note ?? "waits its turn";
@@ -219,13 +221,12 @@ function summary({ state, result, error, note, progress }) {
 }
 
 function told_(job, again) {
-  const runs = job.state === "queued" || job.state === "running";
   const cancel = () => api(`/v1/jobs/${job.id}`, { method: "DELETE" }).then(again, again);
   const failed = job.result?.failed ?? [];
   return el("li", { class: job.state },
     el("div", { class: "row" },
       el("span", {}, `${moment(job.created)}: ${summary(job)}`),
-      runs && el("progress", { max: job.progress.total || 1, value: job.progress.total ? job.progress.done : null, "aria-label": "How far it is" }),
-      runs && el("button", { type: "button", class: "quiet", on: { click: cancel } }, "Cancel")),
+      runs(job) && el("progress", { max: job.progress.total || 1, value: job.progress.total ? job.progress.done : null, "aria-label": "How far it is" }),
+      runs(job) && el("button", { type: "button", class: "quiet", on: { click: cancel } }, "Cancel")),
     failed.length ? el("ul", { class: "failed" }, failed.map(({ source, reason }) => el("li", {}, `${source.replace(/^upload:/, "")}: ${reason}`))) : null);
 }

@@ -7,7 +7,7 @@ import { dialog, el, problem } from "./dom.js";
 import { count, plural } from "./words.js";
 
 const AROUND = 12_000;
-/** Characters that are loaded on either side, and at each step further. */
+/** Characters that are loaded on either side; twice as many at each step further. */
 
 /** `source` is a corpus, or the text itself; `mark` a span {start, end} or null; `read` are the chunks' spans. */
 export async function open({ source, id, mark, read = [], wholly = false }) {
@@ -31,7 +31,8 @@ export async function open({ source, id, mark, read = [], wholly = false }) {
       about.replaceChildren(...described(part, mark, read, wholly));
       if (!keep) (place.querySelector("mark") ?? place).scrollIntoView({ block: "center" });
     } catch (error) {
-      place.replaceChildren(problem(error));
+      const lost = source === "text" && id === "text"; // what a text that came with its question is called
+      place.replaceChildren(lost ? el("p", {}, "This text came with its question, and was not kept.") : problem(error));
     }
   }
   await draw(false);

@@ -17,7 +17,7 @@ function filled(element, attributes, children) {
     if (name === "on") for (const [event, heard] of Object.entries(value)) element.addEventListener(event, heard);
     else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 

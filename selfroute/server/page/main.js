@@ -15,9 +15,13 @@ let leaving = null;
 /** (section, what of it): /q/ID is a question, #corpora/NAME a corpus. */
 function wanted() {
   const question = location.pathname.match(/^\/q\/([^/]+)$/);
-  if (question && !location.hash) return ["ask", decodeURIComponent(question[1])];
+  if (question && !location.hash) return ["ask", decoded(question[1])];
   const [name, ...rest] = location.hash.slice(1).split("/");
-  return name in VIEWS ? [name, decodeURIComponent(rest.join("/"))] : ["ask", ""];
+  return name in VIEWS ? [name, decoded(rest.join("/"))] : ["ask", ""];
+}
+
+function decoded(part) {
+  try { return decodeURIComponent(part); } catch { return part; }
 }
 
 function show(focus = true) {
@@ -56,6 +60,7 @@ document.addEventListener("click", (event) => {
     go(link.href);
   }
 });
+for (const event of ["dragover", "drop"]) document.addEventListener(event, (dragged) => dragged.preventDefault()); // or the browser opens it
 addEventListener("popstate", () => show());
 
 function askForKey(reason) {

@@ -32,7 +32,7 @@ export function bars(rows, series, { upright, title }) {
   return place;
 }
 
-const short = (d3) => (value) => (Math.abs(value) < 1000 ? count(value) : d3.format(".2~s")(value).replace("G", "B"));
+const short = (d3) => (value) => (Math.abs(value) < 1000 ? count(value) : d3.format(".3~s")(value).replace("G", "B"));
 
 function canvas(d3, width, height, title) {
   return d3.create("svg").attr("width", width).attr("height", height).attr("viewBox", `0 0 ${width} ${height}`)

@@ -120,8 +120,7 @@ export function costs(answer) {
     ? `${plural(saved, "token")} saved: the readers saw ${share(read, answer.long_context_tokens)} of what reading everything takes.`
     : saved < 0 ? `${plural(-saved, "token")} more than reading everything at once: the chunks came on top.` : "As much as reading everything.";
   return [el("p", { class: "saved" }, verdict), table("Tokens, cost and time by step", [
-    ["Step", (row) => row.name],
-    ["Model", (row) => row.model],
+    ["Step", (row) => [row.name, row.model && el("small", {}, row.model)]],
     ["Tokens read", (row) => row.read, true],
     ["Written", (row) => row.written, true],
     ["Cost", (row) => row.cost, true],

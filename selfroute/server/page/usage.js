@@ -1,7 +1,7 @@
 // What questions took: by day, policy, route and model, as plots and as the tables that they are drawn from.
 
 import { api } from "./api.js";
-import { el, problem, table } from "./dom.js";
+import { el, problem, say, table } from "./dom.js";
 import { bars, ready } from "./plots.js";
 import { count, dollars, share, sum } from "./words.js";
 
@@ -14,7 +14,7 @@ export async function show(root, _, { signal }) {
   const from = el("input", { type: "date", id: "from" });
   const to = el("input", { type: "date", id: "to" });
   const corpus = el("select", { id: "corpus" }, el("option", { value: "" }, "all"));
-  const place = el("div", { "aria-live": "polite" });
+  const place = el("div");
   const draw = async (event) => {
     event?.preventDefault();
     place.setAttribute("aria-busy", "true");
@@ -23,6 +23,7 @@ export async function show(root, _, { signal }) {
       const told = await Promise.all(GROUPS.map(([group]) => api(`/v1/usage?group=${group}&${within}`, { signal })));
       const drawing = await ready();
       place.replaceChildren(...pictured(Object.fromEntries(told.map(({ group, rows }) => [group, rows])), drawing));
+      say("Usage is shown.");
     } catch (error) {
       if (error.name !== "AbortError") place.replaceChildren(problem(error));
     }
@@ -60,14 +61,14 @@ function plot(group, rows) {
   if (!shown.length) return "";
   const label = (row) => ROUTES[row.key]?.replace(/ \(.*/, "") ?? row.key;
   const series = group === "model"
-    ? [["read", "tokens read", (row) => row.usage.input_tokens]]
+    ? [["read", "tokens read or embedded", (row) => row.usage.input_tokens + row.embedding_tokens]]
     : [["read", "tokens read", (row) => row.usage.input_tokens], ["everything", "reading everything", (row) => row.long_context_tokens]];
   return bars(shown.map((row) => ({ label: label(row), values: series.map(([, , of]) => of(row)) })), series.map(([kind, name]) => ({ kind, name })),
     { upright: group === "day", title: `Tokens ${GROUPS.find(([one]) => one === group)[1].toLowerCase()}` });
 }
 
 function figures(group, name, rows) {
-  const ofQuestions = group === "model" ? [] : [
+  const ofQuestions = group === "model" ? [["Embedded", (row) => count(row.embedding_tokens), true]] : [
     ["Reading everything", (row) => count(row.long_context_tokens), true],
     ["Saved", (row) => count(row.saved_tokens), true],
     ["Escalated", (row) => (row.escalated === null ? "–" : share(row.escalated, row.questions)), true],
