@@ -23,11 +23,15 @@ from starlette.exceptions import HTTPException
 from selfroute import build
 from selfroute.readers.scripted import ScriptedReader, answers
 from selfroute.server.access import Caller
-from selfroute.settings import Settings, load
-from selfroute.types import Call, Citation, Draft, Reading, Record, Shown, Usage
+from selfroute.settings import load
+from selfroute.types import Call, Draft, Reading, Record, Shown, Usage
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the page is tested in a browser: pip install playwright")
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="the page is tested in a browser: pip install playwright"
+)
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="the page is tested in Chromium: apt-get install chromium")
 
 if TYPE_CHECKING:
@@ -106,7 +110,9 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     build.indexer(settings).index([part], "harbour")
     with served(build.app(settings)) as client:
         record = {"_id": "1", "input": NIGHT, "context": HARBOUR, "answers": ["in writing"], "dataset": "harbour"}
-        done(client, client.post("/v1/evaluations", json={"records": [record], "policies": ["always_rag", "self_route"]}))
+        done(
+            client, client.post("/v1/evaluations", json={"records": [record], "policies": ["always_rag", "self_route"]})
+        )
         yield client
 
 
@@ -135,9 +141,13 @@ def test_a_question_is_answered_and_its_citation_opens_the_document_where_it_sta
         assert marked(page) == answer["citations"][0]["text"]
         assert page.locator("dialog .text mark").first.is_visible()
         assert page.locator("dialog .chunk").count() > 0
-        hit = next(hit for hit in answer["explain"]["hits"] if hit["start"] <= answer["citations"][0]["start"] < hit["end"])
-        text = bundled.get(f"/v1/corpora/harbour/documents/handbook.md?from={hit['start']}&to={hit['end']}").json()["text"]
-        assert text in "".join(page.locator("dialog .text .chunk:not(.key)").all_text_contents())
+        hit = next(
+            hit for hit in answer["explain"]["hits"] if hit["start"] <= answer["citations"][0]["start"] < hit["end"]
+        )
+        text = bundled.get(f"/v1/corpora/harbour/documents/handbook.md?from={hit['start']}&to={hit['end']}").json()[
+            "text"
+        ]
+        assert text in "".join(page.locator("dialog .text .chunk:not(.sample)").all_text_contents())
         page.keyboard.press("Escape")
         assert page.locator("dialog").count() == 0
         assert page.evaluate("document.activeElement.className") == "citation"
@@ -300,7 +310,9 @@ def test_usage_adds_up_with_what_the_api_says(browser: Browser, bundled: httpx.C
         for group in ("day", "policy", "route", "model"):
             body = page.get_by_role("region", name=f"By {group}: questions").locator("tbody tr")
             told = bundled.get(f"/v1/usage?group={group}").json()["rows"]
-            assert [row.locator("td").first.inner_text() for row in body.all()] == [f"{row['questions']:,}" for row in told]
+            assert [row.locator("td").first.inner_text() for row in body.all()] == [
+                f"{row['questions']:,}" for row in told
+            ]
         page.select_option("#corpus", "harbour")
         told = bundled.get("/v1/usage?group=day&corpus=harbour").json()["rows"]
         expect(page, "[data-total=questions] dd", re.compile(f"^{sum(row['questions'] for row in told):,}$"))
@@ -329,7 +341,9 @@ def test_a_report_is_opened_in_place_and_nothing_in_it_reaches_the_page(
         assert frame.evaluate("self.origin") == "null"
         with pytest.raises(playwright.Error, match="SecurityError"):
             frame.evaluate("parent.sessionStorage.length")
-        frame.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")
+        frame.evaluate(
+            "document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))"
+        )
         assert frame.evaluate("window.ran") is None
     assert [error for error in seen.errors if "inline script" not in error] == []
 
@@ -368,7 +382,6 @@ def test_an_answer_is_shown_while_it_is_made(browser: Browser, home: Path) -> No
         reader.go.set()
         expect(page, ".outcome", "Answered")
         assert page.locator(".answer").inner_text() == "Olof Berg"
-        expect(page, ".warnings, .citations, main", "Olof Berg")
         expect(page, "tbody", "unknown")  # of a price that nobody named
     assert not seen.errors
 
@@ -421,14 +434,10 @@ def test_markup_in_names_texts_answers_and_errors_is_shown_as_text_and_does_noth
 
 def test_an_endpoint_that_cannot_be_reached_is_told_in_words(browser: Browser, home: Path) -> None:
     corpus(home)
-    dead = {"base_url": "http://127.0.0.1:9/v1", "model": "m", "window": 8000, "retries": 0, "tokenizer": "tiktoken"}
-    values = load(home=home).model_dump() | {
-        "embedder": {"kind": "hashing"},
-        "chunking": {"tokens": 16},
-        "reader": {"kind": "chat", "chunks": "mine"},
-        "endpoints": {"mine": {key: value for key, value in dead.items() if key != "tokenizer"}},
-    }
-    with served(build.app(Settings(**values))) as client, opened(browser, client) as (page, seen):
+    dead = {"base_url": "http://127.0.0.1:9/v1", "model": "m", "window": 8000, "retries": 0}
+    chosen: dict[str, Any] = {"embedder": {"kind": "hashing"}, "reader": {"kind": "chat", "chunks": "mine"}}
+    settings = load(home=home, base=chosen | {"endpoints": {"mine": dead}})
+    with served(build.app(settings)) as client, opened(browser, client) as (page, seen):
         ask(page, WHO, "port")
         expect(page, "[role=alert]", "'mine'")
         said = page.locator("[role=alert]").inner_text()

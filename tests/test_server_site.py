@@ -59,6 +59,8 @@ def test_the_library_for_plots_comes_from_the_package_that_it_is_installed_with(
     assert reply.headers["content-type"].startswith("text/javascript") or "mpld3" in reply.json()["detail"]
 
 
-@pytest.mark.parametrize("name", ["none.js", "index.html", "..%2Fsite.py", "%2e%2e%2fsite.py", "site.py", "PAGE.CSS", ""])
+@pytest.mark.parametrize(
+    "name", ["none.js", "index.html", "..%2Fsite.py", "%2e%2e%2fsite.py", "site.py", "PAGE.CSS", ""]
+)
 def test_nothing_else_is_served_beside_the_page(client: httpx.Client, name: str) -> None:
     assert client.get(f"/page/{name}").status_code == 404

@@ -39,9 +39,9 @@ class By(StrEnum):
 class UsageRow:
     """Sums over one group. `usage` leaves embedding out, which stands in `embedding_tokens`; by model both are
     the model's own. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions.
-    `escalated` of the questions were answered, or declined, from documents after their chunks had been read; null by
-    model too. `judging`: the group is of answers of evaluations that were judged, which `questions` counts, and `usage` is the
-    judge's; what questions cost is in the other groups. By corpus its key is the run's folder."""
+    `escalated` of the questions had their documents read after their chunks; null by model too. `judging`: the group
+    is of answers of evaluations that were judged, which `questions` counts, and `usage` is the judge's; what questions
+    cost is in the other groups. By corpus its key is the run's folder."""
 
     key: str
     questions: int

@@ -2,7 +2,11 @@
 
 const KEY = "selfroute.key";
 let key = "";
-try { key = sessionStorage.getItem(KEY) ?? ""; } catch { /* storage is switched off: the key lasts as long as the page */ }
+try {
+  key = sessionStorage.getItem(KEY) ?? "";
+} catch {
+  /* storage is switched off: the key lasts as long as the page */
+}
 
 export const hasKey = () => key !== "";
 
@@ -11,7 +15,9 @@ export function setKey(value) {
   try {
     if (key) sessionStorage.setItem(KEY, key);
     else sessionStorage.removeItem(KEY);
-  } catch { /* as above */ }
+  } catch {
+    /* as above */
+  }
 }
 
 /** An error as the service tells it: a title, and what is wrong and what to do. */
@@ -26,7 +32,8 @@ export class Problem extends Error {
 }
 
 const UNREACHABLE = {
-  title: "The service does not answer", status: 0,
+  title: "The service does not answer",
+  status: 0,
   detail: "The connection failed. See whether selfroute serve still runs, then try again.",
 };
 
@@ -52,7 +59,9 @@ export function told(text, status) {
     const said = JSON.parse(text);
     if (said.error) return { title: "Refused", detail: said.error.message, status };
     if (said.detail) return { ...said, status };
-  } catch { /* no JSON: see below */ }
+  } catch {
+    /* no JSON: see below */
+  }
   return { title: `The service answered ${status}`, detail: text.slice(0, 300) || "It said no more.", status };
 }
 
@@ -65,7 +74,8 @@ export async function api(path, options) {
 export const text = async (path, options) => (await sent(path, options)).text();
 
 /** The path of a document; its id may hold anything. */
-export const at = (corpus, id) => `/v1/corpora/${encodeURIComponent(corpus)}/documents` + (id === undefined ? "" : `/${encodeURIComponent(id)}`);
+export const at = (corpus, id) =>
+  `/v1/corpora/${encodeURIComponent(corpus)}/documents` + (id === undefined ? "" : `/${encodeURIComponent(id)}`);
 
 /** The events of a question as [name, data], as they come. Aborting ends the question. */
 export async function* asked(question, signal) {
@@ -74,7 +84,9 @@ export async function* asked(question, signal) {
   let rest = "";
   for (;;) {
     let piece;
-    try { piece = await reader.read(); } catch (error) {
+    try {
+      piece = await reader.read();
+    } catch (error) {
       throw error.name === "AbortError" ? error : new Problem(UNREACHABLE);
     }
     if (piece.done) return;

@@ -3,7 +3,7 @@
 // Offsets count characters as the service does, by code point; a string of this language counts some twice.
 
 import { api, at } from "./api.js";
-import { dialog, el, problem } from "./dom.js";
+import { button, dialog, el, problem } from "./dom.js";
 import { count, plural } from "./words.js";
 
 const AROUND = 12_000;
@@ -11,23 +11,48 @@ const AROUND = 12_000;
 
 /** `source` is a corpus, or the text itself; `mark` a span {start, end} or null; `read` are the chunks' spans. */
 export async function open({ source, id, mark, read = [], wholly = false }) {
-  const place = el("div", { class: "document", tabindex: "0", role: "region", "aria-label": `Text of ${id}` }, "Loading…");
+  const place = el(
+    "div",
+    { class: "document", tabindex: "0", role: "region", "aria-label": `Text of ${id}` },
+    "Loading…",
+  );
   const about = el("p", { class: "about" });
   const shown = dialog(id, about, place);
   shown.classList.add("reader");
-  const load = typeof source === "string" ? (from, to) => stored(source, id, from, to) : (from, to) => Promise.resolve(given(source.text, from, to));
-  const window_ = { from: Math.max(0, (mark?.start ?? 0) - AROUND), to: (mark?.end ?? 0) + AROUND };
+  const load =
+    typeof source === "string"
+      ? (from, to) => stored(source, id, from, to)
+      : (from, to) => Promise.resolve(given(source.text, from, to));
+  const range = { from: Math.max(0, (mark?.start ?? 0) - AROUND), to: (mark?.end ?? 0) + AROUND };
 
   async function draw(keep) {
     try {
-      const part = await load(window_.from, window_.to);
-      window_.to = part.end;
-      const more = (title, change) => el("button", { type: "button", class: "quiet more", on: { click: async () => { change(); await draw(true); } } }, title);
+      const part = await load(range.from, range.to);
+      range.to = part.end;
+      const more = (title, change) =>
+        button(
+          title,
+          async () => {
+            change();
+            await draw(true);
+          },
+          "quiet more",
+        );
       const text = el("div", { class: "text" }, pieces(part, mark, read));
       place.replaceChildren();
-      if (part.start > 0) place.append(more("Show what comes before", () => { window_.from = Math.max(0, window_.from - 2 * AROUND); }));
+      if (part.start > 0)
+        place.append(
+          more("Show what comes before", () => {
+            range.from = Math.max(0, range.from - 2 * AROUND);
+          }),
+        );
       place.append(text);
-      if (part.end < part.characters) place.append(more("Show what comes after", () => { window_.to += 2 * AROUND; }));
+      if (part.end < part.characters)
+        place.append(
+          more("Show what comes after", () => {
+            range.to += 2 * AROUND;
+          }),
+        );
       about.replaceChildren(...described(part, mark, read, wholly));
       if (!keep) (place.querySelector("mark") ?? place).scrollIntoView({ block: "center" });
     } catch (error) {
@@ -53,12 +78,11 @@ function given(text, from, to) {
 function described(part, mark, read, wholly) {
   const page = mark && part.pages.length ? pageOf(part.pages, mark.start) : null;
   const legend = [];
-  if (mark) legend.push(el("span", {}, el("mark", { class: "key" }, "quoted")));
-  if (read.length) legend.push(el("span", {}, el("span", { class: "chunk key" }, "chunk that was read")));
-  const size = `${plural(part.characters, "character")}` + (part.pages.length ? `, ${plural(part.pages.length, "page")}` : "");
-  return [
-    page ? `Page ${count(page)}. ` : "", `${size}. `, wholly ? "The whole document was read. " : "", ...legend,
-  ];
+  if (mark) legend.push(el("span", {}, el("mark", { class: "sample" }, "quoted")));
+  if (read.length) legend.push(el("span", {}, el("span", { class: "chunk sample" }, "chunk that was read")));
+  const size =
+    `${plural(part.characters, "character")}` + (part.pages.length ? `, ${plural(part.pages.length, "page")}` : "");
+  return [page ? `Page ${count(page)}. ` : "", `${size}. `, wholly ? "The whole document was read. " : "", ...legend];
 }
 
 function pageOf(pages, at_) {

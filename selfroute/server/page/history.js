@@ -21,5 +21,9 @@ export function forget() {
 }
 
 function keep(questions) {
-  try { localStorage.setItem(KEPT, JSON.stringify(questions.slice(0, MOST))); } catch { /* full or switched off */ }
+  try {
+    localStorage.setItem(KEPT, JSON.stringify(questions.slice(0, MOST)));
+  } catch {
+    /* full or switched off */
+  }
 }

@@ -3,7 +3,7 @@
 import { hasKey, setKey } from "./api.js";
 import * as ask from "./ask.js";
 import * as corpora from "./corpora.js";
-import { dialog, el } from "./dom.js";
+import { button, dialog, el } from "./dom.js";
 import * as evaluate from "./evaluate.js";
 import * as usage from "./usage.js";
 
@@ -21,7 +21,11 @@ function wanted() {
 }
 
 function decoded(part) {
-  try { return decodeURIComponent(part); } catch { return part; }
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function show(focus = true) {
@@ -73,13 +77,32 @@ function askForKey(reason) {
     named();
     show();
   };
-  const asked = dialog("API key",
+  const asked = dialog(
+    "API key",
     el("p", {}, reason, "It is kept for this tab only, and is sent in a header, never in an address."),
-    el("form", { on: { submit: save } },
-      el("label", { for: "key-field" }, "Key"), field,
-      el("div", { class: "row" },
+    el(
+      "form",
+      { on: { submit: save } },
+      el("label", { for: "key-field" }, "Key"),
+      field,
+      el(
+        "div",
+        { class: "row" },
         el("button", { type: "submit" }, "Use it"),
-        hasKey() && el("button", { type: "button", class: "quiet", on: { click: () => { setKey(""); asked.close(); named(); show(); } } }, "Forget it"))));
+        hasKey() &&
+          button(
+            "Forget it",
+            () => {
+              setKey("");
+              asked.close();
+              named();
+              show();
+            },
+            "quiet",
+          ),
+      ),
+    ),
+  );
   asked.classList.add("small", "key");
   field.focus();
 }
@@ -89,6 +112,8 @@ function named() {
 }
 
 key.addEventListener("click", () => askForKey(""));
-document.addEventListener("key-wanted", () => askForKey(hasKey() ? "The service does not take this key. " : "This service wants an API key. "));
+document.addEventListener("key-wanted", () =>
+  askForKey(hasKey() ? "The service does not take this key. " : "This service wants an API key. "),
+);
 named();
 show(false);

@@ -4,7 +4,10 @@
 import { el, svg, table } from "./dom.js";
 import { STAGES, count, dollars, plural, seconds, share, sum } from "./words.js";
 
-const READINGS = [["read_chunks", "rag", "Chunks"], ["read_documents", "long_context", "Whole document"]];
+const READINGS = [
+  ["read_chunks", "rag", "Chunks"],
+  ["read_documents", "long_context", "Whole document"],
+];
 
 /** The account of a question, from what is known of it so far: an answer, or the steps and calls of its stream. */
 export function account({ steps, calls, answer }) {
@@ -14,7 +17,15 @@ export function account({ steps, calls, answer }) {
     const told = steps.filter((step) => step.name === stage);
     const declined = answer ? drafts.at(-1)?.declined : told.at(-1)?.declined;
     const began = answer ? answer.path.includes(stage) : told.length > 0;
-    const state = !began ? "unread" : declined === true ? "declined" : declined === false ? "answered" : answer ? "read" : "reading";
+    const state = !began
+      ? "unread"
+      : declined === true
+        ? "declined"
+        : declined === false
+          ? "answered"
+          : answer
+            ? "read"
+            : "reading";
     return { title, state, tokens: tokens(all.filter((call) => call.stage === stage)) };
   });
   return {
@@ -38,7 +49,7 @@ export function picture(told) {
   let width = 0;
   new ResizeObserver(([{ contentRect }]) => {
     const now = Math.round(contentRect.width);
-    if (now && now !== width) place.replaceChildren(drawn(told, width = now));
+    if (now && now !== width) place.replaceChildren(drawn(told, (width = now)));
   }).observe(place);
   return place;
 }
@@ -60,11 +71,22 @@ function drawn(told, width) {
   const parts = boxes.map((box, index) => {
     const [x, y] = narrow ? [2, 2 + index * (high + 26)] : [2 + index * (wide + gap), 2];
     const lines = [box.title, [box.said, box.more].filter(Boolean).join(" · ")].filter(Boolean);
-    return svg("g", { class: `box ${box.state}` },
+    return svg(
+      "g",
+      { class: `box ${box.state}` },
       svg("rect", { x, y, width: wide, height: high, rx: 8 }),
-      lines.map((line, row) => svg("text", {
-        x: x + wide / 2, y: y + high / 2 + (lines.length === 1 ? 5 : row * 20 - 4), class: row ? "small" : "title",
-      }, line)));
+      lines.map((line, row) =>
+        svg(
+          "text",
+          {
+            x: x + wide / 2,
+            y: y + high / 2 + (lines.length === 1 ? 5 : row * 20 - 4),
+            class: row ? "small" : "title",
+          },
+          line,
+        ),
+      ),
+    );
   });
   const arrows = [0, 1].map((index) => {
     const passed = told.readings[index].state === "unread";
@@ -76,7 +98,13 @@ function drawn(told, width) {
   const top = narrow ? 3 * high + 2 * 26 + 18 : high + 20;
   const bars = told.everything ? drawBars(told, width, top) : [];
   const height = top + (bars.length ? 72 : -10);
-  return svg("svg", { role: "img", "aria-label": inWords(told), width, height, viewBox: `0 0 ${width} ${height}` }, arrows, parts, bars);
+  return svg(
+    "svg",
+    { role: "img", "aria-label": inWords(told), width, height, viewBox: `0 0 ${width} ${height}` },
+    arrows,
+    parts,
+    bars,
+  );
 }
 
 function drawBars(told, width, top) {
@@ -84,14 +112,30 @@ function drawBars(told, width, top) {
   const bar = (label, value, kind, y) => [
     svg("text", { x: 2, y: y + 11, class: "label" }, `${label}: ${plural(value, "token")}`),
     svg("rect", { x: 2, y: y + 17, width: width - 4, height: 8, rx: 4, class: "track" }),
-    svg("rect", { x: 2, y: y + 17, width: Math.max(3, ((width - 4) * value) / most), height: 8, rx: 4, class: `bar ${kind}` }),
+    svg("rect", {
+      x: 2,
+      y: y + 17,
+      width: Math.max(3, ((width - 4) * value) / most),
+      height: 8,
+      rx: 4,
+      class: `bar ${kind}`,
+    }),
   ];
-  return [...bar("Read", told.read, "read", top), ...bar("Reading everything", told.everything, "everything", top + 36)].flat();
+  return [
+    ...bar("Read", told.read, "read", top),
+    ...bar("Reading everything", told.everything, "everything", top + 36),
+  ].flat();
 }
 
 function inWords(told) {
-  const readings = told.readings.map((reading) => `${reading.title}: ${STATES[reading.state]}` + (reading.tokens ? `, ${plural(reading.tokens, "token")}` : ""));
-  return `The route. ${readings.join(". ")}.` + (told.everything ? ` Reading everything: ${plural(told.everything, "token")}.` : "");
+  const readings = told.readings.map(
+    (reading) =>
+      `${reading.title}: ${STATES[reading.state]}` + (reading.tokens ? `, ${plural(reading.tokens, "token")}` : ""),
+  );
+  return (
+    `The route. ${readings.join(". ")}.` +
+    (told.everything ? ` Reading everything: ${plural(told.everything, "token")}.` : "")
+  );
 }
 
 /** Each step with its tokens, cost and seconds, and what reading everything would have taken. */
@@ -113,17 +157,42 @@ export function costs(answer) {
   const read = totals.usage.input_tokens - totals.embedding_tokens - totals.rewrite_tokens - totals.judging_tokens;
   const saved = answer.saved_tokens;
   const foot = [
-    { name: "In all", model: "", read: count(totals.usage.input_tokens), written: count(totals.usage.output_tokens), cost: dollars(totals.cost), seconds: seconds(totals.seconds) },
-    { name: "Reading everything", model: "", read: count(answer.long_context_tokens), written: "", cost: dollars(answer.long_context_cost), seconds: "" },
+    {
+      name: "In all",
+      model: "",
+      read: count(totals.usage.input_tokens),
+      written: count(totals.usage.output_tokens),
+      cost: dollars(totals.cost),
+      seconds: seconds(totals.seconds),
+    },
+    {
+      name: "Reading everything",
+      model: "",
+      read: count(answer.long_context_tokens),
+      written: "",
+      cost: dollars(answer.long_context_cost),
+      seconds: "",
+    },
   ];
-  const verdict = saved > 0
-    ? `${plural(saved, "token")} saved: the readers saw ${share(read, answer.long_context_tokens)} of what reading everything takes.`
-    : saved < 0 ? `${plural(-saved, "token")} more than reading everything at once: the chunks came on top.` : "As much as reading everything.";
-  return [el("p", { class: "saved" }, verdict), table("Tokens, cost and time by step", [
-    ["Step", (row) => [row.name, row.model && el("small", {}, row.model)]],
-    ["Tokens read", (row) => row.read, true],
-    ["Written", (row) => row.written, true],
-    ["Cost", (row) => row.cost, true],
-    ["Time", (row) => row.seconds, true],
-  ], rows, foot)];
+  const verdict =
+    saved > 0
+      ? `${plural(saved, "token")} saved: the readers saw ${share(read, answer.long_context_tokens)} of what reading everything takes.`
+      : saved < 0
+        ? `${plural(-saved, "token")} more than reading everything at once: the chunks came on top.`
+        : "As much as reading everything.";
+  return [
+    el("p", { class: "saved" }, verdict),
+    table(
+      "Tokens, cost and time by step",
+      [
+        ["Step", (row) => [row.name, row.model && el("small", {}, row.model)]],
+        ["Tokens read", (row) => row.read, true],
+        ["Written", (row) => row.written, true],
+        ["Cost", (row) => row.cost, true],
+        ["Time", (row) => row.seconds, true],
+      ],
+      rows,
+      foot,
+    ),
+  ];
 }
