@@ -395,6 +395,8 @@ def test_a_question_is_stopped_and_what_it_took_stays_on_record(browser: Browser
         expect(page, ".answer", "Olof")
         page.click("text=Stop")
         expect(page, ".now", "Stopped.")
+        assert page.locator(".box.reading").count() == 0
+        assert page.locator(".answer").inner_text().strip() == "Olof"
         reader.go.set()
         assert page.locator("button:text-is('Ask')").is_enabled()
     assert not seen.errors

@@ -9,7 +9,8 @@ import { moment, outcome, share } from "./words.js";
 /** Texts that were asked here, by question: the service does not keep them. */
 const texts = new Map();
 
-/** An answer with its whole account; `feedback` is what was said of it, `text` what was asked, where that was no corpus. */
+/** An answer with its whole account; `feedback` is what was said of it, `text` what was asked, if that was no
+ * corpus. */
 export function told(answer, { feedback = [], when, text }) {
   if (text !== undefined) texts.set(answer.id, text);
   const words =
@@ -40,7 +41,7 @@ export function told(answer, { feedback = [], when, text }) {
       "section",
       { "aria-labelledby": "route-title" },
       el("h3", { id: "route-title" }, "Route"),
-      picture(account({ steps: [], calls: [], answer })),
+      picture(account({ answer })),
       costs(answer),
     ),
     citations(answer),

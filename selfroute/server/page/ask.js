@@ -193,7 +193,7 @@ function makeForm(result, go, signal, listed) {
 
 /** Asks, and shows what happens as it happens; resolves to the answer, or null. */
 async function follow(sent, place, signal) {
-  const state = { steps: [], calls: [], answer: null };
+  const state = { steps: [], calls: [], answer: null, broken: false };
   const words = el("p", { class: "answer", "aria-busy": "true" });
   const now = el("p", { class: "now" }, "Looking for chunks…");
   const route = el("div");
@@ -236,6 +236,8 @@ async function follow(sent, place, signal) {
       ended ? el("p", { class: "now" }, "Stopped. What was read so far is in the usage.") : problem(error),
     );
     words.removeAttribute("aria-busy");
+    state.broken = true;
+    draw();
     return null;
   }
   remember(state.answer);

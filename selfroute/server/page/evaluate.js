@@ -24,7 +24,8 @@ async function list(root, signal) {
     el(
       "p",
       { class: "about" },
-      "An evaluation asks questions with known answers by several policies and scores what comes of it. It is begun with POST /v1/evaluations or selfroute eval.",
+      "An evaluation asks questions with known answers by several policies, and scores what comes of it. " +
+        "Begin one with POST /v1/evaluations.",
     ),
   );
   const look = async () => {

@@ -64,7 +64,8 @@ document.addEventListener("click", (event) => {
     go(link.href);
   }
 });
-for (const event of ["dragover", "drop"]) document.addEventListener(event, (dragged) => dragged.preventDefault()); // or the browser opens it
+// A file that is dropped beside its place would be opened by the browser, and the page be gone.
+for (const event of ["dragover", "drop"]) document.addEventListener(event, (dragged) => dragged.preventDefault());
 addEventListener("popstate", () => show());
 
 function askForKey(reason) {

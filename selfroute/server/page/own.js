@@ -44,7 +44,8 @@ export function ownText(go) {
       return;
     }
     area.value = draft.text = text;
-    draft.name = `${taken.name}, ${plural(Array.from(text).length, "character")}. It is sent with the question and not kept.`;
+    const size = plural(Array.from(text).length, "character");
+    draft.name = `${taken.name}, ${size}. It is sent with the question and not kept.`;
     said.textContent = draft.name;
   };
   file.addEventListener("change", () => file.files[0] && take(file.files[0]));

@@ -9,24 +9,18 @@ const READINGS = [
   ["read_documents", "long_context", "Whole document"],
 ];
 
-/** The account of a question, from what is known of it so far: an answer, or the steps and calls of its stream. */
-export function account({ steps, calls, answer }) {
+/** The account of a question, from what is known of it so far: an answer, or the steps and calls of its stream, which
+ * may have broken off. */
+export function account({ steps = [], calls = [], answer = null, broken = false }) {
   const all = answer ? answer.calls : calls;
   const readings = READINGS.map(([stage, route, title]) => {
     const drafts = answer ? (answer.explain.drafts ?? []).filter((draft) => draft.route === route) : [];
     const told = steps.filter((step) => step.name === stage);
     const declined = answer ? drafts.at(-1)?.declined : told.at(-1)?.declined;
     const began = answer ? answer.path.includes(stage) : told.length > 0;
-    const state = !began
-      ? "unread"
-      : declined === true
-        ? "declined"
-        : declined === false
-          ? "answered"
-          : answer
-            ? "read"
-            : "reading";
-    return { title, state, tokens: tokens(all.filter((call) => call.stage === stage)) };
+    const unsaid = answer ? "read" : broken ? "broken" : "reading";
+    const said = declined === true ? "declined" : declined === false ? "answered" : unsaid;
+    return { title, state: began ? said : "unread", tokens: tokens(all.filter((call) => call.stage === stage)) };
   });
   return {
     readings,
@@ -34,14 +28,26 @@ export function account({ steps, calls, answer }) {
     chunks: answer?.explain.hits?.length ?? null,
     read: readings.reduce((total, reading) => total + reading.tokens, 0),
     everything: answer?.long_context_tokens ?? null,
-    outcome: answer?.outcome ?? null,
+    outcome: answer?.outcome ?? (broken ? "broken" : null),
   };
 }
 
 const tokens = (calls) => calls.reduce((total, call) => total + call.usage.input_tokens, 0);
 
-const STATES = { unread: "not read", reading: "reading…", declined: "declined", answered: "answered", read: "read" };
-const OUTCOMES = { answered: "Answer", not_in_document: "Not in the text", insufficient: "Not answered" };
+const STATES = {
+  unread: "not read",
+  reading: "reading…",
+  declined: "declined",
+  answered: "answered",
+  read: "read",
+  broken: "broken off",
+};
+const OUTCOMES = {
+  answered: "Answer",
+  not_in_document: "Not in the text",
+  insufficient: "Not answered",
+  broken: "No answer",
+};
 
 /** The picture. It is drawn anew when its place changes its width: side by side, or one below the other on a phone. */
 export function picture(told) {
@@ -174,14 +180,8 @@ export function costs(answer) {
       seconds: "",
     },
   ];
-  const verdict =
-    saved > 0
-      ? `${plural(saved, "token")} saved: the readers saw ${share(read, answer.long_context_tokens)} of what reading everything takes.`
-      : saved < 0
-        ? `${plural(-saved, "token")} more than reading everything at once: the chunks came on top.`
-        : "As much as reading everything.";
   return [
-    el("p", { class: "saved" }, verdict),
+    el("p", { class: "saved" }, verdict(saved, share(read, answer.long_context_tokens))),
     table(
       "Tokens, cost and time by step",
       [
@@ -195,4 +195,10 @@ export function costs(answer) {
       foot,
     ),
   ];
+}
+
+function verdict(saved, part) {
+  if (saved > 0) return `${plural(saved, "token")} saved: the readers saw ${part} of what reading everything takes.`;
+  if (saved < 0) return `${plural(-saved, "token")} more than reading everything at once: the chunks came on top.`;
+  return "As much as reading everything.";
 }

@@ -43,7 +43,8 @@ export function uploadForm(name, begun) {
     el(
       "p",
       { class: "about" },
-      "Text, Markdown, PDF, Word, EPUB, HTML, CSV or JSON Lines; files can be dropped here. One of a name that is there already takes its place.",
+      "Text, Markdown, PDF, Word, EPUB, HTML, CSV or JSON Lines; files can be dropped here. " +
+        "One of a name that is there already takes its place.",
     ),
     el("div", { class: "row" }, submit),
     said,
@@ -95,7 +96,8 @@ function sendFiles(path, files, progress) {
   });
 }
 
-/** Shows the jobs of a corpus when it is called, and looks again while one of them runs; `ended` is called when one has. */
+/** Shows the jobs of a corpus when it is called, and looks again while one of them runs; `ended` is called when one
+ * has. */
 export function watch(place, name, ended, signal) {
   let timer = null;
   let known = null;
@@ -132,15 +134,14 @@ export function watch(place, name, ended, signal) {
 
 const runs = (job) => job.state === "queued" || job.state === "running";
 
+function far({ done, total, unit }) {
+  const shown = unit === "bytes" ? bytes : count;
+  return `${shown(done)} of ${shown(total)} read`;
+}
+
 function summary({ state, result, error, note, progress }) {
   if (state === "queued") return note ?? "waits its turn";
-  if (state === "running")
-    return (
-      note ??
-      (progress.total
-        ? `${progress.unit === "bytes" ? `${bytes(progress.done)} of ${bytes(progress.total)}` : `${count(progress.done)} of ${count(progress.total)}`} read`
-        : "begins")
-    );
+  if (state === "running") return note ?? (progress.total ? far(progress) : "begins");
   if (state === "cancelled") return "cancelled; what was stored till then stays";
   if (error) return `failed: ${error.detail}`;
   const parts = [

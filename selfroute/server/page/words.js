@@ -21,7 +21,10 @@ export function outcome(answer) {
   const absent = answer.likely_absent === true ? " Most likely they do not answer it either." : "";
   switch (answer.outcome) {
     case "answered":
-      return answer.route === "rag" ? "Answered from the chunks." : "Answered from the whole document.";
+      if (answer.route === "rag") return "Answered from the chunks.";
+      return answer.coverage < 1
+        ? "Answered from what was read of the documents."
+        : "Answered from the whole document.";
     case "not_in_document":
       return "All of the text was read, and it does not answer this question.";
     case "insufficient":
