@@ -188,9 +188,15 @@ def test_an_earlier_question_is_kept_in_this_browser_and_reopened_by_its_link_in
         expect(page, ".answer", "the harbour master")
         page.click("button:text-is('Right')")
         expect(page, ".feedback", "said to be right")
+        page.click("button:text-is('Wrong')")
+        page.fill("#better", "Olof Berg")
+        page.keyboard.press("Enter")
+        expect(page, ".feedback", "said to be wrong")
+        said = bundled.get(f"/v1/questions/{link.rpartition('/')[2]}").json()["feedback"]
+        assert [(one["verdict"], one["better_answer"]) for one in said] == [("right", None), ("wrong", "Olof Berg")]
     with opened(browser, bundled, link) as (page, seen):
         expect(page, ".answer", "the harbour master")
-        expect(page, ".feedback", "Said to be right.")
+        expect(page, ".feedback", "Said to be wrong.")
         assert page.locator(".earlier a").count() == 0
     assert not seen.errors
 
@@ -256,14 +262,17 @@ def test_a_page_of_a_pdf_is_named_where_its_text_is_cited(
 
 
 def test_a_dropped_text_is_asked_as_it_is_and_its_quote_is_found_behind_signs_of_two_units(
-    browser: Browser, bundled: httpx.Client, tmp_path: Path
+    browser: Browser, bundled: httpx.Client
 ) -> None:
-    (tmp_path / "note.txt").write_text("🚢🚢🚢 Ships. 🦀 The tug Bjorn pulls 45 tonnes. 🐟 Fish.", "utf-8")
+    note = "🚢🚢🚢 Ships. 🦀 The tug Bjorn pulls 45 tonnes. 🐟 Fish."
     with opened(browser, bundled) as (page, seen):
         page.locator("#source option[value=harbour]").wait_for(state="attached")
-        page.select_option("#source", label="a text or file of mine…")
-        page.set_input_files("#own-file", tmp_path / "note.txt")
-        expect(page, ".own", "note.txt, 51 characters")
+        assert page.locator("#own-text").is_hidden()
+        dropped = page.evaluate_handle(
+            "text => { const all = new DataTransfer(); all.items.add(new File([text], 'note.txt')); return all }", note
+        )
+        page.dispatch_event(".ask-form", "drop", {"dataTransfer": dropped})
+        expect(page, ".own", f"note.txt, {len(note)} characters")
         page.fill("#question", "How much does the tug Bjorn pull?")
         page.click("button:text-is('Ask')")
         expect(page, ".answer", "45 tonnes")

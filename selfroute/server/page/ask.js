@@ -168,6 +168,7 @@ function makeForm(result, go, signal, listed) {
     chosen();
   });
   chosen();
+  own.hidden = true; // until it is known what else there is
 
   Promise.all([api("/v1/corpora", { signal }), api("/v1/models", { signal })]).then(
     ([{ corpora }, { data }]) => {
@@ -185,7 +186,9 @@ function makeForm(result, go, signal, listed) {
       chosen();
     },
     (error) => {
-      if (error.name !== "AbortError") result.prepend(problem(error));
+      if (error.name === "AbortError") return;
+      chosen();
+      result.prepend(problem(error));
     },
   );
   return form;
