@@ -11,10 +11,11 @@ from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from selfroute.server import accounts, background, health, library, openai_api, responses_api, rest, site
+from selfroute.server import accounts, background, health, library, openai_api, responses_api, rest
 from selfroute.server.body import BodyLimit
 from selfroute.server.parts import Parts
 from selfroute.server.problems import handle
+from selfroute.server.site import router as page
 
 ROUTERS = (
     health.router,
@@ -24,7 +25,7 @@ ROUTERS = (
     background.router,
     openai_api.router,
     responses_api.router,
-    site.router,
+    page,
 )
 
 
