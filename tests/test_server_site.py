@@ -11,7 +11,7 @@ import httpx
 import pytest
 from service import House, served
 
-from selfroute.server.site import FOLDER
+from selfroute.server.site import FOLDER, PATHS, router
 
 MODULES = sorted(path.name for path in FOLDER.glob("*.js"))
 
@@ -51,6 +51,14 @@ def test_the_frame_of_a_report_has_an_origin_of_its_own(client: httpx.Client) ->
     policy = client.get("/page/frame.html").headers["content-security-policy"]
     assert policy.endswith("sandbox allow-scripts")
     assert "connect-src" not in policy  # so that `default-src 'none'` stands
+
+
+def test_the_paths_of_the_page_are_known_and_none_of_the_api_is_among_them(client: httpx.Client) -> None:
+    served_here = [route.path.replace("{id}", "some").replace("{name}", "main.js") for route in router.routes]
+    assert len(served_here) == 5
+    assert all(PATHS.fullmatch(path) for path in served_here)
+    others = [path for path in client.get("/openapi.json").json()["paths"] if PATHS.fullmatch(path)]
+    assert others == []
 
 
 def test_the_library_for_plots_comes_from_the_package_that_it_is_installed_with(client: httpx.Client) -> None:

@@ -31,6 +31,8 @@ FRAME_POLICY = (
 )
 """Of the frame in which a report is shown: it has an origin of its own, so that nothing in it reaches the page's
 storage or this service, and its one script is ours. A report's own style stands in it."""
+PATHS = re.compile(r"/|/q/[^/]+|/page/[^/]+")
+"""What needs no key: a browser has none yet, and the page is no secret. All that it shows comes from the API."""
 PLOTS = ("js", "d3.v5.min.js")
 """In the package that brings the library for plots."""
 
