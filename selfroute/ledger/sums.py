@@ -39,9 +39,8 @@ class By(StrEnum):
 class UsageRow:
     """Sums over one group. `usage` leaves embedding out, which stands in `embedding_tokens`; by model both are
     the model's own. `long_context_tokens` and `saved_tokens` are null by model: they belong to questions.
-    `escalated` of the questions had their documents read after their chunks; null by model too. `judging`: the group
-    is of answers of evaluations that were judged, which `questions` counts, and `usage` is the judge's; what questions
-    cost is in the other groups. By corpus its key is the run's folder."""
+    `judging`: the group is of answers of evaluations that were judged, which `questions` counts, and `usage` is the
+    judge's; what questions cost is in the other groups. By corpus its key is the run's folder."""
 
     key: str
     questions: int
@@ -51,8 +50,9 @@ class UsageRow:
     cost: Decimal | None
     long_context_tokens: int | None
     saved_tokens: int | None
-    judging: bool = False
     escalated: int | None = None
+    """Of the questions, those whose documents were read after their chunks; null as `saved_tokens` is."""
+    judging: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +189,6 @@ def _row(by: By, judging: bool, key: str, group: _Group) -> UsageRow:
         cost=sum(costs, Decimal(0)) if len(costs) == len(group.costs) else None,
         long_context_tokens=group.long_context_tokens if of_questions else None,
         saved_tokens=group.saved_tokens if of_questions else None,
-        judging=judging,
         escalated=group.escalated if of_questions else None,
+        judging=judging,
     )
