@@ -163,7 +163,7 @@ USAGE = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_to
 
 
 def _escalated() -> ColumnElement[bool]:
-    """Looked up for questions that ended with the documents alone: the others' calls are not touched."""
+    """Calls are looked up only where documents were read."""
     chunks = select(calls.c.id).where(calls.c.question == questions.c.id, calls.c.stage == Stage.READ_CHUNKS.value)
     return and_(questions.c.route == Route.LONG_CONTEXT.value, chunks.exists())
 
