@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -167,7 +168,20 @@ def test_usage_sums_what_was_read_and_keeps_embedding_apart(ledger: Ledger) -> N
         cost=Decimal("0.0003"),
         long_context_tokens=300,
         saved_tokens=0,
+        escalated=0,
     )
+
+
+def test_usage_counts_what_went_from_chunks_to_documents_as_escalated(ledger: Ledger) -> None:
+    whole = replace(READ, stage=Stage.READ_DOCUMENTS)
+    asked(ledger, "escalated", [EMBED, READ, whole], replace(answer("escalated"), route=Route.LONG_CONTEXT))
+    asked(ledger, "documents alone", [whole], replace(answer("documents alone"), route=Route.LONG_CONTEXT))
+    asked(ledger, "chunks alone", [EMBED, READ], answer("chunks alone"))
+    assert [(row.key, row.questions, row.escalated) for row in ledger.usage(By.ROUTE)] == [
+        ("long_context", 2, 1),
+        ("rag", 1, 0),
+    ]
+    assert [row.escalated for row in ledger.usage(By.MODEL)] == [None, None]
 
 
 def test_usage_by_corpus_and_by_policy_keeps_each_apart_in_the_order_of_its_name(ledger: Ledger) -> None:

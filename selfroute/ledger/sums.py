@@ -16,7 +16,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Text
 
 from selfroute.ledger.schema import calls, questions
-from selfroute.types import Stage, Usage
+from selfroute.types import Route, Stage, Usage
 
 JUDGING = "judge"
 """What stands in place of a policy and a route for an answer that a judge was asked about."""
@@ -52,6 +52,8 @@ class UsageRow:
     cost: Decimal | None
     long_context_tokens: int | None
     saved_tokens: int | None
+    escalated: int | None = None
+    """Of the questions, those whose documents were read after their chunks; null as `saved_tokens` is."""
     judging: bool = False
     rewrite_tokens: int = 0
     judging_tokens: int = 0
@@ -113,6 +115,7 @@ class _Group:
     costs: list[str | None] = field(default_factory=list)
     long_context_tokens: int = 0
     saved_tokens: int = 0
+    escalated: int = 0
 
 
 def summed(connection: Connection, by: By, within: Within) -> list[UsageRow]:
@@ -126,11 +129,14 @@ def summed(connection: Connection, by: By, within: Within) -> list[UsageRow]:
             func.count(),
             func.coalesce(func.sum(questions.c.long_context_tokens), 0),
             func.coalesce(func.sum(questions.c.saved_tokens), 0),
+            func.sum(case((_escalated(), 1), else_=0)),
         ).where(within.condition())
-        for judges, name, count, long, saved in connection.execute(
+        for judges, name, count, long, saved, escalated in connection.execute(
             asked.where(within.condition()).group_by("judging", "name")
         ):
-            groups[bool(judges), name] = _Group(count, long_context_tokens=long, saved_tokens=saved)
+            groups[bool(judges), name] = _Group(
+                count, long_context_tokens=long, saved_tokens=saved, escalated=escalated
+            )
     made = select(
         judging,
         key,
@@ -167,6 +173,12 @@ USAGE = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_to
 """As the fields of `Usage` stand."""
 
 
+def _escalated() -> ColumnElement[bool]:
+    """Calls are looked up only where documents were read."""
+    chunks = select(calls.c.id).where(calls.c.question == questions.c.id, calls.c.stage == Stage.READ_CHUNKS.value)
+    return and_(questions.c.route == Route.LONG_CONTEXT.value, chunks.exists())
+
+
 def _key(by: By) -> ColumnElement[str]:
     if by is By.DAY:
         return func.substr(questions.c.asked_at, 1, 10)
@@ -188,6 +200,7 @@ def _row(by: By, judging: bool, key: str, group: _Group) -> UsageRow:
         cost=sum(costs, Decimal(0)) if len(costs) == len(group.costs) else None,
         long_context_tokens=group.long_context_tokens if of_questions else None,
         saved_tokens=group.saved_tokens if of_questions else None,
+        escalated=group.escalated if of_questions else None,
         judging=judging,
         rewrite_tokens=group.rewrite_tokens,
         judging_tokens=group.judging_tokens,

@@ -19,6 +19,7 @@ from selfroute.server.body import BodyLimit
 from selfroute.server.logs import QUIET, RequestLog
 from selfroute.server.parts import Parts
 from selfroute.server.problems import handle
+from selfroute.server.site import router as page
 
 ROUTERS = (
     health.router,
@@ -28,6 +29,7 @@ ROUTERS = (
     background.router,
     openai_api.router,
     responses_api.router,
+    page,
 )
 
 
