@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from service import FOREST, HARBOUR, KNOWN, WHO, House, corpus, served
-from starlette.exceptions import HTTPException
 
-from selfroute import build
+from selfroute import build, build_service
+from selfroute.errors import NotAdmitted
 from selfroute.readers.scripted import ScriptedReader, answers
 from selfroute.server.access import Caller
 from selfroute.settings import load
@@ -108,7 +108,7 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     text = HANDBOOK.read_text(encoding="utf-8")
     part.write_text(text[text.index("## 11.") - 2500 :][:6000], encoding="utf-8")
     build.indexer(settings).index([part], "harbour")
-    with served(build.app(settings)) as client:
+    with served(build_service.app(settings)) as client:
         record = {"_id": "1", "input": NIGHT, "context": HARBOUR, "answers": ["in writing"], "dataset": "harbour"}
         done(
             client, client.post("/v1/evaluations", json={"records": [record], "policies": ["always_rag", "self_route"]})
@@ -448,7 +448,7 @@ def test_an_endpoint_that_cannot_be_reached_is_told_in_words(browser: Browser, h
     dead = {"base_url": "http://127.0.0.1:9/v1", "model": "m", "window": 8000, "retries": 0}
     chosen: dict[str, Any] = {"embedder": {"kind": "hashing"}, "reader": {"kind": "chat", "chunks": "mine"}}
     settings = load(home=home, base=chosen | {"endpoints": {"mine": dead}})
-    with served(build.app(settings)) as client, opened(browser, client) as (page, seen):
+    with served(build_service.app(settings)) as client, opened(browser, client) as (page, seen):
         ask(page, WHO, "port")
         expect(page, "[role=alert]", "'mine'")
         said = page.locator("[role=alert]").inner_text()
@@ -476,7 +476,7 @@ class Locked:
 
     async def admit(self, bearer: str | None) -> Caller:
         if bearer != SECRET:
-            raise HTTPException(401, "this key is not known: give another")
+            raise NotAdmitted("the API key is not valid")
         return Caller()
 
 

@@ -257,9 +257,19 @@ def test_without_a_valid_key_nothing_is_answered(closed: httpx.Client, way: Way,
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/healthz", 200), ("/docs", 200), ("/openapi.json", 200), ("/metrics", 401), ("/v1/nope", 401), ("/", 401)],
+    [
+        ("/healthz", 200),
+        ("/docs", 200),
+        ("/openapi.json", 200),
+        ("/metrics", 401),
+        ("/v1/nope", 401),
+        ("/", 200),
+        ("/page/main.js", 200),
+        ("/q/some", 200),
+        ("/page/x/v1/corpora", 401),
+    ],
 )
-def test_only_health_and_the_description_are_open(
+def test_only_health_the_page_and_the_description_are_open(
     client: httpx.Client, keyring: Keyring, path: str, status: int
 ) -> None:
     made(keyring)

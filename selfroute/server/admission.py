@@ -14,6 +14,7 @@ from selfroute.errors import NotAdmitted, SelfrouteError
 from selfroute.server.access import Caller
 from selfroute.server.parts import parts_of
 from selfroute.server.problems import headers_of, respond, told
+from selfroute.server.site import PATHS
 
 OPEN = frozenset({"/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/openapi.json", "/redoc"})
 """Paths that need no key: a prober has none, and what the API is like is no secret."""
@@ -47,7 +48,7 @@ class Admission:
         await self._app(scope, receive, send)
 
     async def _admitted(self, scope: Scope) -> Caller:
-        if scope["path"] in OPEN:
+        if scope["path"] in OPEN or PATHS.fullmatch(scope["path"]):
             return Caller()
         if _KEY.search(unquote_plus(scope["query_string"].decode("latin-1"))):
             raise NotAdmitted("an API key stands in the address, where it is logged, so revoke it")
