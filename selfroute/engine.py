@@ -262,7 +262,7 @@ class Engine:
             raise
 
     def _given_back(self, taken: asyncio.Future[Index]) -> None:
-        if taken.exception() is None:
+        if not taken.cancelled() and taken.exception() is None:
             self._shelf.give(taken.result())
 
     def _checked(self, question: Question | str, policy: str | None, k: int | None) -> Question:
