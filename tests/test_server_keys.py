@@ -242,6 +242,48 @@ def test_what_is_listed_is_the_askers_own(client: httpx.Client, keyring: Keyring
     assert not any(name in others.text for name in done.values())
 
 
+TOOLS = [
+    ("search", {"query": "What is the password?", "corpus": "{corpus}"}),
+    ("search", {"query": "What is the password?", "corpus": "{corpus}", "documents": ["vault"]}),
+    ("ask", {"question": "What is the password?", "corpus": "{corpus}"}),
+    ("ask", {"question": "What is the password?", "corpus": "{corpus}", "documents": ["vault"]}),
+]
+"""Every call of a tool that names a corpus; `status` names none."""
+
+
+def to_mcp(method: str, **params: object) -> Way:
+    return Way("POST", "/mcp", json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+
+
+@pytest.fixture
+def tools(house: House) -> Iterator[httpx.Client]:
+    pytest.importorskip("mcp", reason="needs the extra mcp")
+    house.mcp = True
+    with served(house.app()) as client:
+        yield client
+
+
+def test_no_tool_reaches_another_corpus_nor_says_that_it_is_there(tools: httpx.Client, keyring: Keyring) -> None:
+    owner, stranger = made(keyring, "owner", corpora=("vault",)), made(keyring, "stranger", corpora=("port",))
+    for tool, arguments in TOOLS:
+        way = to_mcp("tools/call", name=tool, arguments=arguments)
+        opened = way.go(tools, owner, {"corpus": "vault"})
+        there, nowhere = (way.go(tools, stranger, {"corpus": name}) for name in ("vault", "nope_"))
+        assert "no corpus" not in opened.text
+        assert ('"isError":true' in opened.text, '"isError":true' in there.text) == (False, True)
+        assert "no corpus 'vault'; have: port" in there.text
+        assert there.text.replace("vault", "nope_") == nowhere.text
+
+
+def test_every_tool_is_tried_and_the_status_lists_the_askers_own(tools: httpx.Client, keyring: Keyring) -> None:
+    stranger = made(keyring, "stranger", corpora=("port",))
+    listed = to_mcp("tools/list").go(tools, stranger, {})
+    told = json.loads(listed.text.rpartition("data: ")[2])["result"]["tools"]
+    assert {one["name"] for one in told} == {tool for tool, _ in TOOLS} | {"status"}
+    status = to_mcp("tools/call", name="status", arguments={}).go(tools, stranger, {})
+    assert ("port" in status.text, "vault" in status.text) == (True, False)
+
+
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.verb} {way.path}")
 @pytest.mark.parametrize(
     "sent", [None, "Bearer", "Bearer nonsense", "Basic dTpw", "Bearer \xff", "Bearer " + "x" * 9000]
