@@ -48,6 +48,7 @@ SelfrouteError
 ├── OverRate                 an API key asks more questions a minute than it may
 ├── NotAdmitted              the service needs an API key, and none that it knows was sent
 ├── NotAllowed               the API key lacks a right
+│   └── LimitedKey           what was asked for would get round the limits of the API key
 ├── UnusableKeys             the file of the API keys cannot be used
 ├── Unprotected              without API keys the service would listen beyond this machine
 ├── EndpointError            an endpoint did not complete a request; names it and its model
@@ -338,6 +339,14 @@ class NotAdmitted(SelfrouteError):
 class NotAllowed(SelfrouteError):
     def __init__(self, what: str, right: str) -> None:
         super().__init__(f"this API key may not {what}: use one that was made with --{right}")
+
+
+class LimitedKey(NotAllowed):
+    def __init__(self, what: str) -> None:
+        SelfrouteError.__init__(
+            self,
+            f"this API key has limits, and may not {what}, which no limit counts: use one that was made without limits",
+        )
 
 
 class UnusableKeys(SelfrouteError):

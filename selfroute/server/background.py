@@ -144,8 +144,9 @@ async def cancel(request: Request, id: str, asker: Asker) -> Response:  # noqa: 
 @router.post("/evaluations", status_code=202, response_model=JobTold, responses=documented(400))
 async def evaluate(request: Request, sent: EvaluationSent, asker: Asker, token: Token = None) -> Response:
     """Asks questions by several policies and scores the answers, as a job. It takes what the questions take: each
-    policy reads, by the service's own readers."""
+    policy reads, by the service's own readers. No limit of a key counts that, so that a key with limits is refused."""
     asker.require_write()
+    asker.require_unlimited("evaluate")
     parts = parts_of(request)
     for policy in sent.policies:
         if policy not in parts.policies:
