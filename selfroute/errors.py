@@ -49,6 +49,7 @@ SelfrouteError
 ├── NotAdmitted              the service needs an API key, and none that it knows was sent
 ├── NotAllowed               the API key lacks a right
 │   └── LimitedKey           what was asked for would get round the limits of the API key
+├── ForeignSite             without API keys, a page of another site would ask
 ├── UnusableKeys             the file of the API keys cannot be used
 ├── Unprotected              without API keys the service would listen beyond this machine
 ├── EndpointError            an endpoint did not complete a request; names it and its model
@@ -346,6 +347,15 @@ class LimitedKey(NotAllowed):
         SelfrouteError.__init__(
             self,
             f"this API key has limits, and may not {what}, which no limit counts: use one that was made without limits",
+        )
+
+
+class ForeignSite(SelfrouteError):
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no API key, so that this machine's own address is served only under its own name (127.0.0.1, "
+            "localhost, [::1]) and to no page of another site: use that name, or make a key with "
+            "`selfroute keys create NAME`"
         )
 
 

@@ -50,6 +50,7 @@ STATUS: Mapping[type[SelfrouteError], int] = {
     errors.OverRate: 429,
     errors.NotAdmitted: 401,
     errors.NotAllowed: 403,
+    errors.ForeignSite: 403,
     errors.UnusableKeys: 503,
     errors.TooBusy: 503,
     errors.EndpointError: 502,
