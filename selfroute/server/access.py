@@ -64,9 +64,14 @@ class Caller:
         if self.limits != Limits() or self.per_minute is not None:
             raise LimitedKey(what)
 
+    @property
+    def sees_only(self) -> str | None:
+        """The id of the key whose questions and jobs alone are theirs to see; `None` for everybody's."""
+        return None if self.audits else self.key
+
     def sees(self, key: str | None) -> bool:
         """Whether what the key of this id asked is theirs to see."""
-        return self.key is None or self.audits or self.key == key
+        return self.sees_only is None or self.sees_only == key
 
     def among(self, corpora: Iterable[str]) -> list[str]:
         return [name for name in corpora if self.may(name)]
