@@ -158,7 +158,9 @@ class McpServer:
             wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
             return _failed("; ".join(wrong))
         except SelfrouteError as error:
-            return _failed(str(error))
+            if error.outward != str(error):
+                log.error("the tool %s failed: %s", sent.name, without_keys(str(error)))
+            return _failed(error.outward)
         except Exception as error:
             log.error("the tool %s failed", sent.name, exc_info=error)
             return _failed("the service failed: its log says why")
