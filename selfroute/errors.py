@@ -48,6 +48,8 @@ SelfrouteError
 ├── OverRate                 an API key asks more questions a minute than it may
 ├── NotAdmitted              the service needs an API key, and none that it knows was sent
 ├── NotAllowed               the API key lacks a right
+│   └── LimitedKey           what was asked for would get round the limits of the API key
+├── ForeignSite             without API keys, a page of another site would ask
 ├── UnusableKeys             the file of the API keys cannot be used
 ├── Unprotected              without API keys the service would listen beyond this machine
 ├── EndpointError            an endpoint did not complete a request; names it and its model
@@ -72,6 +74,14 @@ from pathlib import Path
 
 class SelfrouteError(Exception):
     """The root: catch this to catch all of ours."""
+
+    @property
+    def outward(self) -> str:
+        """What is told beyond this machine: names no folder of it, where its own words may."""
+        return str(self)
+
+
+ON_DISK = "the service cannot use what it keeps on its disk: its log says what, and how to mend it"
 
 
 class BadInput(SelfrouteError):
@@ -202,7 +212,12 @@ class UnreadableFile(BadInput):
 
     def __init__(self, path: Path | str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
+        self.path = path
         self.reason = reason
+
+    @property
+    def outward(self) -> str:
+        return f"{Path(self.path).name}: {self.reason}" if Path(self.path).is_absolute() else str(self)
 
 
 class UnsupportedTask(BadInput):
@@ -226,6 +241,10 @@ class UnscorableRecord(BadInput):
 class UnusableIndex(SelfrouteError):
     """An index on disk cannot be used as it is."""
 
+    @property
+    def outward(self) -> str:
+        return "the index of this corpus cannot be used as it is: the service's log says why, and what to do"
+
 
 class CorruptIndex(UnusableIndex):
     def __init__(self, folder: Path, reason: str, remedy: str | None = None) -> None:
@@ -235,6 +254,14 @@ class CorruptIndex(UnusableIndex):
         super().__init__(f"the index in {folder} is damaged: {reason}; {remedy}")
         self.reason = reason
         self.remedy = remedy
+        self._corpus = folder.name
+
+    @property
+    def outward(self) -> str:
+        return (
+            f"the index of this corpus is damaged: run `selfroute index repair --corpus {self._corpus}`; the service's "
+            "log says what is wrong"
+        )
 
 
 class OutdatedIndex(UnusableIndex):
@@ -242,6 +269,14 @@ class OutdatedIndex(UnusableIndex):
         super().__init__(
             f"the index in {folder} was written by an earlier selfroute: run `selfroute index repair --corpus "
             f"{folder.name}`: it is brought up to date from the stored vectors"
+        )
+        self._corpus = folder.name
+
+    @property
+    def outward(self) -> str:
+        return (
+            "the index of this corpus was written by an earlier selfroute: run `selfroute index repair --corpus "
+            f"{self._corpus}`"
         )
 
 
@@ -258,6 +293,12 @@ class IndexBusy(UnusableIndex):
             f"another process{f' ({owner})' if owner else ''} is writing the index in {folder}: "
             "wait for it to end, then run this again"
         )
+        self._owner = owner
+
+    @property
+    def outward(self) -> str:
+        owner = f" ({self._owner})" if self._owner else ""
+        return f"this corpus is being written, by a job or another process{owner}: try again when it has ended"
 
 
 class RunBusy(SelfrouteError):
@@ -266,10 +307,18 @@ class RunBusy(SelfrouteError):
             f"another process is running an evaluation in {folder}: wait for it to end or name another --out"
         )
 
+    @property
+    def outward(self) -> str:
+        return "another process is running this evaluation: wait for it to end"
+
 
 class CorruptLedger(SelfrouteError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"the ledger {path} cannot be used: {reason}; move it away and a new one is begun")
+
+    @property
+    def outward(self) -> str:
+        return ON_DISK
 
 
 class HomeNotWritable(SelfrouteError):
@@ -277,6 +326,10 @@ class HomeNotWritable(SelfrouteError):
 
     def __init__(self, path: Path, reason: str, setting: str = "SELFROUTE_HOME to another folder") -> None:
         super().__init__(f"cannot write to {path} ({reason}): make it writable or set {setting}")
+
+    @property
+    def outward(self) -> str:
+        return ON_DISK
 
 
 class DeadlineExceeded(SelfrouteError):
@@ -340,12 +393,33 @@ class NotAllowed(SelfrouteError):
         super().__init__(f"this API key may not {what}: use one that was made with --{right}")
 
 
+class LimitedKey(NotAllowed):
+    def __init__(self, what: str) -> None:
+        SelfrouteError.__init__(
+            self,
+            f"this API key has limits, and may not {what}, which no limit counts: use one that was made without limits",
+        )
+
+
+class ForeignSite(SelfrouteError):
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no API key, so that this machine's own address is served only under its own name (127.0.0.1, "
+            "localhost, [::1]) and to no page of another site: use that name, or make a key with "
+            "`selfroute keys create NAME`"
+        )
+
+
 class UnusableKeys(SelfrouteError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
             f"the API keys in {path} cannot be used ({reason}): make the file readable, or move it away and make new "
             "keys with `selfroute keys create`"
         )
+
+    @property
+    def outward(self) -> str:
+        return ON_DISK
 
 
 class Unprotected(SelfrouteError):
@@ -360,12 +434,20 @@ class DiskFull(HomeNotWritable):
     def __init__(self, path: Path, reason: str) -> None:
         SelfrouteError.__init__(self, f"the disk of {path} is full ({reason}): make room there, then try again")
 
+    @property
+    def outward(self) -> str:
+        return "the disk of the service is full: make room there, then try again; its log says what is full"
+
 
 class LedgerBusy(SelfrouteError):
     def __init__(self, path: Path) -> None:
         super().__init__(
             f"another process is writing the ledger {path} and does not end: see which one has it open, then try again"
         )
+
+    @property
+    def outward(self) -> str:
+        return ON_DISK
 
 
 class CannotListen(SelfrouteError):
@@ -397,6 +479,10 @@ class QueueFull(SelfrouteError):
 class CorruptJobs(SelfrouteError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"the jobs in {path} cannot be read: {reason}; move it away and a new one is begun")
+
+    @property
+    def outward(self) -> str:
+        return ON_DISK
 
 
 class EndpointError(SelfrouteError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from service import HARBOUR, KNOWN, NIGHT, WHO, Callers, House, ended, served
 
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Caller
+from selfroute.types import Limits
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -169,6 +171,28 @@ def test_an_evaluation_is_its_submitters_own(house: House, wait_until: Wait) -> 
         assert [client.get(place, headers=a).status_code for place in places] == [200, 200, 200]
         assert [client.get(place, headers=b).status_code for place in places] == [404, 404, 404]
         assert client.get(PLACE, headers=b).json()["evaluations"] == []
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"limits": Limits(tokens=10**9)},
+        {"limits": Limits(cost=Decimal(1000))},
+        {"limits": Limits(escalations=1000)},
+        {"per_minute": 1000},
+    ],
+)
+def test_a_key_with_any_limit_may_not_evaluate_since_no_limit_counts_it(house: House, limit: dict[str, Any]) -> None:
+    house.access = Callers({"a": Caller("a", writes=True, **limit), "b": Caller("b", writes=True)})
+    with served(house.app()) as client:
+        refused, taken = (
+            client.post(PLACE, json={"records": [record(1)]}, headers={"Authorization": f"Bearer {key}"})
+            for key in ("a", "b")
+        )
+        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/limited-key")
+        assert "without limits" in refused.json()["detail"]
+        assert taken.status_code == 202
+        assert client.get(PLACE, headers={"Authorization": "Bearer a"}).json()["evaluations"] == []
 
 
 def test_an_ingestion_is_no_evaluation(client: httpx.Client) -> None:

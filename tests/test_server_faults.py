@@ -226,7 +226,8 @@ def _connected(served: Served) -> socket.socket:
 @contextmanager
 def _sent(served: Served, body: str) -> Iterator[None]:
     """A question is sent; its client goes away as this is left."""
-    head = f"POST /v1/ask HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = "POST /v1/ask HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n\r\n"
     with _connected(served) as connection:
         connection.sendall((head + body).encode())
         yield

@@ -255,7 +255,7 @@ def test_a_job_waits_for_a_command_that_writes_its_corpus(house: House, client: 
     corpus(house.home)
     with only_writer(house.home / "port"):
         job = add(client)
-        wait_until(lambda: "is writing the index" in (client.get(job.headers["location"]).json()["note"] or ""))
+        wait_until(lambda: "is being written" in (client.get(job.headers["location"]).json()["note"] or ""))
     assert ended(client, job, wait_until)["state"] == "done"
 
 

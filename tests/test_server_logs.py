@@ -113,6 +113,26 @@ def test_a_failure_tells_its_kind_and_what_to_do_and_not_what_a_server_repeats(h
     assert WHO not in "".join(lines.written)
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"policy": "my diagnosis is"},
+        {"corpus": "my diagnosis is"},
+        {"documents": ["x" * 300 + " my diagnosis is"]},
+        {"policy": "x" * 65},
+    ],
+)
+def test_what_users_write_in_place_of_names_is_not_logged(home: Path, lines: Lines, sent: dict[str, object]) -> None:
+    with served(house(home).app()) as client:
+        assert ask(client, **sent).status_code in (404, 422)
+        client.get("/v1/" + "y" * 1000)
+    written = lines.of("selfroute.questions") + lines.of("selfroute.requests")
+    assert all("diagnosis" not in str((line.get("corpus"), line.get("policy"))) for line in written)
+    assert all(len(line.get("reason", "")) <= 203 for line in written)
+    assert all(len(line.get("path", "")) <= 203 for line in written)
+    assert all(len(line) < 1000 for line in lines.written)
+
+
 def test_no_line_holds_a_key(home: Path, lines: Lines) -> None:
     made = house(home, text=True)
     made.reader = ScriptedReader([fails(KeyRejected("stub", f"the key {SECRET} is wrong", status=401))])

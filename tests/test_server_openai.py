@@ -318,7 +318,7 @@ def test_a_key_sees_and_asks_the_models_of_its_corpora_alone(house: House) -> No
 def test_a_damaged_corpus_is_a_model_and_says_what_to_do_when_it_is_asked(home: Path, client: OpenAI) -> None:
     (home / "port" / "manifest.json").write_text("{")
     assert client.models.retrieve(MODEL).id == MODEL
-    with pytest.raises(openai.InternalServerError, match="its log says what") as damaged:
+    with pytest.raises(openai.InternalServerError, match="log says what") as damaged:
         client.chat.completions.create(model=MODEL, messages=asking(WHO))
     assert (damaged.value.status_code, damaged.value.code) == (503, "corrupt_index")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from selfroute.errors import BadInput, ModelNotFound, UnsupportedParameter
 from selfroute.server.openai_wire import ChatSent, Message, ResponseSent, conversation
@@ -78,6 +79,43 @@ def test_a_value_that_asks_for_something_is_refused_with_what_is_supported() -> 
         with pytest.raises(UnsupportedParameter, match=words) as refused:
             ResponseSent.model_validate({**asked, name: value})
         assert refused.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (
+            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
+            "messages.content: image_url",
+        ),
+        ({"role": "user", "content": [{"type": "input_image"}]}, "messages.content: input_image"),
+        ({"role": "user", "content": [{"type": "input_audio"}]}, "messages.content: input_audio"),
+        ({"role": "tool", "content": "x", "tool_call_id": "1"}, "messages.role: tool"),
+    ],
+)
+def test_pictures_sound_and_tools_are_refused_by_name(message: dict[str, Any], field: str) -> None:
+    for asked in ({"messages": [message]}, {"input": [message]}):
+        kind: Any = ChatSent if "messages" in asked else ResponseSent
+        with pytest.raises(UnsupportedParameter) as refused:
+            kind.model_validate({"model": "self_route@port", **asked})
+        assert refused.value.field == field
+
+
+@pytest.mark.parametrize("kind", [[], {}, 7, "nonsense"])
+def test_a_part_of_no_known_kind_is_invalid(kind: object) -> None:
+    with pytest.raises(ValidationError):
+        Message.model_validate({"role": "user", "content": [{"type": kind, "text": "x"}]})
+
+
+@pytest.mark.parametrize("wrong", [{"stream": "no"}, {"stream": 1}, {"stream_options": {"include_usage": "yes"}}])
+def test_whether_to_stream_is_a_truth_value_and_no_word(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ChatSent.model_validate({"model": "self_route@port", "messages": [{"role": "user", "content": "x"}], **wrong})
+
+
+def test_a_model_of_any_length_is_not_taken() -> None:
+    with pytest.raises(ValidationError):
+        ResponseSent(model="x" * 201, input="x")
 
 
 def test_a_model_is_a_policy_at_a_corpus() -> None:

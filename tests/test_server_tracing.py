@@ -62,6 +62,15 @@ def id_of(span: ReadableSpan) -> int:
     return span.context.span_id
 
 
+def test_what_users_write_in_place_of_names_is_in_no_span(home: Path, kept: InMemorySpanExporter) -> None:
+    with served(traced(home, kept).app()) as client:
+        assert ask(client, policy="my diagnosis").status_code == 422
+        assert ask(client, corpus="my diagnosis").status_code in (404, 422)
+    told = [(span.name, dict(span.attributes or {})) for span in kept.get_finished_spans()]
+    assert "invoke_workflow unknown" in [name for name, _ in told]
+    assert "diagnosis" not in str(told)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_question_is_a_tree_of_spans_in_the_clients_trace(
     home: Path, kept: InMemorySpanExporter, stream: bool

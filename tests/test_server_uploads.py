@@ -238,7 +238,7 @@ def test_one_upload_with_one_key_is_taken_once(client: httpx.Client, wait_until:
 
 def test_an_upload_that_is_cut_off_leaves_nothing(house: House, client: httpx.Client, wait_until: Wait) -> None:
     body, headers = form((b'Content-Disposition: form-data; filename="a.md"', b"x" * 100_000))
-    head = f"POST {PLACE} HTTP/1.1\r\nhost: x\r\ncontent-type: {headers['content-type']}\r\n"
+    head = f"POST {PLACE} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {headers['content-type']}\r\n"
     address = (client.base_url.host, client.base_url.port)
     with socket.create_connection(address) as connection:
         connection.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body[:50_000])
@@ -253,7 +253,7 @@ def test_past_the_most_that_are_received_an_upload_is_refused_with_when_to_come_
 ) -> None:
     house.receiving = 1
     with served(house.app()) as client:
-        head = f"POST {PLACE} HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=b\r\n"
+        head = f"POST {PLACE} HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=b\r\n"
         with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
             connection.sendall(f"{head}content-length: 1000\r\n\r\n--b".encode())
             wait_until(lambda: spooled(house) != [])

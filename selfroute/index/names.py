@@ -19,13 +19,13 @@ def corpora(home: Path) -> list[str]:
     if not os.path.isdir(home):
         return []
     return sorted(
-        name for name in inside(home) if _is_name(name) and any(os.path.exists(home / name / file) for file in KEPT)
+        name for name in inside(home) if is_name(name) and any(os.path.exists(home / name / file) for file in KEPT)
     )
 
 
 def folder_of(home: Path, name: str) -> Path:
     """Where a corpus of this name stands or would. Raises `InvalidName`."""
-    if not _is_name(name):
+    if not is_name(name):
         raise InvalidName(name)
     return home / name
 
@@ -50,5 +50,6 @@ def inside(folder: Path) -> set[str]:
         raise UnusableIndex(f"{folder} cannot be listed ({why}): check its permissions") from error
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Whether a corpus can be called so."""
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) is not None and not name.endswith(".sqlite")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,14 +125,14 @@ class Corpora:
         """All corpora, whatever embedder made them, each opened to see whether it can be."""
         return [self.look(name) for name in corpora(self._home)]
 
-    def look(self, corpus: str) -> Listed:
-        """One corpus, opened to see whether it can be."""
+    def look(self, corpus: str, said: Callable[[UnusableIndex], str] = str) -> Listed:
+        """One corpus, opened to see whether it can be; `said` words its problem."""
         self.check(corpus)
         try:
             open_index(self._home, corpus, None).close()
             return _listed(corpus, manifests.read(self._home / corpus))
         except UnusableIndex as error:
-            return Listed(corpus, 0, 0, 0, str(error))
+            return Listed(corpus, 0, 0, 0, said(error))
 
     def check_readable(self) -> None:
         """Raises what is wrong with the corpora if there are some and no manifest can be read; a damaged one among

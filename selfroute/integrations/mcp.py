@@ -2,7 +2,7 @@
 
 Stateless: each request stands alone (revision 2026-07-28; clients of earlier ones are answered too), and whoever leaves
 ends what they asked. Who may do what is the service's affair: it is given as a `Service`. Knows nothing of HTTP but a
-bearer token, and where a request came from.
+bearer token.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from importlib.metadata import version
-from ipaddress import ip_address
 from typing import Any, ClassVar, Protocol
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -46,14 +44,6 @@ log = logging.getLogger(__name__)
 
 BODY_BYTES = 2**40
 """No limit: the service that this is a part of has one for all bodies."""
-
-HERE = TransportSecurityMiddleware(
-    TransportSecuritySettings(
-        allowed_hosts=["127.0.0.1:*", "localhost:*", "[::1]:*"],
-        allowed_origins=["http://127.0.0.1:*", "http://localhost:*", "http://[::1]:*"],
-    )
-)
-"""The SDK's own rule for servers on this machine: a web page that had its name rebound to loopback is turned away."""
 
 
 class Asker(Protocol):
@@ -153,14 +143,7 @@ class McpServer:
         """Raises what `Service.admit` raises before anything is answered."""
         assert self._manager is not None, "it is called before it runs"
         request = Request(scope, receive)
-        caller = await self._service.admit(_bearer(request))
-        # Who needs a key cannot be made to send it by a web page; and a proxy in front gives other names than ours.
-        if caller.key is None and _on_loopback(scope):
-            refused = await HERE.validate_request(request)
-            if refused is not None:
-                await refused(scope, receive, send)
-                return
-        request.state.caller = caller
+        request.state.caller = await self._service.admit(_bearer(request))
         await self._manager.handle_request(scope, receive, send)
 
     async def _call(self, context: ServerRequestContext[Any], sent: CallToolRequestParams) -> CallToolResult:
@@ -175,7 +158,9 @@ class McpServer:
             wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
             return _failed("; ".join(wrong))
         except SelfrouteError as error:
-            return _failed(str(error))
+            if error.outward != str(error):
+                log.error("the tool %s failed: %s", sent.name, without_keys(str(error)))
+            return _failed(error.outward)
         except Exception as error:
             log.error("the tool %s failed", sent.name, exc_info=error)
             return _failed("the service failed: its log says why")
@@ -238,12 +223,3 @@ def _failed(reason: str) -> CallToolResult:
 def _bearer(request: Request) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
-
-
-def _on_loopback(scope: Scope) -> bool:
-    """Whether it came to an address of this machine alone."""
-    host = (scope.get("server") or ("",))[0]
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

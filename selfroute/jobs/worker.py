@@ -138,10 +138,10 @@ class Worker:
         except (IndexBusy, RunBusy) as error:
             if time.monotonic() - self._since.setdefault(job.id, time.monotonic()) < self._patience:
                 self._again[str(job.corpus)] = time.monotonic() + self._poll
-                return State.QUEUED, None, str(error)
-            return State.FAILED, Ended({}, Fault(type(error).__name__, str(error))), None
+                return State.QUEUED, None, error.outward
+            return State.FAILED, _fault(job, error), None
         except SelfrouteError as error:
-            return State.FAILED, Ended({}, Fault(type(error).__name__, str(error))), None
+            return State.FAILED, _fault(job, error), None
         except Exception:
             log.exception("job %s failed", job.id)
             return State.FAILED, Ended({}, Fault("Internal", "the service failed: its log says why")), None
@@ -162,6 +162,13 @@ class Worker:
         if state is not State.QUEUED or self._jobs.get(job.id).has_ended:
             self._since.pop(job.id, None)
             self._spool.remove(job.id)
+
+
+def _fault(job: Job, error: SelfrouteError) -> Ended:
+    """Whoever submitted it is told of no folder of this machine; its operator is, in the log."""
+    if error.outward != str(error):
+        log.error("job %s failed: %s", job.id, error)
+    return Ended({}, Fault(type(error).__name__, error.outward))
 
 
 class _Told(Report):

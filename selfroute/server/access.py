@@ -16,7 +16,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from selfroute.errors import NotAdmitted, NotAllowed, UnknownCorpus, UnusableKeys
+from selfroute.errors import LimitedKey, NotAdmitted, NotAllowed, UnknownCorpus, UnusableKeys
 from selfroute.server.keyring import Key, Keyring, Snapshot
 from selfroute.types import Limits
 
@@ -59,14 +59,19 @@ class Caller:
         if self.key is not None and not self.audits:
             raise NotAllowed("see the metrics, or what others asked", "may-audit")
 
-    def sees(self, key: str | None) -> bool:
-        """Whether what the key of this id asked is theirs to see."""
-        return self.seen is None or self.seen == key
+    def require_unlimited(self, what: str) -> None:
+        """Before anything is done that costs and that no limit counts. Raises `LimitedKey`."""
+        if self.limits != Limits() or self.per_minute is not None:
+            raise LimitedKey(what)
 
     @property
-    def seen(self) -> str | None:
-        """The id of the key whose questions alone are theirs to see, `None` where all are."""
+    def sees_only(self) -> str | None:
+        """The id of the key whose questions and jobs alone are theirs to see; `None` for everybody's."""
         return None if self.audits else self.key
+
+    def sees(self, key: str | None) -> bool:
+        """Whether what the key of this id asked is theirs to see."""
+        return self.sees_only is None or self.sees_only == key
 
     def among(self, corpora: Iterable[str]) -> list[str]:
         return [name for name in corpora if self.may(name)]

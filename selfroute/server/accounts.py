@@ -45,10 +45,10 @@ async def usage(
     last: Annotated[Day, Query(alias="to")] = None,
     corpus: Annotated[str | None, Query(max_length=1000, description="Only what was asked of this corpus.")] = None,
 ) -> Response:
-    """What questions read and cost, by group. Who has a key is told of its own questions, and of all
-    if it may see what others do."""
+    """What questions read and cost, by group. Who has a key is told of its own questions and no other's,
+    unless it may audit."""
     if first and last and first > last:
         raise BadInput(f"'from' is {first}, which is after 'to', {last}: exchange them")
     ledger = parts_of(request).ledger
-    rows = await asyncio.to_thread(ledger.usage, group, first=first, last=last, corpus=corpus, key=asker.seen)
+    rows = await asyncio.to_thread(ledger.usage, group, first=first, last=last, corpus=corpus, key=asker.sees_only)
     return JSONResponse(to_json(UsageTold(group, tuple(rows))))

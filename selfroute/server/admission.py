@@ -1,16 +1,17 @@
 """Lets in who has a key, before anything of a request is read, whatever the route: what is mounted, and what nobody
-thought of yet, is closed too.
+thought of yet, is closed too. Where there are no keys, it keeps the pages of other sites out.
 """
 
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_plus
+from ipaddress import ip_address
+from urllib.parse import unquote_plus, urlsplit
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from selfroute.errors import NotAdmitted, SelfrouteError
+from selfroute.errors import ForeignSite, NotAdmitted, SelfrouteError
 from selfroute.server.access import Caller
 from selfroute.server.parts import parts_of
 from selfroute.server.problems import headers_of, respond, told
@@ -58,6 +59,36 @@ class Admission:
         scheme, _, token = sent[0].partition(" ") if sent else ("", "", "")
         bearer = token.strip() if scheme.lower() == "bearer" else None
         caller = await parts_of(Request(scope)).access.admit(bearer)
+        if caller.key is None and _is_foreign(scope):
+            raise ForeignSite
         if scope["path"] in AUDITED:
             caller.require_audit()
         return caller
+
+
+def _is_foreign(scope: Scope) -> bool:
+    """Whether what came to an address of this machine alone came under another's name, or from a page of another's.
+
+    A browser on this machine lets any page send what forms can send, uploads too, and read what is answered under a
+    name that was made to point here. It cannot be made to send a key, so where one is needed this is not asked; and a
+    proxy in front gives other names than ours.
+    """
+    if not _is_here((scope.get("server") or ("",))[0]):
+        return False
+    hosts = [f"//{value.decode('latin-1')}" for name, value in scope["headers"] if name == b"host"]
+    origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+    return not hosts or not all(map(_is_of_here, hosts + origins))
+
+
+def _is_of_here(address: str) -> bool:
+    try:
+        return _is_here(urlsplit(address).hostname or "")
+    except ValueError:
+        return False
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

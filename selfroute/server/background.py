@@ -121,7 +121,7 @@ async def jobs(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     before: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
-    """The jobs that this caller submitted, the newest first."""
+    """The jobs that this caller submitted, the newest first; everybody's for a key that may audit."""
     found = await _listed(request, asker, kind, state, corpus, limit, before)
     return JSONResponse(to_json(JobsTold([tell(job) for job in found], _next(found, limit))))
 
@@ -144,8 +144,9 @@ async def cancel(request: Request, id: str, asker: Asker) -> Response:  # noqa: 
 @router.post("/evaluations", status_code=202, response_model=JobTold, responses=documented(400))
 async def evaluate(request: Request, sent: EvaluationSent, asker: Asker, token: Token = None) -> Response:
     """Asks questions by several policies and scores the answers, as a job. It takes what the questions take: each
-    policy reads, by the service's own readers."""
+    policy reads, by the service's own readers. No limit of a key counts that, so that a key with limits is refused."""
     asker.require_write()
+    asker.require_unlimited("evaluate")
     parts = parts_of(request)
     for policy in sent.policies:
         if policy not in parts.policies:
@@ -262,7 +263,7 @@ async def _listed(
     if before is not None:
         await seen(request, before, asker)
     store = parts_of(request).intake.jobs
-    return await asyncio.to_thread(store.listed, asker.key, kind, state, corpus, limit, before)
+    return await asyncio.to_thread(store.listed, asker.sees_only, kind, state, corpus, limit, before)
 
 
 def _next(found: list[Job], limit: int) -> str | None:

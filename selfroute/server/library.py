@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +19,11 @@ from selfroute.errors import BadInput, NameTaken, TooLarge, UnusableIndex, Unusa
 from selfroute.index.names import folder_of
 from selfroute.index.upkeep import DocumentInfo, Listed, Stats
 from selfroute.jobs import Ingest, Once, Order, Spooled
-from selfroute.server.access import Asker
+from selfroute.server.access import Asker, Caller
 from selfroute.server.background import JobTold, Token, accepted, fingerprint
 from selfroute.server.intake import Fill, Filled
 from selfroute.server.parts import Parts, parts_of
-from selfroute.server.problems import documented
+from selfroute.server.problems import documented, outward
 from selfroute.server.schemas import Name, Sent
 from selfroute.server.uploads import receive, write
 from selfroute.wire import to_json
@@ -143,7 +143,8 @@ async def corpora(request: Request, asker: Asker) -> Response:
     """The corpora that this caller may ask."""
     held = parts_of(request).corpora
     names = asker.among(await asyncio.to_thread(held.names))
-    return JSONResponse(to_json(CorporaTold(await asyncio.to_thread(lambda: [held.look(name) for name in names]))))
+    found = await asyncio.to_thread(lambda: [held.look(name, outward) for name in names])
+    return JSONResponse(to_json(CorporaTold(found)))
 
 
 @router.post("", status_code=201, response_model=CorpusTold, responses=documented(400, 404, 409))
@@ -185,7 +186,7 @@ async def documents(
     asker.require(name)
     found = await asyncio.to_thread(parts_of(request).corpora.documents, name)
     rest = [info for info in sorted(found, key=lambda info: info.id) if after is None or info.id > after]
-    shown = rest[:limit]
+    shown = [replace(info, source=_source(info.source, asker)) for info in rest[:limit]]
     return JSONResponse(
         to_json(DocumentsTold(shown, len(found), shown[-1].id if len(rest) > limit else None)),
     )
@@ -232,7 +233,7 @@ async def document(
     start, end = min(start, len(text)), min(len(text) if end is None else end, len(text))
     told = DocumentTold(
         id=found.info.id,
-        source=found.info.source,
+        source=_source(found.info.source, asker),
         hash=found.info.hash,
         tokens=found.info.tokens,
         characters=len(text),
@@ -254,6 +255,11 @@ async def remove(request: Request, name: str, id: str, asker: Asker) -> Response
     return Response(status_code=204)
 
 
+def _source(source: str, asker: Caller) -> str:
+    """Where a document comes from: of a file of this machine only what it is called, for who may not see all."""
+    return source if asker.sees_only is None or source.startswith(SOURCE) else Path(source).name
+
+
 def _create(parts: Parts, name: str, key: str | None, token: str | None) -> None:
     folder_of(Path(), name)
     once = token and Once(token, fingerprint(["corpus", name]))
@@ -266,13 +272,13 @@ def _create(parts: Parts, name: str, key: str | None, token: str | None) -> None
 
 
 def _told(parts: Parts, name: str) -> CorpusTold:
-    listed = parts.corpora.look(name)
+    listed = parts.corpora.look(name, outward)
     stats, problem = None, listed.problem
     if problem is None:
         try:
             stats = parts.corpora.stats(name)
         except UnusableIndex as error:
-            problem = str(error)
+            problem = outward(error)
     return CorpusTold(name, listed.documents, listed.chunks, listed.tokens, problem, listed.embedder, stats)
 
 

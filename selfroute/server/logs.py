@@ -28,6 +28,9 @@ requests = logging.getLogger("selfroute.requests")
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """What is asked every few seconds: logged only where it fails."""
 
+LONGEST = 200
+"""Characters of what may repeat what was sent."""
+
 FIELDS = "fields"
 """The attribute of a log record that holds what stands beside its message."""
 
@@ -86,8 +89,8 @@ class QuestionLog:
         told: dict[str, object] = {
             "question": ask.terms.id,
             "key": caller.key,
-            "corpus": ask.corpus_name,
-            "policy": ask.policy,
+            "corpus": ask.shown_corpus,
+            "policy": ask.shown_policy,
             "route": end.answer and end.answer.route.value,
             "outcome": end.answer and end.answer.outcome.value,
             "seconds": round(end.seconds, 4),
@@ -109,12 +112,18 @@ class QuestionLog:
 
 def reason(error: BaseException, text: bool) -> str | None:
     """What an error says, as far as it may be logged: a server may repeat what it was sent, so of an endpoint's only
-    what to do. The ledger has all of it, under the question's id."""
+    what to do, and of others the beginning. The ledger has all of it, under the question's id."""
     if not isinstance(error, SelfrouteError):
         return None
     if isinstance(error, EndpointError) and not text:
         return f"status {error.status}: {error.remedy}" if error.status else error.remedy
-    return without_keys(str(error))
+    return _cut(str(error), text)
+
+
+def _cut(said: str, text: bool = False) -> str:
+    """An error repeats names that were sent, and a path is one: no more of either than is of use."""
+    said = without_keys(said)
+    return said if text or len(said) <= LONGEST else f"{said[:LONGEST]}..."
 
 
 class RequestLog:
@@ -128,13 +137,12 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         scope.setdefault("state", {})
-        began, status, question = time.perf_counter(), 0, None
+        began, status = time.perf_counter(), 0
 
         async def seen(message: Message) -> None:
-            nonlocal status, question
+            nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                question = dict(message.get("headers", ())).get(b"x-selfroute-question")
             await send(message)
 
         try:
@@ -147,11 +155,11 @@ class RequestLog:
                 caller = scope["state"].get("caller")
                 told = {
                     "method": scope["method"],
-                    "path": without_keys(scope["path"]),
+                    "path": _cut(scope["path"]),
                     "status": status,
                     "seconds": round(time.perf_counter() - began, 4),
                     "key": caller.key if isinstance(caller, Caller) else None,
-                    "question": question.decode("latin-1") if question else None,
+                    "question": scope["state"].get("question"),
                 }
                 level = logging.WARNING if status >= 500 else logging.INFO
                 requests.log(level, "%s %s", told["method"], told["path"], extra={FIELDS: told})

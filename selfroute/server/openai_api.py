@@ -24,7 +24,7 @@ from selfroute.server.events import failing, sending
 from selfroute.server.openai_wire import ChatSent, chat_usage, extension
 from selfroute.server.parts import Parts, parts_of
 from selfroute.server.problems import documented_openai, openai_error
-from selfroute.server.rest import STREAMED, accounted, gone
+from selfroute.server.rest import STREAMED, accounted, begun, gone
 from selfroute.types import Answer, Delta, Done, Event
 from selfroute.wire import said
 
@@ -93,6 +93,7 @@ async def chat(request: Request, sent: ChatSent, asker: Asker) -> Response:
     desk = parts_of(request).desk
     with found(sent.model):
         ask, warnings = sent.as_ask()
+        begun(request, ask)
         chunks = _Chunks(ask, sent.model, warnings, usage=sent.stream_options.include_usage)
         if sent.stream:
             return await sending(desk, ask, asker, chunks.told)

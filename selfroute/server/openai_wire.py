@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from selfroute.errors import BadInput, ModelNotFound, UnsupportedParameter
 from selfroute.server.desk import Ask
@@ -25,6 +25,10 @@ NOT_ASKED = "what the assistant said before the first question was left out"
 
 UNSAID = {"question", "answer", "explain"}
 """What of an answer is not in the extension: the client has it, or it is in `/v1/questions/{id}`."""
+
+
+NOT_READ = frozenset({"image_url", "input_image", "input_audio", "file", "input_file", "refusal"})
+"""Parts of messages that OpenAI has and that are not read here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,13 @@ class Message(BaseModel):
             for name in ("tool_calls", "function_call", "audio"):
                 if sent.get(name):
                     raise UnsupportedParameter(f"messages.{name}")
+            if sent.get("role") in ("tool", "function"):
+                raise UnsupportedParameter(f"messages.role: {sent['role']}")
+            parts = sent.get("content")
+            for part in parts if isinstance(parts, list) else ():
+                kind = part.get("type") if isinstance(part, dict) else None
+                if isinstance(kind, str) and kind in NOT_READ:
+                    raise UnsupportedParameter(f"messages.content: {kind}", "text")
         return sent
 
 
@@ -98,7 +109,7 @@ class Sent(BaseModel):
 class StreamOptions(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    include_usage: bool = False
+    include_usage: StrictBool = False
 
 
 COMMON_NEUTRAL: Mapping[str, tuple[object, ...]] = {
@@ -112,6 +123,7 @@ COMMON_NEUTRAL: Mapping[str, tuple[object, ...]] = {
 }
 COMMON_TAKEN = frozenset({"user", "metadata", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
 
+ModelName = Annotated[str, Field(max_length=200, description="A policy at a corpus, as self_route@docs.")]
 Temperature = Annotated[float, Field(ge=0, le=2, description="Of readings by a chat model.")]
 Limit = Annotated[int, Field(ge=1, description="Tokens of a chat model's reply to a reading; the settings' at most.")]
 
@@ -134,9 +146,9 @@ class ChatSent(Sent):
     }
     taken = COMMON_TAKEN
 
-    model: str
+    model: ModelName
     messages: list[Message] = Field(min_length=1, max_length=1000)
-    stream: bool = False
+    stream: StrictBool = False
     stream_options: StreamOptions = StreamOptions()
     temperature: Temperature = 0.0
     max_tokens: Limit | None = None
@@ -161,10 +173,10 @@ class ResponseSent(Sent):
     }
     taken = COMMON_TAKEN | {"stream_options"}
 
-    model: str
+    model: ModelName
     input: str | Annotated[list[Message], Field(min_length=1, max_length=1000)]
     instructions: str | None = None
-    stream: bool = False
+    stream: StrictBool = False
     temperature: Temperature = 0.0
     max_output_tokens: Limit | None = None
     selfroute: OptionsSent = OptionsSent()

@@ -5,6 +5,7 @@ Our own routes answer with RFC 9457's `application/problem+json`, OpenAI's with 
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,7 @@ STATUS: Mapping[type[SelfrouteError], int] = {
     errors.OverRate: 429,
     errors.NotAdmitted: 401,
     errors.NotAllowed: 403,
+    errors.ForeignSite: 403,
     errors.UnusableKeys: 503,
     errors.TooBusy: 503,
     errors.EndpointError: 502,
@@ -83,8 +85,6 @@ INTERNAL = {
     "detail": "the service failed: its log says why",
 }
 """An error that is none of ours, as a problem's fields."""
-INWARD = (errors.UnusableIndex, errors.CorruptLedger, errors.HomeNotWritable, errors.UnusableKeys)
-"""What names folders of this machine: its operator is told where, in the log, and who asks is not."""
 
 
 class Problem(BaseModel):
@@ -139,24 +139,23 @@ def status_of(error: SelfrouteError) -> int:
 
 def told(error: SelfrouteError) -> dict[str, Any]:
     """An error as a problem's fields."""
-    return {**named(type(error).__name__), "status": status_of(error), "detail": _detail(error)} | _wrong(error)
+    return {**named(type(error).__name__), "status": status_of(error), "detail": outward(error)} | _wrong(error)
 
 
 def _wrong(error: SelfrouteError) -> dict[str, Any]:
     """The field that is wrong, if one is."""
     if not isinstance(error, errors.WrongField):
         return {}
-    return {"errors": [{"field": error.field, "reason": without_keys(str(error))}]}
+    return {"errors": [{"field": error.field, "reason": outward(error)}]}
 
 
-def _detail(error: SelfrouteError) -> str:
-    detail = without_keys(str(error))
-    if isinstance(error, errors.IndexBusy):
-        return "another process is writing this corpus: try again when it has ended"
-    if isinstance(error, INWARD):
-        log.error("%s: %s", type(error).__name__, detail)
-        return "the service cannot use what it keeps on its disk: its log says what, and how to mend it"
-    return detail
+def outward(error: SelfrouteError) -> str:
+    """What who asks is told of an error. Where that leaves out a folder of this machine, its operator is told in the
+    log."""
+    said = error.outward
+    if said != str(error) and not isinstance(error, errors.IndexBusy):
+        log.error("%s: %s", type(error).__name__, without_keys(str(error)))
+    return without_keys(said)
 
 
 def named(kind: str) -> dict[str, str]:
@@ -190,11 +189,20 @@ def respond(request: Request, fields: Mapping[str, Any], headers: Mapping[str, s
     """A problem in the shape that the route's clients expect. OpenAI's have no 422; and they try again by themselves,
     which is of use only where the problem may pass: what a question has taken till then is paid for each time."""
     status = fields["status"]
+    question = getattr(request.state, "question", None)
+    headers = {**(headers or {}), **({"x-selfroute-question": question} if question else {})}
     if not is_openai(request.url.path):
-        return JSONResponse(fields, status, headers, media_type="application/problem+json")
+        return _Told(fields, status, headers, media_type="application/problem+json")
     status = 400 if status == 422 else status
-    passes = status == 429 or "Retry-After" in (headers or {})
-    return JSONResponse(openai_error(fields), status, {**(headers or {}), **({} if passes else STAY)})
+    passes = status == 429 or "Retry-After" in headers
+    return _Told(openai_error(fields), status, {**headers, **({} if passes else STAY)})
+
+
+class _Told(JSONResponse):
+    """What a client called its fields may hold half of a surrogate pair, which is no text."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def openai_error(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from selfroute.server.openai_api import found
 from selfroute.server.openai_wire import ResponseSent, extension, response_usage
 from selfroute.server.parts import parts_of
 from selfroute.server.problems import documented_openai, openai_error
-from selfroute.server.rest import STREAMED, accounted, gone
+from selfroute.server.rest import STREAMED, accounted, begun, gone
 from selfroute.types import Answer, Citation, Delta, Done, Event
 from selfroute.wire import said
 
@@ -54,6 +54,7 @@ async def respond(request: Request, sent: ResponseSent, asker: Asker) -> Respons
     desk = parts_of(request).desk
     with found(sent.model):
         ask, warnings = sent.as_ask()
+        begun(request, ask)
         response = _Response(ask, sent, warnings)
         if sent.stream:
             return await sending(desk, ask, asker, response.told)

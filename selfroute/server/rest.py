@@ -9,8 +9,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from selfroute.errors import UnknownQuestion
+from selfroute.jobs import Once
 from selfroute.ledger import Feedback, Recorded
 from selfroute.server.access import Asker
+from selfroute.server.background import Token, fingerprint
+from selfroute.server.desk import Ask
 from selfroute.server.events import streaming
 from selfroute.server.parts import parts_of
 from selfroute.server.problems import documented
@@ -38,10 +41,11 @@ STREAMED: dict[str, Any] = {
 async def ask(request: Request, sent: AskSent, asker: Asker) -> Response:
     """Answers a question from a corpus, or from a text that comes with it. With `stream`, server-sent events tell of
     it as it happens: step, call, delta, citation, and done with the whole answer, or error with a problem."""
-    desk = parts_of(request).desk
+    desk, asked = parts_of(request).desk, sent.as_ask()
+    begun(request, asked)
     if sent.stream:
-        return await streaming(desk, sent.as_ask(), asker)
-    answer = await desk.ask(sent.as_ask(), asker, gone(request))
+        return await streaming(desk, asked, asker)
+    answer = await desk.ask(asked, asker, gone(request))
     return JSONResponse(to_json(answer), headers=accounted(answer))
 
 
@@ -51,13 +55,35 @@ async def question(request: Request, id: str, asker: Asker) -> Response:  # noqa
     return JSONResponse(to_json(await _recorded(request, id, asker)))
 
 
-@router.post("/questions/{id}/feedback", status_code=201, response_model=Feedback, responses=documented(400, 404))
-async def feedback(request: Request, id: str, sent: FeedbackSent, asker: Asker) -> Response:  # noqa: A002
+@router.post("/questions/{id}/feedback", status_code=201, response_model=Feedback, responses=documented(400, 404, 422))
+async def feedback(
+    request: Request,
+    id: str,  # noqa: A002
+    sent: FeedbackSent,
+    asker: Asker,
+    token: Token = None,
+) -> Response:
     """Says whether an answer is right. What was said before stays on record."""
     await _recorded(request, id, asker)
-    ledger = parts_of(request).ledger
-    said = await asyncio.to_thread(ledger.add_feedback, id, sent.verdict, sent.better_answer)
+    parts = parts_of(request)
+    if token is not None:
+        once = Once(token, fingerprint(["feedback", id, sent.model_dump(mode="json")]))
+        if not await asyncio.to_thread(parts.intake.jobs.remember, asker.key, once):
+            before = (await _recorded(request, id, asker)).feedback
+            said = next((one for one in reversed(before) if _is_same(one, sent)), None)
+            if said is not None:
+                return JSONResponse(to_json(said), 201, {"Idempotency-Replayed": "true"})
+    said = await asyncio.to_thread(parts.ledger.add_feedback, id, sent.verdict, sent.better_answer)
     return JSONResponse(to_json(said), 201)
+
+
+def _is_same(said: Feedback, sent: FeedbackSent) -> bool:
+    return (said.verdict, said.better_answer) == (sent.verdict, sent.better_answer)
+
+
+def begun(request: Request, asked: Ask) -> None:
+    """Puts the question's id where whoever tells of a failure, or logs the request, finds it."""
+    request.state.question = asked.terms.id
 
 
 def accounted(answer: Answer) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -47,7 +48,7 @@ class AskSent(OptionsSent):
     question: str
     corpus: Name | None = None
     text: str | None = Field(default=None, min_length=1, description="Asked in place of a corpus; is not kept.")
-    policy: str = "self_route"
+    policy: Name = "self_route"
     history: list[TurnSent] = Field(default=[], max_length=100, description="The turns before, the oldest first.")
     stream: bool = Field(default=False, description="Answer with server-sent events.")
 
@@ -60,10 +61,16 @@ class AskSent(OptionsSent):
         return self
 
     def as_ask(self) -> Ask:
-        source = self.corpus if self.corpus is not None else Document("text", self.text or "", "text")
+        source = self.corpus if self.corpus is not None else _inline(self.text or "")
         turns = tuple(Turn(turn.question, turn.answer) for turn in self.history)
         question = Question(self.question, tuple(self.documents), history=turns)
         return Ask(question, self.policy, source, self.k, self.terms())
+
+
+def _inline(text: str) -> Document:
+    """Its source, by which what was asked of it is found again, is its own: no corpus and no other text has it."""
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return Document("text", text, f"text:{digest[:16]}")
 
 
 class FeedbackSent(Sent):

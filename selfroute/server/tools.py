@@ -12,6 +12,7 @@ from selfroute.index.upkeep import Listed
 from selfroute.server.access import Caller
 from selfroute.server.desk import Ask
 from selfroute.server.parts import Parts
+from selfroute.server.problems import outward
 from selfroute.types import Answer, Found, Question, Terms
 
 
@@ -41,4 +42,6 @@ class Tools:
 
     async def listed(self, caller: Caller) -> list[Listed]:
         """The corpora that the caller may ask, those that cannot be opened included."""
-        return [one for one in await asyncio.to_thread(self._parts.corpora.listed) if caller.may(one.name)]
+        held = self._parts.corpora
+        names = caller.among(await asyncio.to_thread(held.names))
+        return await asyncio.to_thread(lambda: [held.look(name, outward) for name in names])

@@ -79,12 +79,12 @@ class _Question:
         self._tracer = tracer
         self._providers = providers
         self._text = text
-        self._of_all: dict[str, str] = {"gen_ai.data_source.id": ask.corpus_name} if ask.corpus_name else {}
+        self._of_all: dict[str, str] = {"gen_ai.data_source.id": ask.shown_corpus} if ask.shown_corpus else {}
         self._root = tracer.start_span(
-            f"invoke_workflow {ask.policy}",
+            f"invoke_workflow {ask.shown_policy}",
             attributes={
                 "gen_ai.operation.name": "invoke_workflow",
-                "gen_ai.workflow.name": ask.policy,
+                "gen_ai.workflow.name": ask.shown_policy,
                 "selfroute.question.id": ask.terms.id,
                 **({"selfroute.key.id": caller.key} if caller.key else {}),
                 **({"gen_ai.retrieval.query.text": ask.question.text} if text and ask.question.text else {}),

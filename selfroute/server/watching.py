@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 
+from selfroute.index.names import is_name
 from selfroute.server.access import Caller
 from selfroute.types import Answer, Call, Document, Event, Question, Terms, Used
 
@@ -35,6 +36,23 @@ class Ask:
     def corpus_name(self) -> str | None:
         """Of a corpus; a text that is not indexed has none."""
         return self.corpus if isinstance(self.corpus, str) else None
+
+    @property
+    def shown_corpus(self) -> str | None:
+        """As `corpus_name`, for logs and spans: what no corpus can be called is a text of whoever asks."""
+        return None if self.corpus_name is None else _shown(self.corpus_name)
+
+    @property
+    def shown_policy(self) -> str:
+        """The policy, as `shown_corpus`."""
+        return _shown(self.policy)
+
+
+UNKNOWN = "unknown"
+
+
+def _shown(name: str) -> str:
+    return name if is_name(name) else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
