@@ -84,9 +84,12 @@ class Desk:
             return await self._engine.search(query, corpus=corpus, k=k, scope=documents)
 
     @asynccontextmanager
-    async def stream(self, ask: Ask, caller: Caller) -> AsyncIterator[AsyncGenerator[Event]]:
+    async def stream(
+        self, ask: Ask, caller: Caller, gone: Callable[[], Awaitable[object]]
+    ) -> AsyncIterator[AsyncGenerator[Event]]:
         """As `Engine.ask_stream`; leaving it ends the question. It begins at once: what can be refused before
-        anything is read is raised on entering."""
+        anything is read is raised on entering. `gone` is as in `ask`, until there is a first event: from then on it is
+        for whoever sends them to see that nobody takes them."""
         with self._watched(ask, caller) as watched:
             self._check(ask, caller)
             with self._admitted(caller), caller.told_of_theirs():
@@ -99,7 +102,7 @@ class Desk:
                     watch=watched.saw,
                 )
                 async with aclosing(events):
-                    first = await anext(events)
+                    first = await _unless(gone, anext(events))
                     async with aclosing(_with(first, events, watched)) as whole:
                         yield whole
 

@@ -31,7 +31,7 @@ async def ask(request: Request, sent: AskSent, asker: Asker) -> Response:
     it as it happens: step, call, delta, citation, and done with the whole answer, or error with a problem."""
     desk = parts_of(request).desk
     if sent.stream:
-        return await streaming(desk, sent.as_ask(), asker)
+        return await streaming(desk, sent.as_ask(), asker, gone(request))
     answer = await desk.ask(sent.as_ask(), asker, gone(request))
     return JSONResponse(to_json(answer), headers=accounted(answer))
 
