@@ -90,6 +90,7 @@ class House:
     asking: Embedder = field(default_factory=HashingEmbedder)
     upload_bytes: int = 1_000_000
     upload_files: int = 10
+    upload_idle: float = 30.0
     queue: int = 10
     receiving: int = 16
     patience: float = 60.0
@@ -161,6 +162,7 @@ class House:
             intake=self.intake(),
             create=lambda corpus: self.indexer().create(corpus),
             upload_files=self.upload_files,
+            upload_idle=self.upload_idle,
             drain=self.drain,
             metrics=metrics,
             readiness=Readiness(self.checks, good_for=0),
