@@ -68,7 +68,9 @@ def app(settings: Settings) -> FastAPI:
     if limits.ledger_days is not None:
         alongside.append(partial(kept_for, limits.ledger_days, Upkeep(build.ledger_path(settings))))
     parts = Parts(
-        desk=Desk(build.engine(settings, account=kept), limits.in_flight, limits.question_chars, observers),
+        desk=Desk(
+            build.engine(settings, account=kept), limits.in_flight, limits.question_chars, limits.text_chars, observers
+        ),
         ledger=kept,
         corpora=build.corpora(settings),
         access=KeyAccess(keys, needed=keys.read().held),

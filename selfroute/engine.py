@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import finalize
 
 from selfroute.budget import Budgets, Spending
-from selfroute.embedders import Embedder
+from selfroute.embedders import Embedder, embed_all
 from selfroute.errors import (
     BadInput,
     EmptyCorpus,
@@ -63,7 +63,7 @@ from selfroute.types import (
     Watch,
     sum_cost,
 )
-from selfroute.waiting import to_its_end, until
+from selfroute.waiting import in_thread, long_threads, to_its_end, until
 
 if TYPE_CHECKING:
     from selfroute.rewriter import Rewriter
@@ -132,6 +132,7 @@ class Engine:
         self._shelf = Shelf(home, embedder.name)
         finalize(self, self._shelf.close)
         self._budgets = Budgets(prices, spending)
+        self._threads = long_threads()
 
     async def ask(
         self,
@@ -387,14 +388,14 @@ class Engine:
         )
 
     async def _transient(self, document: Document, record: Record, allowance: Allowance | None = None) -> Index:
-        chunks = await asyncio.to_thread(
-            lambda: Chunker(self._embedder.count_tokens, self._chunk_tokens, self._chunk_words).chunks(document)
-        )
+        count, limits = self._embedder.count_tokens, (self._chunk_tokens, self._chunk_words)
+        chunks = await in_thread(self._threads, lambda given_up: Chunker(count, *limits, given_up).chunks(document))
         if allowance is not None:
             most = Usage(sum(chunk.tokens + 2 for chunk in chunks))
             await allowance.reserve(Stage.EMBED, self._embedder.name, most)
         began = time.perf_counter()
-        embedded = await asyncio.to_thread(self._embedder.embed, [chunk.text for chunk in chunks])
+        texts = [chunk.text for chunk in chunks]
+        embedded = await in_thread(self._threads, lambda given_up: embed_all(self._embedder, texts, given_up))
         usage = Usage(input_tokens=embedded.tokens)
         await record(Call(Stage.EMBED, self._embedder.name, usage, time.perf_counter() - began))
         return await asyncio.to_thread(

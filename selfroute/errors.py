@@ -464,8 +464,9 @@ class TooBusy(SelfrouteError):
 
 
 class ReceivingMost(TooBusy):
-    def __init__(self, most: int) -> None:
-        SelfrouteError.__init__(self, f"{most} uploads are being received, which is the most: try again in a moment")
+    def __init__(self, most: int, whose: str = "") -> None:
+        told = f"{most} uploads{whose} are being received, which is the most: try again in a moment"
+        SelfrouteError.__init__(self, told)
 
 
 class QueueFull(SelfrouteError):

@@ -107,6 +107,7 @@ class ServerSettings(_Part):
     port: int = Field(ge=0, le=65535)
     in_flight: int = Field(ge=1)
     question_chars: int = Field(ge=1)
+    text_chars: int = Field(ge=1)
     body_bytes: int = Field(ge=1024)
     drain_seconds: int = Field(ge=0)
     upload_bytes: int = Field(ge=1024)

@@ -1,12 +1,36 @@
-"""Two ends of waiting: a moment at which work is given up, and work that must not be given up halfway."""
+"""Ends of waiting: a moment at which work is given up, work that must not be given up halfway, and work in a thread,
+which ends only if it looks whether anybody still waits."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
+from typing import TypeVar
 
 from selfroute.errors import DeadlineExceeded, SelfrouteError
+
+T = TypeVar("T")
+
+LONG_AT_ONCE = 16
+"""Threads for what may take minutes, of one kind; each keeps a core busy, so more would only wait for each other."""
+
+
+class GivenUp(Exception):
+    """Nobody waits for this work any more."""
+
+
+def never() -> bool:
+    """Work that nobody gives up."""
+    return False
+
+
+def long_threads() -> ThreadPoolExecutor:
+    """Threads for work that may take long: in the loop's own it would keep the ledger and the probes waiting."""
+    return ThreadPoolExecutor(LONG_AT_ONCE, "selfroute-long")
 
 
 @asynccontextmanager
@@ -41,3 +65,24 @@ async def to_its_end(writing: Awaitable[None]) -> None:
             task.result()
         raise cancelled
     task.result()
+
+
+async def in_thread(threads: ThreadPoolExecutor, work: Callable[[Callable[[], bool]], T]) -> T:
+    """What `work` returns. Cancelled meanwhile, it says so by the callable that `work` is given, which then raises
+    `GivenUp`, and waits for its end: who counts what runs must not take a thread for free that is not."""
+    given_up = threading.Event()
+    working = threads.submit(copy_context().run, work, given_up.is_set)
+    ended = asyncio.wrap_future(working)
+    cancelled: asyncio.CancelledError | None = None
+    while not ended.done():
+        try:
+            await asyncio.wait({ended})
+        except asyncio.CancelledError as error:
+            cancelled = error
+            given_up.set()
+            working.cancel()  # what has not begun
+    if cancelled is not None:
+        if not ended.cancelled():
+            ended.exception()  # seen, and of no interest any more
+        raise cancelled
+    return ended.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,12 +82,15 @@ class House:
     access: Access = field(default_factory=Anybody)
     in_flight: int = 64
     question_chars: int = 1000
+    text_chars: int = 2_000_000
     body_bytes: int = 100_000
     deadline: float | None = None
     mcp: bool = False
     embedder: Embedder = field(default_factory=HashingEmbedder)
+    asking: Embedder = field(default_factory=HashingEmbedder)
     upload_bytes: int = 1_000_000
     upload_files: int = 10
+    upload_idle: float = 30.0
     queue: int = 10
     receiving: int = 16
     patience: float = 60.0
@@ -106,7 +110,7 @@ class House:
         ledger = self.ledger
         return Engine(
             home=self.home,
-            embedder=HashingEmbedder(),
+            embedder=self.asking,
             chunk_tokens=16,
             chunk_reader=self.reader,
             document_reader=self.reader,
@@ -150,7 +154,7 @@ class House:
         metrics = Metrics(tuple(POLICIES))
         observers = (metrics, *self.observers)
         parts = Parts(
-            desk=Desk(self.engine(), self.in_flight, self.question_chars, observers),
+            desk=Desk(self.engine(), self.in_flight, self.question_chars, self.text_chars, observers),
             ledger=self.ledger,
             corpora=Corpora(self.home),
             access=self.access,
@@ -158,6 +162,7 @@ class House:
             intake=self.intake(),
             create=lambda corpus: self.indexer().create(corpus),
             upload_files=self.upload_files,
+            upload_idle=self.upload_idle,
             drain=self.drain,
             metrics=metrics,
             readiness=Readiness(self.checks, good_for=0),
@@ -196,6 +201,16 @@ def served(app: FastAPI) -> Iterator[httpx.Client]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+@contextmanager
+def left(client: httpx.Client, path: str, sent: object) -> Iterator[None]:
+    """Something is posted; its client goes away as this is left, and not before."""
+    body, url = json.dumps(sent), client.base_url
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((url.host, url.port or 80), timeout=20) as connection:
+        connection.sendall((head + body).encode())
+        yield
 
 
 def events(lines: Sequence[str]) -> list[tuple[str, str]]:
@@ -237,6 +252,17 @@ class Gate:
         self.waiting.set()
         assert self.open.wait(60)
         return HashingEmbedder().embed(texts)
+
+
+@dataclass
+class Slow(Gate):
+    """A gate that counts what it is asked to embed at a time."""
+
+    asked: list[int] = field(default_factory=list)
+
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        self.asked.append(len(texts))
+        return super().embed(texts)
 
 
 @dataclass(frozen=True)

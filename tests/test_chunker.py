@@ -12,6 +12,7 @@ from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.embedders.onnx import OnnxEmbedder
 from selfroute.ingest.chunker import SECTION, STRETCH, Chunker, sections
 from selfroute.types import Chunk, Document
+from selfroute.waiting import GivenUp
 
 SPACES = [" ", "\n", "\n\n", "\r\n", "\r\n\r\n", "\t", "\u00a0", "\u2028", "\u2029", "\u0085", "\u001c", "\u3000", "\v"]
 WORDS = [
@@ -219,3 +220,19 @@ def test_the_papers_chunks_are_of_300_words_where_the_embedder_has_room() -> Non
     sentence = "The watch looked out over the fairway and wrote down the wind. "
     chunks = Chunker(OnnxEmbedder(positions=512).count_tokens, 510, 300).chunks(Document("d", sentence * 100, "d"))
     assert [len(chunk.text.split()) for chunk in chunks] == [300, 300, 300, 300]
+
+
+def test_a_split_that_is_given_up_ends_before_the_text_does() -> None:
+    counted: list[str] = []
+
+    def count(text: str) -> int:
+        counted.append(text)
+        return len(text.split())
+
+    text = "The quay is long. " * 5000
+    with pytest.raises(GivenUp):
+        Chunker(count, 20, given_up=lambda: len(counted) >= 10).chunks(Document("d", text, "d.txt"))
+    assert len(counted) == 10
+    with pytest.raises(GivenUp):
+        Chunker(count, 20, given_up=lambda: True).chunks(Document("d", text, "d.txt"))
+    assert len(counted) == 10

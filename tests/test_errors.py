@@ -101,6 +101,7 @@ MESSAGES = {
     UnknownJob("abc"): "or list those that there are",
     KeyReused("k-1"): "send what it came with, or another key",
     ReceivingMost(16): "try again in a moment",
+    ReceivingMost(8, " of this key"): "8 uploads of this key are being received",
     QueueFull(100): "raise the setting 'server.queue'",
     CorruptJobs(HERE, "not a database"): "move it away and a new one is begun",
     DiskFull(HERE, "nothing is left"): "make room there, then try again",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from service import KNOWN, WHO, House, corpus
+from service import KNOWN, WHO, House, corpus, served
 
 from selfroute.readers.scripted import KnowingReader
 
@@ -58,5 +60,34 @@ def test_a_client_that_leaves_before_the_first_byte_ends_its_question(
         assert app.state.parts.desk.asking == 0  # now, and not when the loop or a collection ends what was left
 
     asyncio.run(left())
+    [(error,)] = sqlite3.connect(home / "ledger.sqlite").execute("SELECT error FROM questions").fetchall()
+    assert error.startswith("CancelledError")
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/v1/ask", {"question": WHO, "corpus": "port", "max_cost": 1}),
+        (
+            "/v1/chat/completions",
+            {
+                "model": "self_route@port",
+                "messages": [{"role": "user", "content": WHO}],
+                "selfroute": {"max_cost": 1},
+            },
+        ),
+        ("/v1/responses", {"model": "self_route@port", "input": WHO, "selfroute": {"max_cost": 1}}),
+    ],
+)
+def test_a_client_that_leaves_before_there_is_an_event_ends_its_question(
+    home: Path, wait_until: Callable[[Callable[[], bool]], None], path: str, asked: dict[str, Any]
+) -> None:
+    """A question that may cost only so much shows nothing before it stands."""
+    corpus(home)
+    app = House(home, reader=KnowingReader(KNOWN, seconds=60)).app()
+    with served(app) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post(path, json={**asked, "stream": True}, timeout=1)
+        wait_until(lambda: app.state.parts.desk.asking == 0)
     [(error,)] = sqlite3.connect(home / "ledger.sqlite").execute("SELECT error FROM questions").fetchall()
     assert error.startswith("CancelledError")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
-from service import ABSENT, KNOWN, NIGHT, WHO, House, corpus, events, served
+from service import ABSENT, HARBOUR, KNOWN, NIGHT, WHO, House, Slow, corpus, events, left, served
 
+from selfroute.embedders import BATCH
 from selfroute.readers.scripted import KnowingReader
 
 
@@ -110,6 +112,55 @@ def test_a_client_that_leaves_ends_its_question_and_what_it_took_is_on_record(
         wait_until(lambda: app.state.parts.desk.asking == 0)
     [row] = sqlite3.connect(house.home / "ledger.sqlite").execute("SELECT error FROM questions").fetchall()
     assert row[0].startswith("CancelledError")
+
+
+def test_a_text_whose_asker_leaves_is_given_up_and_counts_until_its_thread_has_ended(
+    house: House, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    house.in_flight, house.body_bytes = 1, 1_000_000
+    house.asking = slow = Slow()
+    app = house.app()
+    sent = {"question": WHO, "text": f"{HARBOUR}\n\n" * 500, "policy": "always_rag"}
+    with served(app) as client:
+        with left(client, "/v1/ask", sent):
+            wait_until(slow.waiting.is_set)
+        assert client.post("/v1/ask", json=sent).status_code == 503
+        assert app.state.parts.desk.asking == 1
+        slow.open.set()
+        wait_until(lambda: app.state.parts.desk.asking == 0)
+        assert slow.asked == [BATCH]
+        assert client.post("/v1/ask", json={**sent, "text": HARBOUR}).json()["answer"] == "Olof Berg"
+    [(error,)] = sqlite3.connect(house.home / "ledger.sqlite").execute(
+        "SELECT error FROM questions WHERE error IS NOT NULL"
+    )
+    assert error.startswith("CancelledError")
+
+
+def test_a_text_that_takes_longer_than_its_deadline_is_given_up(
+    house: House, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    house.body_bytes = 1_000_000
+    house.asking = slow = Slow()
+    sent = {"question": WHO, "text": f"{HARBOUR}\n\n" * 500, "policy": "always_rag", "deadline": 2}
+    with served(house.app()) as client, ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(client.post, "/v1/ask", json=sent)
+        wait_until(slow.waiting.is_set)
+        with pytest.raises(TimeoutError):
+            asking.result(2.5)  # past its deadline, its thread has not ended
+        slow.open.set()
+        reply = asking.result(30)
+    assert (reply.status_code, reply.json()["type"]) == (504, "/problems/deadline-exceeded")
+    assert slow.asked == [BATCH]
+
+
+def test_a_text_longer_than_the_settings_take_is_refused(house: House) -> None:
+    house.text_chars = len(HARBOUR)
+    with served(house.app()) as client:
+        sent = {"question": WHO, "text": HARBOUR}
+        assert client.post("/v1/ask", json=sent).json()["answer"] == "Olof Berg"
+        reply = client.post("/v1/ask", json={**sent, "text": HARBOUR + "."})
+    assert (reply.status_code, reply.json()["type"]) == (413, "/problems/too-large")
+    assert "server.text_chars" in reply.json()["detail"]
 
 
 def test_what_was_asked_is_on_record_and_takes_feedback(client: httpx.Client) -> None:

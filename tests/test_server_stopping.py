@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 from commands import COMMAND, environment
-from service import corpus, events
+from service import corpus, events, left
+
+from selfroute.server.listening import THREADS
 
 LONG = "\n\n".join(
     f"Berth {number} is kept by the harbour office, and its rent is due in May." for number in range(300)
@@ -52,3 +56,29 @@ def test_a_stream_under_way_comes_to_its_end_before_the_service_stops(
             service.kill()
     assert last in events(lines)[-1]
     assert len(lines) > 4
+
+
+def test_clients_that_leave_their_texts_behind_keep_the_service_neither_busy_nor_from_stopping(
+    home: Path, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    """More of them than the service has threads; with the bundled embedder each text would take it half a minute."""
+    words = [str(COMMAND), "serve", "--port", "0"]
+    told = environment(SELFROUTE_HOME=str(home), SELFROUTE_SERVER__DRAIN_SECONDS="5", PYTHONUNBUFFERED="1")
+    asked = {"question": "Who keeps the berths?", "text": LONG[:71], "policy": "always_rag"}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=told) as service, ExitStack() as leaving:
+        try:
+            assert service.stdout is not None
+            url = service.stdout.readline().split()[2]
+            with httpx.Client(base_url=url, timeout=20, trust_env=False) as client:
+                for _ in range(THREADS + 2):
+                    leaving.enter_context(left(client, "/v1/ask", {**asked, "text": LONG * 16}))
+                wait_until(lambda: "selfroute_questions_in_flight 64" in client.get("/metrics").text)
+                assert client.get("/readyz").status_code == 200
+                leaving.close()
+                wait_until(lambda: "selfroute_questions_in_flight 0" in client.get("/metrics").text)
+                assert client.post("/v1/ask", json=asked).status_code == 200
+                assert client.get("/readyz").status_code == 200
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(30) in (0, 143, -signal.SIGTERM)
+        finally:
+            service.kill()

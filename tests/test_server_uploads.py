@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import resource
 import signal
@@ -11,14 +12,19 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
 import pytest
 from commands import environment
-from service import HARBOUR, WHO, House, ended, served
+from service import HARBOUR, WHO, Callers, House, ended, served
+
+from selfroute.server.access import Caller
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -262,6 +268,58 @@ def test_past_the_most_that_are_received_an_upload_is_refused_with_when_to_come_
             assert reply.json()["type"] == "/problems/receiving-most"
         wait_until(lambda: spooled(house) == [])
         assert ended(client, send(client, ("a.md", b"Text.")), wait_until)["state"] == "done"
+
+
+def stalled(client: httpx.Client, stack: ExitStack, key: str = "none") -> socket.socket:
+    """An upload that has begun and does not go on."""
+    head = f"POST {PLACE} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+    head += "content-type: multipart/form-data; boundary=b\r\ncontent-length: 1000\r\n\r\n--b"
+    address = (client.base_url.host, client.base_url.port)
+    connection = stack.enter_context(socket.create_connection(address, timeout=30))
+    connection.sendall(head.encode())
+    return connection
+
+
+def test_uploads_that_stall_are_ended_and_do_not_keep_others_out(house: House, wait_until: Wait) -> None:
+    house.upload_idle = 1
+    with served(house.app()) as client, ExitStack() as stack:
+        connections = [stalled(client, stack) for _ in range(house.receiving)]
+        for connection in connections:
+            reply = HTTPResponse(connection)
+            reply.begin()
+            problem = json.load(reply)
+            assert (reply.status, problem["type"]) == (408, "/problems/request-timeout")
+            assert "came for 1 seconds: send it again" in problem["detail"]
+            assert connection.recv(1) == b""  # what would come later is no request of its own
+        assert spooled(house) == []
+        assert ended(client, send(client, ("a.md", b"Text.")), wait_until)["state"] == "done"
+        assert "408" in client.get("/openapi.json").json()["paths"]["/v1/corpora/{name}/documents"]["post"]["responses"]
+
+
+def test_an_upload_that_takes_long_but_goes_on_is_taken(house: House, wait_until: Wait) -> None:
+    house.upload_idle = 1
+    body, headers = form((b'Content-Disposition: form-data; filename="a.md"', b"The quay is long. " * 4))
+
+    def pieces() -> Iterator[bytes]:
+        for at in range(0, len(body), 40):
+            yield body[at : at + 40]
+            time.sleep(0.4)
+
+    with served(house.app()) as client:
+        assert ended(client, client.post(PLACE, content=pieces(), headers=headers), wait_until)["state"] == "done"
+
+
+def test_one_key_cannot_take_all_places_for_uploads(house: House, wait_until: Wait) -> None:
+    house.receiving = 4
+    house.access = Callers({name: Caller(name, writes=True) for name in ("one", "two")})
+    with served(house.app()) as client, ExitStack() as stack:
+        for _ in range(2):
+            stalled(client, stack, "one")
+        wait_until(lambda: len(spooled(house)) == 2)
+        reply = send(client, ("a.md", b"Text."), authorization="Bearer one")
+        assert (reply.status_code, reply.json()["type"]) == (503, "/problems/receiving-most")
+        assert "2 uploads of this key" in reply.json()["detail"]
+        assert send(client, ("a.md", b"Text."), authorization="Bearer two").status_code == 202
 
 
 def test_a_large_upload_is_never_in_memory(house: House, wait_until: Wait) -> None:

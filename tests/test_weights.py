@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from selfroute import weights
+from selfroute.waiting import GivenUp
 from selfroute.weights import CLS, SEP, Pieces
 
 NAMES = ("embedder", "reader")
@@ -104,7 +105,7 @@ def row(text: str) -> Pieces:
 def test_rows_that_nobody_waits_for_any_more_are_not_run() -> None:
     rows = [Pieces([CLS, 2000 + number, SEP], [0, 0, 0]) for number in range(50)]
     said = iter([False] * 3 + [True] * 50)
-    with pytest.raises(weights.GivenUp):
+    with pytest.raises(GivenUp):
         weights.load("reader").run(rows, lambda: next(said))
-    with pytest.raises(weights.GivenUp):
+    with pytest.raises(GivenUp):
         weights.load("reader").run(rows[:1], lambda: True)

@@ -14,6 +14,7 @@ from itertools import pairwise
 from math import ceil
 
 from selfroute.types import Chunk, Document
+from selfroute.waiting import GivenUp, never
 
 STRETCH = 20_000
 """Characters in which sentences are looked for at a time: NLTK gives up on a text after some seconds."""
@@ -33,12 +34,27 @@ def rule(limit: int, words: int | None = None) -> str:
 class Chunker:
     """`count` counts the embedder's tokens: a chunk longer than the embedder reads would not be embedded whole."""
 
-    def __init__(self, count: Callable[[str], int], limit: int, words: int | None = None) -> None:
-        """`words` is a second limit, for settings that are given in words."""
+    def __init__(
+        self,
+        count: Callable[[str], int],
+        limit: int,
+        words: int | None = None,
+        given_up: Callable[[], bool] = never,
+    ) -> None:
+        """`words` is a second limit, for settings that are given in words. Once `given_up` says so, `chunks` raises
+        `GivenUp`: a large text takes many seconds."""
         # Imported here: LlamaIndex takes a second to import and only ingestion needs it.
         from llama_index.core.node_parser import SentenceSplitter
 
-        self._count = count
+        def counted(text: str) -> int:
+            if given_up():
+                raise GivenUp
+            return count(text)
+
+        def sentences(text: str) -> list[str]:
+            return _sentences(text, given_up)
+
+        self._count = counted
         self._words = words
         # The splitter adds up what sentences take. In whole tokens the share of a limit in words would be rounded up
         # for each of them, and chunks would fall short of it.
@@ -49,7 +65,7 @@ class Chunker:
             chunk_overlap=0,
             tokenizer=lambda text: range(self._countable(text)),
             paragraph_separator="\n\n",
-            chunking_tokenizer_fn=_sentences,
+            chunking_tokenizer_fn=sentences,
         )
 
     def chunks(self, document: Document) -> list[Chunk]:
@@ -127,7 +143,7 @@ def sections(text: str) -> Iterator[tuple[int, int]]:
     yield start, len(text)
 
 
-def _sentences(text: str) -> list[str]:
+def _sentences(text: str, given_up: Callable[[], bool]) -> list[str]:
     """The sentences of `text`, without loss: NLTK's, cut at white space only, looked for a stretch at a time.
 
     NLTK also cuts inside of `!!!`, and beside white space that is not ASCII, but only once in a text. The splitter
@@ -138,6 +154,8 @@ def _sentences(text: str) -> list[str]:
     made: list[str] = []
     at = 0
     while at < len(text):
+        if given_up():
+            raise GivenUp
         stretch = text[at : at + STRETCH]
         plain = re.sub(r"\s", " ", stretch)
         starts = [start for start, _ in globals_helper.punkt_tokenizer.span_tokenize(plain)]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from selfroute import weights
 from selfroute.errors import UnsupportedTask
 from selfroute.readers.evidence import Calibration, Evidence, lead, mentioned
 from selfroute.types import Call, Citation, Draft, Passage, Reading, Record, Route, Shape, Shown, Usage
+from selfroute.waiting import in_thread, long_threads, never
 
 SPECIAL_PIECES = 3
 """[CLS] question [SEP] text [SEP]"""
@@ -101,6 +101,7 @@ class ExtractiveReader:
             Route.LONG_CONTEXT: Calibration.of(self._model.about["confidence_documents"]),
         }
         self._split = lru_cache(maxsize=64)(self._windows)
+        self._threads = long_threads()
 
     @property
     def max_output_tokens(self) -> int:
@@ -124,12 +125,7 @@ class ExtractiveReader:
             raise UnsupportedTask("the bundled reader points at what a question asks for, and there is no question")
         _require_latin(reading.question.text)
         began = time.perf_counter()
-        cancelled = threading.Event()
-        try:
-            found = await asyncio.to_thread(self.find, reading, cancelled.is_set)
-        except asyncio.CancelledError:
-            cancelled.set()  # or the thread would read on to the end of the document, and an exit would wait for it
-            raise
+        found = await in_thread(self._threads, lambda given_up: self.find(reading, given_up))
         usage = Usage(input_tokens=await asyncio.to_thread(self.count_tokens, reading))
         await record(Call(reading.stage, self.model, usage, time.perf_counter() - began))
         return self._draft(reading, found)
@@ -147,10 +143,10 @@ class ExtractiveReader:
             return draft
         return replace(draft, declined=False, answer=found.text, citations=(_citation(found),))
 
-    def find(self, reading: Reading, given_up: Callable[[], bool] = lambda: False) -> Found | None:
+    def find(self, reading: Reading, given_up: Callable[[], bool] = never) -> Found | None:
         """The best span over all windows with its evidence, declined or not; `None` if there is no text.
 
-        Raises `weights.GivenUp` between two windows once `given_up` says so.
+        Raises `GivenUp` between two windows once `given_up` says so.
         """
         question = self._question(reading)
         first = len(question) + 2

@@ -17,7 +17,7 @@ from selfroute.errors import TooBusy, TooLarge
 from selfroute.server.access import Caller
 from selfroute.server.rates import Rates
 from selfroute.server.watching import Ask, Observer, Watched
-from selfroute.types import Answer, Done, Event, Found, Question, Terms
+from selfroute.types import Answer, Document, Done, Event, Found, Question, Terms
 
 __all__ = ["Ask", "Desk"]
 
@@ -29,12 +29,21 @@ LAST = 10.0
 class Desk:
     """Asks at most `in_flight` questions at a time; more are refused with `TooBusy`, not kept waiting."""
 
-    def __init__(self, engine: Engine, in_flight: int, question_chars: int, observers: Sequence[Observer] = ()) -> None:
-        """`observers` see every question, those that are refused as well."""
+    def __init__(
+        self,
+        engine: Engine,
+        in_flight: int,
+        question_chars: int,
+        text_chars: int,
+        observers: Sequence[Observer] = (),
+    ) -> None:
+        """`text_chars` is the most of a text that comes with its question. `observers` see every question, those that
+        are refused as well."""
         self._engine = engine
         self._observers = observers
         self._most = in_flight
         self._question_chars = question_chars
+        self._text_chars = text_chars
         self._rates = Rates()
         self.asking = 0
         self._idle = asyncio.Event()
@@ -75,9 +84,12 @@ class Desk:
             return await self._engine.search(query, corpus=corpus, k=k, scope=documents)
 
     @asynccontextmanager
-    async def stream(self, ask: Ask, caller: Caller) -> AsyncIterator[AsyncGenerator[Event]]:
+    async def stream(
+        self, ask: Ask, caller: Caller, gone: Callable[[], Awaitable[object]]
+    ) -> AsyncIterator[AsyncGenerator[Event]]:
         """As `Engine.ask_stream`; leaving it ends the question. It begins at once: what can be refused before
-        anything is read is raised on entering."""
+        anything is read is raised on entering. `gone` is as in `ask`, until there is a first event: from then on it is
+        for whoever sends them to see that nobody takes them."""
         with self._watched(ask, caller) as watched:
             self._check(ask, caller)
             with self._admitted(caller), caller.told_of_theirs():
@@ -90,7 +102,7 @@ class Desk:
                     watch=watched.saw,
                 )
                 async with aclosing(events):
-                    first = await anext(events)
+                    first = await _unless(gone, anext(events))
                     async with aclosing(_with(first, events, watched)) as whole:
                         yield whole
 
@@ -103,6 +115,8 @@ class Desk:
         said = [ask.question.text or "", *(part or "" for t in ask.question.history for part in (t.question, t.answer))]
         if sum(map(len, said)) > self._question_chars:
             raise TooLarge("the question with its history", f"{self._question_chars:,} characters", QUESTION)
+        if isinstance(ask.corpus, Document) and len(ask.corpus.text) > self._text_chars:
+            raise TooLarge("the text", f"{self._text_chars:,} characters", TEXT)
 
     def _admitted(self, caller: Caller) -> _Admitted:
         if self.asking >= self._most:
@@ -113,6 +127,7 @@ class Desk:
 
 
 QUESTION = "server.question_chars"
+TEXT = "server.text_chars"
 
 
 class _Admitted:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -24,22 +24,30 @@ from selfroute.wire import to_json
 
 log = logging.getLogger(__name__)
 
+Gone = Callable[[], Awaitable[object]]
+"""Returns when the client has left."""
+
 KEEP_ALIVE = 15
 """Seconds between comments: proxies cut connections that are silent for a minute."""
 
 
-async def streaming(desk: Desk, ask: Ask, caller: Caller) -> Response:
+async def streaming(desk: Desk, ask: Ask, caller: Caller, gone: Gone) -> Response:
     """A question of our own API, as `sending`."""
-    return await sending(desk, ask, caller, _ours)
+    return await sending(desk, ask, caller, gone, _ours)
 
 
 async def sending(
-    desk: Desk, ask: Ask, caller: Caller, told: Callable[[AsyncIterator[Event]], AsyncIterator[ServerSentEvent]]
+    desk: Desk,
+    ask: Ask,
+    caller: Caller,
+    gone: Gone,
+    told: Callable[[AsyncIterator[Event]], AsyncIterator[ServerSentEvent]],
 ) -> Response:
     """The stream of a question, begun: what is refused before anything is read is raised here and has a status of its
-    own. `told` makes what is sent of what happens. Leaving it ends the question."""
+    own. `told` makes what is sent of what happens. Leaving it ends the question, and so does
+    `gone` when it returns before there is anything to send."""
     stack = AsyncExitStack()
-    events = await stack.enter_async_context(desk.stream(ask, caller))
+    events = await stack.enter_async_context(desk.stream(ask, caller, gone))
     return _Stream(told(events), stack, ask.terms.id)
 
 

@@ -6,6 +6,7 @@ Knows nothing of wire formats or of what jobs do.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from selfroute.jobs.store import Jobs
 from selfroute.jobs.worker import Worker
 
 RECEIVING = 16
-"""Uploads that are received at once; each may take as much disk as one may be large."""
+"""Uploads that are received at once; each may take as much disk as one may be large. One key may have half of them."""
 
 
 class Benchmarks(Protocol):
@@ -65,7 +66,7 @@ class Intake:
         self._worker = worker
         self._queue = queue
         self._most_receiving = receiving
-        self._receiving = 0
+        self._receiving: Counter[str | None] = Counter()
 
     @asynccontextmanager
     async def working(self, drain: float) -> AsyncIterator[None]:
@@ -82,9 +83,8 @@ class Intake:
 
         Raises `QueueFull`, `KeyReused`, `ReceivingMost`, `HomeNotWritable` and what `fill` raises: nothing is left.
         """
-        if self._receiving >= self._most_receiving:
-            raise ReceivingMost(self._most_receiving)
-        self._receiving += 1
+        self._require_place(key)
+        self._receiving[key] += 1
         try:
             if token is None or not await asyncio.to_thread(self.jobs.known, key, token):
                 await asyncio.to_thread(self.jobs.require_room, self._queue)
@@ -93,12 +93,20 @@ class Intake:
                 filled = await fill(folder)
                 job, is_new = await asyncio.to_thread(self._accepted, id_, filled, token)
         finally:
-            self._receiving -= 1
+            self._receiving[key] -= 1
+            self._receiving += Counter()  # forgets who has none
         if is_new:
             self._worker.wake()
         else:
             await asyncio.to_thread(self._spool.remove, id_)
         return job, is_new
+
+    def _require_place(self, key: str | None) -> None:
+        if self._receiving.total() >= self._most_receiving:
+            raise ReceivingMost(self._most_receiving)
+        share = max(1, self._most_receiving // 2)
+        if key is not None and self._receiving[key] >= share:
+            raise ReceivingMost(share, " of this key")
 
     def cancel(self, id: str) -> Job:  # noqa: A002 (the job's own)
         """Blocking. As `Jobs.cancel`; the files of one that had not begun go with it."""

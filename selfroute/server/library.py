@@ -196,7 +196,7 @@ async def documents(
     "/{name}/documents",
     status_code=202,
     response_model=JobTold,
-    responses=documented(400, 404, 409, 415),
+    responses=documented(400, 404, 408, 409, 415),
     openapi_extra=UPLOAD,
 )
 async def add(request: Request, name: str, asker: Asker, token: Token = None) -> Response:
@@ -207,7 +207,7 @@ async def add(request: Request, name: str, asker: Asker, token: Token = None) ->
     folder_of(Path(), name)  # raises `InvalidName`
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        fill = _files(request, parts.upload_files, name, asker.key)
+        fill = _files(request, parts, name, asker.key)
     elif kind == "application/json":
         fill = _texts(await asyncio.to_thread(_read, await request.body()), parts.upload_files, name, asker.key)
     else:
@@ -291,9 +291,9 @@ def _read(body: bytes) -> Sequence[DocumentSent]:
         raise RequestValidationError(wrong) from None
 
 
-def _files(request: Request, most: int, corpus: str, key: str | None) -> Fill:
+def _files(request: Request, parts: Parts, corpus: str, key: str | None) -> Fill:
     async def fill(folder: Path) -> Filled:
-        received = await receive(request, folder, most)
+        received = await receive(request, folder, parts.upload_files, parts.upload_idle)
         files = tuple(Spooled(one.file, one.name, SOURCE + one.name) for one in received)
         sent = ["files", corpus, [[one.name, one.hash] for one in received]]
         return Filled(Order(Ingest(files), corpus, key), fingerprint(sent))

@@ -96,7 +96,7 @@ async def chat(request: Request, sent: ChatSent, asker: Asker) -> Response:
         begun(request, ask)
         chunks = _Chunks(ask, sent.model, warnings, usage=sent.stream_options.include_usage)
         if sent.stream:
-            return await sending(desk, ask, asker, chunks.told)
+            return await sending(desk, ask, asker, gone(request), chunks.told)
         answer = await desk.ask(ask, asker, gone(request))
     choice = {"index": 0, "message": chunks.message(answer), "finish_reason": "stop", "logprobs": None}
     completion = chunks.envelope("chat.completion") | {"choices": [choice], "usage": chat_usage(answer.totals.usage)}

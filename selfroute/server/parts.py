@@ -14,6 +14,7 @@ from selfroute.server.desk import Desk
 from selfroute.server.intake import Intake
 from selfroute.server.metrics import Metrics
 from selfroute.server.readiness import Readiness
+from selfroute.server.uploads import IDLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Parts:
     metrics: Metrics
     readiness: Readiness
     upload_files: int = 1000
+    upload_idle: float = IDLE
     drain: float = 60.0
 
 

@@ -57,7 +57,7 @@ async def respond(request: Request, sent: ResponseSent, asker: Asker) -> Respons
         begun(request, ask)
         response = _Response(ask, sent, warnings)
         if sent.stream:
-            return await sending(desk, ask, asker, response.told)
+            return await sending(desk, ask, asker, gone(request), response.told)
         answer = await desk.ask(ask, asker, gone(request))
     return JSONResponse(response.completed(answer), headers=accounted(answer))
 

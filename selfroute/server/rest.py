@@ -44,7 +44,7 @@ async def ask(request: Request, sent: AskSent, asker: Asker) -> Response:
     desk, asked = parts_of(request).desk, sent.as_ask()
     begun(request, asked)
     if sent.stream:
-        return await streaming(desk, asked, asker)
+        return await streaming(desk, asked, asker, gone(request))
     answer = await desk.ask(asked, asker, gone(request))
     return JSONResponse(to_json(answer), headers=accounted(answer))
 

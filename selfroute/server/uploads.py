@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import unicodedata
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,6 +26,8 @@ from selfroute.errors import TooLarge, UnusableUpload
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
+IDLE = 30.0
+"""Seconds that may pass without a byte of an upload: one that stalls is ended, for it counts as being received."""
 MOST_NAME = 255
 """Bytes of a file's name in UTF-8: as file systems have it."""
 MOST_HEADERS = 8192
@@ -61,10 +64,11 @@ def suffix(name: str) -> str:
     return found[0].lower() if (found := re.search(r"\.[A-Za-z0-9]{1,8}$", name)) else ""
 
 
-async def receive(request: Request, folder: Path, most: int) -> list[Received]:
+async def receive(request: Request, folder: Path, most: int, idle: float = IDLE) -> list[Received]:
     """Writes the files of a multipart body into `folder`, at most `most`. Blocking work is done in threads.
 
-    Raises `UnusableUpload`, `TooLarge`, a 400 if the client leaves before the end, and `OSError` as the disk does.
+    Raises `UnusableUpload`, `TooLarge`, a 400 if the client leaves before the end, a 408 if nothing comes for `idle`
+    seconds, and `OSError` as the disk does.
     """
     _, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
@@ -73,7 +77,7 @@ async def receive(request: Request, folder: Path, most: int) -> list[Received]:
     parts = _Parts(folder, most)
     try:
         parser = MultipartParser(boundary, parts.callbacks())
-        async for piece in request.stream():
+        async for piece in _pieces(request, idle):
             if piece:
                 await asyncio.to_thread(parser.write, piece)
         if not parts.complete:
@@ -87,6 +91,22 @@ async def receive(request: Request, folder: Path, most: int) -> list[Received]:
     if not parts.received:
         raise UnusableUpload("the form holds no file: send at least one, each as a part with a filename")
     return parts.received
+
+
+async def _pieces(request: Request, idle: float) -> AsyncIterator[bytes]:
+    pieces = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(idle) as limit:
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            told = f"nothing of the upload came for {idle:g} seconds: send it again"
+            raise HTTPException(408, told, {"Connection": "close"}) from None
+        yield piece
 
 
 class _Parts:

@@ -24,6 +24,8 @@ from tokenizers import Encoding, Tokenizer
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime as ort
 
+from selfroute.waiting import GivenUp, never
+
 FOLDER = Path(__file__).parent
 CLS, SEP = 101, 102
 
@@ -34,10 +36,6 @@ class Pieces:
 
     ids: Sequence[int]
     types: Sequence[int]
-
-
-class GivenUp(Exception):
-    """Nobody waits for these outputs any more."""
 
 
 class Model:
@@ -57,7 +55,7 @@ class Model:
         return self._tokenizer.encode(text, add_special_tokens=False)
 
     def run(
-        self, rows: Sequence[Pieces], given_up: Callable[[], bool] = lambda: False
+        self, rows: Sequence[Pieces], given_up: Callable[[], bool] = never
     ) -> list[tuple[NDArray[np.float32], ...]]:
         """Each row's outputs in the order of `rows`; raises `GivenUp` before the next row once `given_up` says so.
 
