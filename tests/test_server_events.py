@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from service import KNOWN, WHO, House, corpus, served
+from service import KNOWN, WHO, House, Slow, corpus, left, served
 
 from selfroute.readers.scripted import KnowingReader
 
@@ -82,12 +81,17 @@ def test_a_client_that_leaves_before_the_first_byte_ends_its_question(
 def test_a_client_that_leaves_before_there_is_an_event_ends_its_question(
     home: Path, wait_until: Callable[[Callable[[], bool]], None], path: str, asked: dict[str, Any]
 ) -> None:
-    """A question that may cost only so much shows nothing before it stands."""
+    """A question that may cost only so much shows nothing before it is known that a reader may be asked."""
     corpus(home)
-    app = House(home, reader=KnowingReader(KNOWN, seconds=60)).app()
+    slow = Slow()
+    app = House(home, asking=slow).app()
     with served(app) as client:
-        with pytest.raises(httpx.ReadTimeout):
-            client.post(path, json={**asked, "stream": True}, timeout=1)
-        wait_until(lambda: app.state.parts.desk.asking == 0)
+        with left(client, path, {**asked, "stream": True}):
+            wait_until(slow.waiting.is_set)
+            assert app.state.parts.desk.asking == 1
+        try:
+            wait_until(lambda: app.state.parts.desk.asking == 0)
+        finally:
+            slow.open.set()
     [(error,)] = sqlite3.connect(home / "ledger.sqlite").execute("SELECT error FROM questions").fetchall()
     assert error.startswith("CancelledError")
