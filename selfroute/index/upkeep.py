@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -125,8 +126,8 @@ class Corpora:
         """All corpora, whatever embedder made them, each opened to see whether it can be."""
         return [self.look(name) for name in corpora(self._home)]
 
-    def look(self, corpus: str, said: Callable[[UnusableIndex], str] = str) -> Listed:
-        """One corpus, opened to see whether it can be; `said` words its problem."""
+    def look(self, corpus: str, said: Callable[[Any], str] = str) -> Listed:
+        """One corpus, opened to see whether it can be; `said` words its problem from the error."""
         self.check(corpus)
         try:
             open_index(self._home, corpus, None).close()

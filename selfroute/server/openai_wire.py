@@ -74,12 +74,12 @@ class Message(BaseModel):
                 if sent.get(name):
                     raise UnsupportedParameter(f"messages.{name}")
             if sent.get("role") in ("tool", "function"):
-                raise UnsupportedParameter(f"messages.role: {sent['role']}")
+                raise UnsupportedParameter("messages.role", "user, assistant, system or developer")
             parts = sent.get("content")
             for part in parts if isinstance(parts, list) else ():
                 kind = part.get("type") if isinstance(part, dict) else None
                 if isinstance(kind, str) and kind in NOT_READ:
-                    raise UnsupportedParameter(f"messages.content: {kind}", "text")
+                    raise UnsupportedParameter(f"messages.content.{kind}", "text")
         return sent
 
 
