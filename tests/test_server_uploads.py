@@ -272,7 +272,7 @@ def test_past_the_most_that_are_received_an_upload_is_refused_with_when_to_come_
 
 def stalled(client: httpx.Client, stack: ExitStack, key: str = "none") -> socket.socket:
     """An upload that has begun and does not go on."""
-    head = f"POST {PLACE} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n"
+    head = f"POST {PLACE} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n"
     head += "content-type: multipart/form-data; boundary=b\r\ncontent-length: 1000\r\n\r\n--b"
     address = (client.base_url.host, client.base_url.port)
     connection = stack.enter_context(socket.create_connection(address, timeout=30))
