@@ -207,7 +207,8 @@ def served(app: FastAPI) -> Iterator[httpx.Client]:
 def left(client: httpx.Client, path: str, sent: object) -> Iterator[None]:
     """Something is posted; its client goes away as this is left, and not before."""
     body, url = json.dumps(sent), client.base_url
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}\r\n\r\n"
     with socket.create_connection((url.host, url.port or 80), timeout=20) as connection:
         connection.sendall((head + body).encode())
         yield
