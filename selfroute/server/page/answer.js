@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { button, dialog, el, problem } from "./dom.js";
 import { open } from "./document.js";
 import { account, costs, picture } from "./route.js";
-import { moment, outcome, share } from "./words.js";
+import { isOwn, moment, outcome, share, sourceName } from "./words.js";
 
 /** Texts that were asked here, by question: the service does not keep them. */
 const texts = new Map();
@@ -18,7 +18,7 @@ export function told(answer, { feedback = [], when, text }) {
       ? el("p", { class: "answer none" }, "No answer")
       : el("p", { class: "answer" }, answer.answer);
   const facts = [
-    `${answer.policy} at ${answer.corpus}`,
+    `${answer.policy} at ${sourceName(answer.corpus)}`,
     answer.confidence === null ? "" : `confidence ${share(answer.confidence, 1)}`,
     `${share(answer.coverage, 1)} of the text was read`,
     when ? moment(when) : "",
@@ -50,7 +50,7 @@ export function told(answer, { feedback = [], when, text }) {
 
 function citations(answer) {
   const hits = answer.explain.hits ?? [];
-  const own = answer.corpus === "text" ? texts.get(answer.id) : undefined;
+  const own = isOwn(answer.corpus) ? texts.get(answer.id) : undefined;
   const wholly = answer.path.includes("read_documents");
   const opened = (citation) => {
     const read = answer.path.includes("read_chunks") ? hits.filter((hit) => hit.document === citation.document) : [];

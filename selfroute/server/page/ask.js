@@ -6,7 +6,7 @@ import { button, el, problem, say } from "./dom.js";
 import { earlier, forget, remember } from "./history.js";
 import { draft, ownText } from "./own.js";
 import { account, picture } from "./route.js";
-import { POLICIES, moment, outcome, plural } from "./words.js";
+import { POLICIES, moment, outcome, plural, sourceName } from "./words.js";
 
 export const title = "Ask";
 
@@ -64,7 +64,7 @@ function listEarlier(place, current) {
             { href: `/q/${encodeURIComponent(one.id)}`, "aria-current": one.id === current ? "page" : null },
             one.question || "A question without words",
           ),
-          el("small", {}, `${one.corpus} · ${moment(one.at)}`),
+          el("small", {}, `${sourceName(one.corpus)} · ${moment(one.at)}`),
         ),
       ),
     ),

@@ -4,7 +4,7 @@
 
 import { api, at } from "./api.js";
 import { button, dialog, el, problem } from "./dom.js";
-import { count, plural } from "./words.js";
+import { count, isOwn, plural } from "./words.js";
 
 const AROUND = 12_000;
 /** Characters that are loaded on either side; twice as many at each step further. */
@@ -56,7 +56,7 @@ export async function open({ source, id, mark, read = [], wholly = false }) {
       about.replaceChildren(...described(part, mark, read, wholly));
       if (!keep) (place.querySelector("mark") ?? place).scrollIntoView({ block: "center" });
     } catch (error) {
-      const lost = source === "text" && id === "text"; // what a text that came with its question is called
+      const lost = typeof source === "string" && isOwn(source); // what a text that came with its question is called
       place.replaceChildren(lost ? el("p", {}, "This text came with its question, and was not kept.") : problem(error));
     }
   }

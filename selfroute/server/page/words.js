@@ -77,3 +77,9 @@ export function sum(texts) {
 
 /** A moment, from ISO 8601, as people here write it. */
 export const moment = (iso) => new Date(iso).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** Whether a corpus is a text that came with its question: no other can be called so. */
+export const isOwn = (corpus) => corpus.startsWith("text:");
+
+/** What was asked, for people. */
+export const sourceName = (corpus) => (isOwn(corpus) ? "a text of your own" : corpus);
