@@ -120,7 +120,8 @@ def test_a_text_whose_asker_leaves_is_given_up_and_counts_until_its_thread_has_e
     house.in_flight, house.body_bytes = 1, 1_000_000
     house.asking = slow = Slow()
     app = house.app()
-    sent = {"question": WHO, "text": f"{HARBOUR}\n\n" * 500, "policy": "always_rag"}
+    sent = {"question": WHO, "text": f"{HARBOUR}\n\n" * 5000, "policy": "always_rag"}
+    whole = 3 * 5000 // BATCH  # batches, of three chunks each time
     with served(app) as client:
         with left(client, "/v1/ask", sent):
             wait_until(slow.waiting.is_set)
@@ -128,7 +129,7 @@ def test_a_text_whose_asker_leaves_is_given_up_and_counts_until_its_thread_has_e
         assert app.state.parts.desk.asking == 1
         slow.open.set()
         wait_until(lambda: app.state.parts.desk.asking == 0)
-        assert slow.asked == [BATCH]
+        assert len(slow.asked) < whole / 2  # when the service hears of the leaving is its system's affair
         assert client.post("/v1/ask", json={**sent, "text": HARBOUR}).json()["answer"] == "Olof Berg"
     [(error,)] = sqlite3.connect(house.home / "ledger.sqlite").execute(
         "SELECT error FROM questions WHERE error IS NOT NULL"
