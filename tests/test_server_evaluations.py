@@ -125,19 +125,19 @@ def test_records_that_are_none_are_counted_and_no_reading_is_made(client: httpx.
 
 def test_a_run_goes_on_after_a_restart_where_it_was(house: House, wait_until: Wait) -> None:
     house.reader = KnowingReader(KNOWN, seconds=0.1)
-    questions = [record(n, f"{WHO} {n}") | {"context": f"{HARBOUR} {n}"} for n in range(20)]
+    questions = [record(n, f"{WHO} {n}") | {"context": f"{HARBOUR} {n}"} for n in range(100)]
     with served(house.app()) as client:
         job = client.post(PLACE, json={"records": questions, "policies": ["always_long"]})
         place = job.headers["location"]
         wait_until(lambda: client.get(place).json()["progress"]["done"] > 2)
     rows = house.home / ".jobs" / "evaluations" / job.json()["id"] / "rows.jsonl"
     before = rows.read_text().splitlines()
-    assert 2 < len(before) < 20
+    assert 2 < len(before) < 100
     house.reader = KnowingReader(KNOWN)
     with served(house.app()) as client:
         assert client.get(place).json()["state"] in ("queued", "running", "done")
         done = ended(client, job, wait_until)
-    assert (done["state"], done["result"]["rows"], done["result"]["readings"]) == ("done", 20, 20)
+    assert (done["state"], done["result"]["rows"], done["result"]["readings"]) == ("done", 100, 100)
     assert set(before) <= set(rows.read_text().splitlines())
 
 
