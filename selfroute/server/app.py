@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
-from typing import Protocol
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastapi import FastAPI
-from fastapi.telemetry import TelemetryConfig
-from opentelemetry.trace import TracerProvider  # the interface, which FastAPI brings; the SDK is an extra
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -20,6 +19,9 @@ from selfroute.server.logs import QUIET, RequestLog
 from selfroute.server.parts import Parts
 from selfroute.server.problems import handle
 from selfroute.server.site import router as page
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
 
 ROUTERS = (
     health.router,
@@ -68,7 +70,7 @@ def create_app(
         version=version("selfroute"),
         summary="Answers questions about long documents by reading as little as it needs.",
         lifespan=_lasting(lasting),
-        telemetry=_telemetry(spans),
+        **_telemetry(spans),
     )
     app.state.parts = parts
     for router in ROUTERS:
@@ -92,10 +94,14 @@ def _lasting(alongside: Sequence[Alongside]) -> Callable[[FastAPI], AbstractAsyn
     return lifespan
 
 
-def _telemetry(spans: TracerProvider | None) -> TelemetryConfig:
-    """FastAPI's own: a span a request, which goes on with the client's trace. Its metrics and logs we make ourselves,
-    and it must not set itself up from the environment behind the settings' back."""
-    off: TelemetryConfig = {"metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
+def _telemetry(spans: TracerProvider | None) -> dict[str, Any]:
+    """FastAPI's own, where it has any (vLLM wants one that has not): a span a request, which goes on with the client's
+    trace. Its metrics and logs we make ourselves, and it must not set itself up from the environment behind the
+    settings' back."""
+    if find_spec("fastapi.telemetry") is None:
+        return {}
+    off = {"metrics": False, "logs": False, "operation_spans": False, "auto_configure": False}
     if spans is None:
-        return {**off, "tracing": False}
-    return {**off, "tracing": True, "tracer_provider": spans, "exclude": lambda scope: scope.get("path") in QUIET}
+        return {"telemetry": {**off, "tracing": False}}
+    traced = {"tracing": True, "tracer_provider": spans, "exclude": lambda scope: scope.get("path") in QUIET}
+    return {"telemetry": {**off, **traced}}
