@@ -7,8 +7,8 @@ Knows nothing of wire formats.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -24,6 +24,8 @@ __all__ = ["Ask", "Desk"]
 T = TypeVar("T")
 
 LAST = 10.0
+QUESTION = "server.question_chars"
+TEXT = "server.text_chars"
 
 
 class Desk:
@@ -61,19 +63,13 @@ class Desk:
     async def ask(self, ask: Ask, caller: Caller, gone: Callable[[], Awaitable[object]]) -> Answer:
         """As `Engine.ask`. When `gone` returns first, the question is ended, what it took is written down, and
         `asyncio.CancelledError` is raised."""
-        with self._watched(ask, caller) as watched:
-            self._check(ask, caller)
-            with self._admitted(caller), caller.told_of_theirs():
-                asked = self._engine.ask(
-                    ask.question,
-                    ask.policy,
-                    corpus=ask.corpus,
-                    k=ask.k,
-                    terms=_of(ask.terms, caller),
-                    watch=watched.saw,
-                )
-                watched.answer = await _unless(gone, asked)
-                return watched.answer
+        with self._asking(ask, caller) as watched:
+            terms = _of(ask.terms, caller)
+            asked = self._engine.ask(
+                ask.question, ask.policy, corpus=ask.corpus, k=ask.k, terms=terms, watch=watched.saw
+            )
+            watched.answer = await _unless(gone, asked)
+            return watched.answer
 
     async def search(
         self, query: str, corpus: str, caller: Caller, k: int | None = None, documents: Sequence[str] = ()
@@ -90,24 +86,23 @@ class Desk:
         """As `Engine.ask_stream`; leaving it ends the question. It begins at once: what can be refused before
         anything is read is raised on entering. `gone` is as in `ask`, until there is a first event: from then on it is
         for whoever sends them to see that nobody takes them."""
-        with self._watched(ask, caller) as watched:
+        with self._asking(ask, caller) as watched:
+            terms = _of(ask.terms, caller)
+            events = self._engine.ask_stream(
+                ask.question, ask.policy, corpus=ask.corpus, k=ask.k, terms=terms, watch=watched.saw
+            )
+            async with aclosing(events):
+                first = await _unless(gone, anext(events))
+                async with aclosing(_with(first, events, watched)) as whole:
+                    yield whole
+
+    @contextmanager
+    def _asking(self, ask: Ask, caller: Caller) -> Iterator[Watched]:
+        """Watched from before it is admitted: a refusal is seen too."""
+        with Watched(self._observers, ask, caller) as watched:
             self._check(ask, caller)
             with self._admitted(caller), caller.told_of_theirs():
-                events = self._engine.ask_stream(
-                    ask.question,
-                    ask.policy,
-                    corpus=ask.corpus,
-                    k=ask.k,
-                    terms=_of(ask.terms, caller),
-                    watch=watched.saw,
-                )
-                async with aclosing(events):
-                    first = await _unless(gone, anext(events))
-                    async with aclosing(_with(first, events, watched)) as whole:
-                        yield whole
-
-    def _watched(self, ask: Ask, caller: Caller) -> Watched:
-        return Watched(self._observers, ask, caller)
+                yield watched
 
     def _check(self, ask: Ask, caller: Caller) -> None:
         if isinstance(ask.corpus, str):
@@ -118,33 +113,21 @@ class Desk:
         if isinstance(ask.corpus, Document) and len(ask.corpus.text) > self._text_chars:
             raise TooLarge("the text", f"{self._text_chars:,} characters", TEXT)
 
-    def _admitted(self, caller: Caller) -> _Admitted:
+    @contextmanager
+    def _admitted(self, caller: Caller) -> Iterator[None]:
+        """One of the questions in flight."""
         if self.asking >= self._most:
             raise TooBusy(self._most)
         if caller.key is not None and caller.per_minute is not None:
             self._rates.take(caller.key, caller.per_minute)
-        return _Admitted(self)
-
-
-QUESTION = "server.question_chars"
-TEXT = "server.text_chars"
-
-
-class _Admitted:
-    """One of the questions in flight, from the moment that it is made."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        desk.asking += 1
-        desk._idle.clear()
-
-    def __enter__(self) -> None:
-        """It counts already."""
-
-    def __exit__(self, *_: object) -> None:
-        self._desk.asking -= 1
-        if not self._desk.asking:
-            self._desk._idle.set()
+        self.asking += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self.asking -= 1
+            if not self.asking:
+                self._idle.set()
 
 
 def _of(terms: Terms, caller: Caller) -> Terms:
