@@ -136,6 +136,37 @@ async def stub(port: int) -> None:
     await server.serve_forever()
 
 
+def scripted(home: Path, port: int) -> None:
+    """Serves what `selfroute serve` does, with a reader that knows the answer and takes no time."""
+    from dataclasses import replace
+
+    from selfroute import build, build_service, settings
+    from selfroute.embedders.hashing import HashingEmbedder
+    from selfroute.engine import Engine
+    from selfroute.readers.scripted import KnowingReader
+    from selfroute.server.desk import Desk
+    from selfroute.server.listening import loops, serve
+
+    chosen = settings.load(home / "config.yaml")
+    reader = KnowingReader({QUESTION: "the harbour master"})
+    engine = Engine(
+        home=chosen.home,
+        embedder=HashingEmbedder(),
+        chunk_tokens=chosen.chunking.tokens,
+        chunk_reader=reader,
+        document_reader=reader,
+        account=build.ledger(chosen),
+        prices=build.prices(chosen),
+        policies=build.policies(chosen),
+    )
+    app = build_service.app(chosen)
+    limits = chosen.server
+    desk = Desk(engine, limits.in_flight, limits.question_chars, limits.text_chars)
+    app.state.parts = replace(app.state.parts, desk=desk)
+    with asyncio.Runner(loop_factory=loops()) as runner:
+        runner.run(serve(app, "127.0.0.1", port, drain=10))
+
+
 @contextmanager
 def running(command: Sequence[str], environment: dict[str, str] | None = None) -> Iterator[int]:
     """The process's id; it is ended as this is left."""
@@ -163,9 +194,10 @@ async def answers(port: int, seconds: float = 120) -> None:
 
 
 @asynccontextmanager
-async def services(home: Path, litellm: str | None) -> AsyncIterator[tuple[int, int, int | None]]:
-    """The process of `selfroute serve`, its port, and that of LiteLLM's proxy."""
-    upstream, ours, theirs = free(), free(), free()
+async def services(home: Path, litellm: str | None) -> AsyncIterator[tuple[int, int, int, int | None]]:
+    """The process of `selfroute serve`, its port, that of the same with a scripted reader, and that of LiteLLM's
+    proxy."""
+    upstream, ours, known, theirs = free(), free(), free(), free()
     endpoint = {
         "base_url": f"http://127.0.0.1:{upstream}/v1",
         "model": "stub",
@@ -198,16 +230,18 @@ async def services(home: Path, litellm: str | None) -> AsyncIterator[tuple[int, 
     with (
         running([sys.executable, __file__, "--stub", str(upstream)]),
         running([command, "serve", "--port", str(ours), "--config", str(ours_file)]) as process,
+        running([sys.executable, __file__, "--scripted", str(known), "--home", str(home)]),
     ):
         await answers(upstream)
         await answers(ours)
+        await answers(known)
         if litellm is None:
-            yield process, ours, None
+            yield process, ours, known, None
             return
         proxy = [litellm, "--config", str(theirs_file), "--port", str(theirs), "--host", "127.0.0.1"]
         with running(proxy, {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}):
             await answers(theirs)
-            yield process, ours, theirs
+            yield process, ours, known, theirs
 
 
 def free() -> int:
@@ -228,11 +262,12 @@ def resident(process: int) -> float:
 
 async def measure(litellm: str | None, questions: int, many: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with services(Path(folder), litellm) as (process, ours, theirs):
+        async with services(Path(folder), litellm) as (process, ours, known, theirs):
             asked: dict[str, Any] = {"question": QUESTION, "corpus": "harbour", "policy": "always_rag"}
             chat = {"messages": [{"role": "user", "content": QUESTION}]}
             own = Target("POST /v1/ask", ours, "/v1/ask", json.dumps(asked).encode())
             targets = [
+                Target("with a scripted reader", known, "/v1/ask", json.dumps(asked).encode()),
                 own,
                 Target(
                     "selfroute",
@@ -274,7 +309,12 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=2000, help="of one measurement")
     parser.add_argument("--many", type=int, default=20_000, help="questions that memory is watched over")
     parser.add_argument("--stub", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--scripted", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--home", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.scripted:
+        scripted(given.home, given.scripted)
+        return
     asyncio.run(stub(given.stub) if given.stub else measure(given.litellm, given.questions, given.many))
 
 

@@ -6,7 +6,6 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -16,9 +15,6 @@ from selfroute.server.logs import configured
 
 BACKLOG = 2048
 """Connections that wait to be taken; as uvicorn has it."""
-THREADS = 64
-"""For what blocks: the ledger's disk, SQLite, FAISS, the bundled models. asyncio's own number, six on a machine of two
-cores, would have questions wait for each other."""
 
 
 def loops() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -45,7 +41,6 @@ async def serve(app: ASGIApp, host: str, port: int, *, drain: int) -> None:
     to end before they are cancelled, and recorded as such. What is logged goes to standard error as lines of JSON.
 
     Raises `CannotListen`."""
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "selfroute"))
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named, for asyncio turns Nagle's algorithm off only where it is: else replies wait 40 ms.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
