@@ -18,7 +18,7 @@ BACKLOG = 2048
 
 
 def loops() -> Callable[[], asyncio.AbstractEventLoop]:
-    """What makes the event loop: uvloop's where it can be had, which takes half the time of Python's own."""
+    """What makes the event loop: uvloop's where it can be had."""
     try:
         import uvloop
     except ImportError:  # on Windows
