@@ -255,7 +255,8 @@ class Engine:
 
     async def _taken(self, corpus: str) -> Index:
         """From the shelf; who is cancelled meanwhile leaves nothing taken."""
-        taking = asyncio.ensure_future(asyncio.to_thread(self._shelf.take, corpus))
+        # A future and no task: the end of the loop cancels tasks, and what their threads took would stay taken.
+        taking = asyncio.get_running_loop().run_in_executor(None, self._shelf.take, corpus)
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:

@@ -14,7 +14,7 @@ from service import WHO, House, corpus
 
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.errors import CorruptIndex, UnknownCorpus
-from selfroute.index import shelf
+from selfroute.index import Index, shelf
 from selfroute.index.shelf import Shelf
 from selfroute.index.upkeep import Corpora
 from selfroute.readers.scripted import KnowingReader
@@ -82,28 +82,63 @@ def test_only_so_many_stay_open_while_nobody_asks_them(home: Path, kept: Shelf) 
     assert _descriptors() <= before
 
 
-def test_a_question_that_is_cancelled_while_its_corpus_opens_leaves_nothing_open(
-    home: Path, wait_until: Callable[[Callable[[], bool]], None]
-) -> None:
-    corpus(home)
-    engine = House(home, KnowingReader({WHO: "Olof Berg"})).engine()
+class Slow(Shelf):
+    """Opens nothing before its gate is."""
 
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, HashingEmbedder().name)
+        self.entered = threading.Event()
+        self.gate = threading.Event()
+
+    def take(self, name: str) -> Index:
+        self.entered.set()
+        self.gate.wait()
+        return super().take(name)
+
+
+@pytest.fixture
+def slow(home: Path) -> Slow:
+    corpus(home)
+    return Slow(home)
+
+
+def test_a_question_that_is_cancelled_while_its_corpus_opens_leaves_nothing_open(
+    home: Path, slow: Slow, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
     async def cancelled() -> None:
-        gate = threading.Event()
-        loop = asyncio.get_running_loop()
-        pool = ThreadPoolExecutor(1)
-        loop.set_default_executor(pool)
-        pool.submit(gate.wait)  # the one thread is taken: opening waits
-        asking = asyncio.create_task(engine.ask(WHO, corpus="port"))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        asking.cancel()
-        gate.set()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
+        await _cancelled(home, slow)
+        slow.gate.set()
+        await asyncio.to_thread(wait_until, lambda: bool(slow._kept) and not slow._used)
 
     asyncio.run(cancelled())
-    wait_until(lambda: not engine._shelf._used)
+
+
+def test_nor_does_one_whose_corpus_opens_after_its_loop_has_ended(home: Path, slow: Slow) -> None:
+    async def opens_last() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            slow.gate.set()
+
+    async def cancelled() -> asyncio.Task[None]:
+        await _cancelled(home, slow)
+        ending = asyncio.create_task(opens_last())
+        await asyncio.sleep(0)
+        return ending
+
+    assert asyncio.run(cancelled()).cancelled()
+    assert slow._kept
+    assert not slow._used
+
+
+async def _cancelled(home: Path, slow: Slow) -> None:
+    engine = House(home, KnowingReader({WHO: "Olof Berg"})).engine()
+    engine._shelf = slow
+    asking = asyncio.create_task(engine.ask(WHO, corpus="port"))
+    await asyncio.to_thread(slow.entered.wait)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
 
 
 def _descriptors() -> int:
