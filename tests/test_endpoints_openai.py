@@ -306,6 +306,30 @@ def test_a_stall_past_the_timeout_is_told_and_what_it_may_have_cost_is_estimated
     assert call.usage == charged(stub)
 
 
+def test_the_time_that_a_piece_takes_to_be_shown_is_none_of_the_servers(stub: StubOpenAI) -> None:
+    calls: list[Call] = []
+    shown: list[str] = []
+
+    async def show(piece: str) -> None:
+        if not shown:
+            await asyncio.sleep(0.6)  # twice what the server may take
+        shown.append(piece)
+
+    completion = asyncio.run(endpoint(stub, timeout=0.3).complete(REQUEST, recorder(calls), show))
+    assert completion.text == "".join(shown) == SAID
+    assert [call.error for call in calls] == [None]
+
+
+def test_a_server_that_stalls_behind_a_slow_follower_is_still_given_up(stub: StubOpenAI) -> None:
+    stub.answer = lambda asked: Plan(SAID, breaks="stall_at_end")
+
+    async def show(piece: str) -> None:
+        await asyncio.sleep(0.1)
+
+    with pytest.raises(EndpointTimeout, match=r"no reply within 0\.3 seconds"):
+        asyncio.run(endpoint(stub, timeout=0.3).complete(REQUEST, recorder([]), show))
+
+
 @both
 def test_a_request_that_is_abandoned_is_recorded_and_ended(
     stub: StubOpenAI, stream: bool, wait_until: Callable[[Callable[[], bool]], None]

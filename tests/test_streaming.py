@@ -218,6 +218,24 @@ def test_a_failure_before_the_first_word_is_tried_again(stub: StubOpenAI) -> Non
     assert len(stub.asked) == 2
 
 
+def test_who_follows_slowly_does_not_use_up_the_time_of_the_server(stub: StubOpenAI) -> None:
+    stub.answer = lambda asked: Plan(json.dumps({**FOUND, "answer": LONG * 9}))  # more pieces than may wait
+
+    async def followed() -> Event:
+        reader = chat(stub, timeout=0.5)
+        async with aclosing(engine(reader).ask_stream(WHO, "always_long", corpus=HARBOUR)) as events:
+            slow = True
+            async for event in events:
+                if slow and isinstance(event, Delta):
+                    await asyncio.sleep(1.0)
+                    slow = False
+        return event
+
+    done = asyncio.run(followed())
+    assert isinstance(done, Done)
+    assert done.answer.answer == LONG * 9
+
+
 def test_a_stream_that_is_only_left_is_closed_when_nobody_holds_it(
     stub: StubOpenAI, wait_until: Callable[[Callable[[], bool]], None]
 ) -> None:
@@ -297,8 +315,8 @@ def engine(reader: Reader, notes: Notes | None = None, **more: Any) -> Engine:
     )
 
 
-def chat(stub: StubOpenAI) -> ChatReader:
-    options = Options(name="small", base_url=stub.url, model="stub", window=8000, backoff=0.01)
+def chat(stub: StubOpenAI, timeout: float = 120.0) -> ChatReader:
+    options = Options(name="small", base_url=stub.url, model="stub", window=8000, backoff=0.01, timeout=timeout)
     return ChatReader(OpenAIEndpoint(options, tokenizer("stub")))
 
 

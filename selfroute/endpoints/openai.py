@@ -33,6 +33,7 @@ from selfroute.errors import (
 from selfroute.keys import without_keys
 from selfroute.tokens import Tokenizer
 from selfroute.types import ABANDONED, Call, Record, Shown, Usage
+from selfroute.waiting import Patience, patience
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -46,7 +47,8 @@ FRAME_TOKENS = 3
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to speak to one server. Times in seconds; `backoff` is the first of the growing waits between attempts.
+    """How to speak to one server. Times in seconds: `timeout` is what an attempt may take, without what showing the
+    reply takes; `backoff` is the first of the growing waits between attempts.
 
     `reasoning_tokens` is room for thought beyond what a request allows its reply. `omit` are parameters that the
     server does not take, `parameters` are sent with each request as they stand.
@@ -207,8 +209,11 @@ class OpenAIEndpoint:
         failed: SelfrouteError | None = None
         sent, once_more, after = True, False, None
         try:
-            async with asyncio.timeout(self.options.timeout):
-                await (self._streamed if self.options.stream or shown else self._plain)(client, request, got, shown)
+            async with patience(self.options.timeout) as limit:
+                if self.options.stream or shown is not None:
+                    await self._streamed(client, request, got, shown, limit)
+                else:
+                    await self._plain(client, request, got)
         except (asyncio.CancelledError, SelfrouteError):
             await record(await self._call(request, got, began, ABANDONED))
             raise
@@ -233,7 +238,7 @@ class OpenAIEndpoint:
         model = got.model and without_keys(storable(got.model), self._key)
         return Completion(got.text, call.usage, got.finish, refusal, tuple(got.tokens), model)
 
-    async def _plain(self, client: AsyncOpenAI, request: Request, got: Arrived, shown: Shown | None) -> None:
+    async def _plain(self, client: AsyncOpenAI, request: Request, got: Arrived) -> None:
         from openai.types import Completion as Raw
         from openai.types.chat import ChatCompletion
 
@@ -249,7 +254,9 @@ class OpenAIEndpoint:
         got.take(reply.choices[0])
         got.finish = got.finish or "stop"
 
-    async def _streamed(self, client: AsyncOpenAI, request: Request, got: Arrived, shown: Shown | None) -> None:
+    async def _streamed(
+        self, client: AsyncOpenAI, request: Request, got: Arrived, shown: Shown | None, limit: Patience
+    ) -> None:
         from openai import APIConnectionError
 
         create: Any = client.chat.completions.create if request.chat else client.completions.create
@@ -269,7 +276,8 @@ class OpenAIEndpoint:
                     if piece and shown is not None:
                         got.shown = True
                         try:
-                            await shown(piece)
+                            with limit.resting():
+                                await shown(piece)
                         except Exception as error:
                             got.ours = error
                             raise

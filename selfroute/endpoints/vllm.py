@@ -38,6 +38,7 @@ from selfroute.errors import (
 )
 from selfroute.tokens import Split, Tokenizer
 from selfroute.types import ABANDONED, Call, Record, Shown, Usage
+from selfroute.waiting import patience
 
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -77,8 +78,8 @@ FAILED = ("error", "abort")
 @dataclass(frozen=True, slots=True)
 class Options:
     """One model. `model` is a folder or a name as vLLM takes it, `engine` are arguments of its engine and `parameters`
-    those of its sampler, as they stand. `timeout` is in seconds and does not count the engine's start. Prompts whose
-    first `beginning` tokens are the same are kept together."""
+    those of its sampler, as they stand. `timeout` is in seconds and counts neither the engine's start nor what showing
+    the reply takes. Prompts whose first `beginning` tokens are the same are kept together."""
 
     name: str
     model: str
@@ -223,7 +224,7 @@ class VLLMEndpoint:
             self._checked(got.read)
             engine = await self._engines.get()
             began = time.perf_counter()  # the engine's start is not this call's time
-            async with asyncio.timeout(self.options.timeout), engine.together.turn(prompt) as turn:
+            async with patience(self.options.timeout) as limit, engine.together.turn(prompt) as turn:
                 params = _params(self.options, engine.defaults, request, got.read)
                 got.sent = True
                 replies = engine.llm.generate(
@@ -238,7 +239,8 @@ class VLLMEndpoint:
                         piece = got.take(output)
                         turn.warmed()
                         if piece and shown is not None:
-                            await _show(shown, piece, got)
+                            with limit.resting():
+                                await _show(shown, piece, got)
             if got.finish in FAILED:
                 raise EndpointFailed(self.where, f"its reply ended with {got.finish!r}")
         except asyncio.CancelledError:
