@@ -10,8 +10,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from selfroute.endpoints import Completion, Endpoint, Request, Token
+from selfroute.endpoints import Completion, Endpoint, Hear, Request, Token
 from selfroute.errors import UnusableReply
 from selfroute.growing import GrowingReply
 from selfroute.prompts import SCHEMA, ordered, overhead, prompt, structured_for
@@ -97,13 +98,21 @@ class ChatReader:
             deadline=reading.deadline,
         )
         asks = reading.question.text is not None
-        growing = GrowingReply(structured=structured, thinks=self.endpoint.thinks)
+        begun = partial(GrowingReply, structured=structured, thinks=self.endpoint.thinks)
+        growing = begun()
 
-        async def grown(piece: str) -> None:
-            if shown is not None and (sure := growing.add(piece)):
-                await shown(sure)
+        def follow() -> Hear:
+            nonlocal growing
+            growing = begun()
 
-        completion = await self.endpoint.complete(request, record, grown if shown is not None and asks else None)
+            async def hear(piece: str) -> bool:
+                if shown is not None and (sure := growing.add(piece)):
+                    await shown(sure)
+                return bool(growing.shown)
+
+            return hear
+
+        completion = await self.endpoint.complete(request, record, follow if shown is not None and asks else None)
         reply = self._read(completion, structured, reading)
         self._check(reply, growing.shown)
         if completion.finish == "length":
