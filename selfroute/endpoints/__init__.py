@@ -8,6 +8,12 @@ from typing import Protocol
 
 from selfroute.types import Record, Stage, Usage
 
+MARGIN = 64
+"""Tokens of a window that are left free, since counts before a call are estimates."""
+
+APPROXIMATE = 0.85
+"""The share of a window that is used where another model's tokenizer counts."""
+
 Hear = Callable[[str], Awaitable[bool]]
 """Takes a piece of a reply as it comes; tells whether anything of the reply is shown by now."""
 
@@ -115,3 +121,9 @@ class Endpoint(Protocol):
         """With `follow` the reply is told as it is made, if the endpoint can; once anything of it is shown nothing is
         tried again. Raises `EndpointError` and `MissingKey`."""
         ...
+
+
+def room(endpoint: Endpoint) -> int:
+    """Tokens that a prompt may take: what the window leaves beside a reply. Blocking, as counting is."""
+    share = APPROXIMATE if endpoint.approximate else 1.0
+    return max(int(endpoint.window * share) - endpoint.max_output_tokens - MARGIN, 0)

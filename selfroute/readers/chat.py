@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from selfroute.endpoints import Completion, Endpoint, Hear, Request, Token
+from selfroute.endpoints import Completion, Endpoint, Hear, Request, Token, room
 from selfroute.errors import UnusableReply
 from selfroute.growing import GrowingReply
 from selfroute.prompts import SCHEMA, ordered, overhead, prompt, structured_for
@@ -22,12 +22,6 @@ from selfroute.types import Draft, Passage, Reading, Record, Shown
 
 FORM_TOKENS = 400
 """Room for quotes and braces, beyond what a task allows its answer."""
-
-MARGIN = 64
-"""Tokens of a window that are left free, since counts before a call are estimates."""
-
-APPROXIMATE = 0.85
-"""The share of a window that is used where another model's tokenizer counts."""
 
 FRAME_TOKENS = 11
 """What the two messages of a chat take beside their words, in OpenAI's format."""
@@ -50,9 +44,8 @@ class ChatReader:
     @property
     def window(self) -> int:
         """What the endpoint's window leaves beside a reply; blocking, as counting is."""
-        share = APPROXIMATE if self.endpoint.approximate else 1.0
-        room = max(int(self.endpoint.window * share) - self.endpoint.max_output_tokens - MARGIN, 0)
-        return room if self.limit is None else min(room, self.limit)
+        most = room(self.endpoint)
+        return most if self.limit is None else min(most, self.limit)
 
     @property
     def max_output_tokens(self) -> int:

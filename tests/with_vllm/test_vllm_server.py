@@ -23,7 +23,7 @@ from test_endpoints_openai import following
 
 from selfroute import build
 from selfroute.embedders.hashing import HashingEmbedder
-from selfroute.endpoints import Request
+from selfroute.endpoints import MARGIN, Request
 from selfroute.endpoints.checks import check_endpoint
 from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.endpoints.tokenize import served
@@ -32,7 +32,7 @@ from selfroute.errors import EndpointUnreachable, PromptTooLong
 from selfroute.ledger import Ledger
 from selfroute.policies import POLICIES
 from selfroute.prices import Prices
-from selfroute.readers.chat import MARGIN, ChatReader
+from selfroute.readers.chat import ChatReader
 from selfroute.settings import load, shipped
 from selfroute.tokens import tokenizer
 from selfroute.types import Answer, Document, Outcome, Passage, Question, Reading, Route, Stage
