@@ -82,6 +82,30 @@ class Fitter:
                 spans.append((chunk.document, chunk.start, chunk.end))
         return tuple(Passage(id_, start, texts[id_][start:end]) for id_, start, end in spans)
 
+    def parts(self, chunks: Sequence[Chunk], order: Sequence[str]) -> tuple[tuple[Reading, ...], int]:
+        """Chunks in as many readings as it takes, and how many of the chunks those hold: the next fits into none."""
+        readings: list[Reading] = []
+        at = 0
+        while at < len(chunks):
+            rest = chunks[at:]
+
+            def shown(n: int, rest: Sequence[Chunk] = rest) -> Reading:
+                return self.reading(self.of_chunks(rest[:n], order))
+
+            fitting = _most(len(rest), lambda n: self.fits(shown(n)))
+            if not fitting:
+                break
+            readings.append(shown(fitting))
+            at += fitting
+        return tuple(readings), at
+
+    def parts_of(self, reading: Reading) -> tuple[Reading, ...]:
+        """A reading made of chunks, in as many smaller ones as it takes; none where a chunk does not fit by itself."""
+        owners = tuple(dict.fromkeys(passage.document for passage in reading.passages))
+        chunks = [chunk for id_ in owners for chunk in within(self.index.chunks(id_), reading.passages)]
+        readings, at = self.parts(chunks, owners)
+        return readings if at == len(chunks) else ()
+
     def _text(self, document: str) -> str:
         """Kept, since fitting looks at it many times."""
         if document not in self._texts:
@@ -124,20 +148,10 @@ def _middle(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) 
 def _windows(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) -> Fit:
     """All of it, in as many readings as it takes."""
     chunks = [chunk for id_ in wanted for chunk in fitter.index.chunks(id_)]
-    readings: list[Reading] = []
-    at = 0
-    while at < len(chunks):
-        rest = chunks[at:]
-
-        def shown(n: int, rest: Sequence[Chunk] = rest) -> Reading:
-            return fitter.reading(fitter.of_chunks(rest[:n], wanted))
-
-        fitting = _most(len(rest), lambda n: fitter.fits(shown(n)))
-        if not fitting:
-            return Fit(tuple(readings), (), f"after {at} of {len(chunks)} chunks the next does not fit")
-        readings.append(shown(fitting))
-        at += fitting
-    return Fit(tuple(readings), tuple(wanted), f"read in {len(readings)} parts")
+    readings, at = fitter.parts(chunks, wanted)
+    if at < len(chunks):
+        return Fit(readings, (), f"after {at} of {len(chunks)} chunks the next does not fit")
+    return Fit(readings, tuple(wanted), f"read in {len(readings)} parts")
 
 
 def _refuse(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) -> Fit:
@@ -149,6 +163,12 @@ STRATEGIES: Mapping[str, Callable[[Fitter, Sequence[str], int, Ranked], Fit]] = 
     {"fill": _fill, "middle": _middle, "windows": _windows, "refuse": _refuse}
 )
 """What is read of documents that do not fit; each is told how many of them do."""
+
+
+def within(chunks: Iterable[Chunk], passages: Sequence[Passage]) -> list[Chunk]:
+    """Those chunks that a passage of their document holds from end to end."""
+    spans = [(p.document, p.start, p.start + len(p.text)) for p in passages]
+    return [c for c in chunks if any(c.document == id_ and s <= c.start and c.end <= e for id_, s, e in spans)]
 
 
 def _between(passages: Sequence[Passage], low: int, high: int) -> tuple[Passage, ...]:

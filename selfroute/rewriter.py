@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfroute.endpoints import Completion, Endpoint, Request
+from selfroute.endpoints import Completion, Endpoint, Request, room
 from selfroute.errors import EndpointError
 from selfroute.prompts import Prompt, rewriting
 from selfroute.replies import Unreadable, thoughts_end
@@ -20,9 +20,6 @@ from selfroute.types import Allowance, Record, Stage, Turn, Usage
 
 REPLY_TOKENS = 256
 """The most that a rewritten question may take."""
-
-MARGIN = 64
-"""Tokens of a window that are left free, since counts before a call are estimates."""
 
 MOST_ADDED = 600
 """Characters by which a rewritten question may be longer than what was asked: beyond, it is no question any more."""
@@ -74,12 +71,10 @@ class Rewriter:
         return Rewritten(text, f"the first {left} of {len(history)} earlier turns were left out" if left else None)
 
     def _fitting(self, question: str, history: Sequence[Turn]) -> Sequence[Turn]:
-        room = self.endpoint.window - self.endpoint.max_output_tokens - MARGIN
-
         def tokens(number: int) -> int:
             return self._tokens(rewriting(history[len(history) - number :], question))
 
-        fitting = bisect_right(range(1, len(history) + 1), room, key=tokens)
+        fitting = bisect_right(range(1, len(history) + 1), room(self.endpoint), key=tokens)
         return history[len(history) - fitting :]
 
     def _tokens(self, asked: Prompt) -> int:

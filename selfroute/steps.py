@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from selfroute.embedders import QueryEmbedder
 from selfroute.errors import NoQuery, OverLimit, PromptTooLong, UnsupportedTask
-from selfroute.fit import Fit, Fitter
+from selfroute.fit import Fit, Fitter, within
 from selfroute.index.corpus import Texts
 from selfroute.prices import Prices
 from selfroute.readers import Reader
@@ -221,6 +222,8 @@ class QuestionSteps:
         try:
             return await self._drafted(fit, move, final)
         except PromptTooLong as error:
+            if len(fit.readings) > 1:
+                raise  # what of it could be read in smaller parts was
             sent = await asyncio.to_thread(self._tokens, fit, move)
             window = int(min(sent, self._reader(move).window) * SMALLER)
             fit = await asyncio.to_thread(self._fit, question, hits, move, window)
@@ -230,22 +233,33 @@ class QuestionSteps:
             return await self._drafted(fit, move, final)
 
     async def _drafted(self, fit: Fit, move: Move, final: bool) -> Draft:
-        """The best supported draft of the readings of a fit. Of several, none is shown before all are read."""
+        """The best supported draft of the readings of a fit. Of several, none is shown before all are read, and one
+        that the server finds too long is read in smaller ones: what was read before it is not paid for again."""
         shown = self._show if final and self._emit is not None and len(fit.readings) == 1 else None
         drafts: list[Draft] = []
-        for number, reading in enumerate(fit.readings):
+        read: list[Reading] = []
+        left = deque((reading, len(fit.readings) > 1) for reading in fit.readings)  # and whether it may be divided
+        while left:
+            reading, divisible = left.popleft()
             try:
                 drafts.append(await self._drafted_once(reading, move, shown))
+                read.append(reading)
+            except PromptTooLong as error:
+                smaller = await asyncio.to_thread(self._divided, reading, move) if divisible else ()
+                if not smaller:
+                    raise
+                self._warn(f"a part of it was too long for the server: {error}; it was read in {len(smaller)} parts")
+                left.extendleft((part, False) for part in reversed(smaller))
             except OverLimit as limit:
                 if not drafts:
                     raise
                 self._cut_short = True
-                self._warn(f"only {number} of {len(fit.readings)} parts were read: {limit}")
-                fit = replace(fit, readings=fit.readings[:number], documents=())
+                self._warn(f"only {len(read)} of {len(read) + 1 + len(left)} parts were read: {limit}")
+                fit = replace(fit, documents=())
                 break
         if fit.warning:
             self._warn(fit.warning)
-        await asyncio.to_thread(self._note, fit)
+        await asyncio.to_thread(self._note, replace(fit, readings=tuple(read)))
         draft = better_supported(tuple(drafts)) if drafts else Draft(True, ROUTES[move])
         self.drafts.append(draft)
         await self._tell(Step(self.path[-1], draft.declined))
@@ -284,6 +298,12 @@ class QuestionSteps:
         owners = tuple(dict.fromkeys(hit.chunk.document for hit in hits)) or self._index.scope(question.scope)
         return fitter.documents(owners, lambda ids: self._ranked(ids, hits), self._overflow)
 
+    def _divided(self, reading: Reading, move: Move) -> tuple[Reading, ...]:
+        """What was too long, in parts; none if it cannot be less."""
+        reader = self._reader(move)
+        window = int(min(reader.count_tokens(reading), reader.window) * SMALLER)
+        return Fitter(self._index, reader, reading.question, window).parts_of(reading)
+
     def _ranked(self, documents: Sequence[str], hits: Hits) -> list[Chunk]:
         """All chunks of some documents: hits first, then by likeness to the question; as they stand without one."""
         chunks = [chunk for id_ in documents for chunk in self._index.chunks(id_)]
@@ -318,10 +338,8 @@ class QuestionSteps:
         self._whole |= dict.fromkeys(fit.documents)
         shown = [passage for reading in fit.readings for passage in reading.passages]
         for id_ in dict.fromkeys(passage.document for passage in shown if passage.document not in self._whole):
-            spans = [(p.start, p.start + len(p.text)) for p in shown if p.document == id_]
-            for chunk in self._index.chunks(id_):
-                if any(start <= chunk.start and chunk.end <= end for start, end in spans):
-                    self._seen.setdefault(id_, {})[chunk.start] = chunk.tokens
+            for chunk in within(self._index.chunks(id_), shown):
+                self._seen.setdefault(id_, {})[chunk.start] = chunk.tokens
 
     def _warn(self, warning: str) -> None:
         if warning not in self.warnings:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import copy_context
 from typing import TypeVar
 
@@ -47,6 +47,35 @@ async def until(seconds: float | None) -> AsyncIterator[float | None]:
         if limit.expired():
             raise DeadlineExceeded(seconds) from None
         raise
+
+
+class Patience:
+    """How long another is still waited for; it is held still while it is not they who keep us waiting."""
+
+    def __init__(self, limit: asyncio.Timeout) -> None:
+        self._limit = limit
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """What passes inside does not count."""
+        end = self._limit.when()
+        if end is None or self._limit.expired():
+            yield
+            return
+        clock = asyncio.get_running_loop().time
+        left = end - clock()
+        self._limit.reschedule(None)
+        try:
+            yield
+        finally:
+            self._limit.reschedule(clock() + left)
+
+
+@asynccontextmanager
+async def patience(seconds: float) -> AsyncIterator[Patience]:
+    """Ends what runs inside after so many seconds of waiting for another. Raises `TimeoutError`."""
+    async with asyncio.timeout(seconds) as limit:
+        yield Patience(limit)
 
 
 async def to_its_end(writing: Awaitable[None]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from selfroute.endpoints import Request, Token
+from selfroute.endpoints import MARGIN, Request, Token
 from selfroute.endpoints.scripted import Says, ScriptedEndpoint
 from selfroute.errors import EndpointFailed, SelfrouteError, UnsupportedTask, UnusableReply
 from selfroute.prompts import MARKED, SCHEMA, SYSTEM
-from selfroute.readers.chat import FORM_TOKENS, MARGIN, ChatReader, odds
+from selfroute.readers.chat import FORM_TOKENS, ChatReader, odds
 from selfroute.types import Call, Draft, Passage, Question, Reading, Route, Shape, Stage, Task
 
 HARBOUR = "The harbour master is Olof Berg. Night work is approved by him."

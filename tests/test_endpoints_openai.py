@@ -19,7 +19,7 @@ import pytest
 from openai import _exceptions as theirs
 from stub_openai import Asked, Plan, StubOpenAI
 
-from selfroute.endpoints import Completion, Endpoint, Request
+from selfroute.endpoints import Completion, Endpoint, Follow, Request
 from selfroute.endpoints.failures import MAPPED, retry_after, translated
 from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.errors import (
@@ -247,7 +247,7 @@ def test_what_goes_wrong_where_a_reply_is_shown_is_no_fault_of_the_servers(stub:
         raise error
 
     with pytest.raises(type(error), match="mine"):
-        asyncio.run(endpoint(stub).complete(REQUEST, recorder(calls), show))
+        asyncio.run(endpoint(stub).complete(REQUEST, recorder(calls), following(show)))
     assert [call.error for call in calls] == ["abandoned"]
     assert len(stub.asked) == 1
 
@@ -306,6 +306,30 @@ def test_a_stall_past_the_timeout_is_told_and_what_it_may_have_cost_is_estimated
     assert call.usage == charged(stub)
 
 
+def test_the_time_that_a_piece_takes_to_be_shown_is_none_of_the_servers(stub: StubOpenAI) -> None:
+    calls: list[Call] = []
+    shown: list[str] = []
+
+    async def show(piece: str) -> None:
+        if not shown:
+            await asyncio.sleep(0.6)  # twice what the server may take
+        shown.append(piece)
+
+    completion = asyncio.run(endpoint(stub, timeout=0.3).complete(REQUEST, recorder(calls), following(show)))
+    assert completion.text == "".join(shown) == SAID
+    assert [call.error for call in calls] == [None]
+
+
+def test_a_server_that_stalls_behind_a_slow_follower_is_still_given_up(stub: StubOpenAI) -> None:
+    stub.answer = lambda asked: Plan(SAID, breaks="stall_at_end")
+
+    async def show(piece: str) -> None:
+        await asyncio.sleep(0.1)
+
+    with pytest.raises(EndpointTimeout, match=r"no reply within 0\.3 seconds"):
+        asyncio.run(endpoint(stub, timeout=0.3).complete(REQUEST, recorder([]), following(show)))
+
+
 @both
 def test_a_request_that_is_abandoned_is_recorded_and_ended(
     stub: StubOpenAI, stream: bool, wait_until: Callable[[Callable[[], bool]], None]
@@ -341,7 +365,7 @@ def test_of_a_stream_that_is_abandoned_what_came_is_counted(stub: StubOpenAI, us
             if "".join(pieces) == SAID:
                 seen.set()
 
-        task = asyncio.create_task(endpoint(stub).complete(REQUEST, recorder(calls), show))
+        task = asyncio.create_task(endpoint(stub).complete(REQUEST, recorder(calls), following(show)))
         await asyncio.wait_for(seen.wait(), 30)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -600,7 +624,7 @@ def test_what_the_caller_does_wrong_with_a_piece_is_no_fault_of_the_servers(stub
         raise BrokenPipeError("the terminal is gone")
 
     with pytest.raises(BrokenPipeError):
-        asyncio.run(endpoint(stub).complete(REQUEST, recorder(calls), fails))
+        asyncio.run(endpoint(stub).complete(REQUEST, recorder(calls), following(fails)))
     assert [call.error for call in calls] == ["abandoned"]
 
 
@@ -735,6 +759,16 @@ def recorder(calls: list[Call]) -> Callable[[Call], Awaitable[None]]:
     return record
 
 
+def following(show: Callable[[str], Awaitable[None]]) -> Follow:
+    """Shows each piece as it comes."""
+
+    async def hear(piece: str) -> bool:
+        await show(piece)
+        return True
+
+    return lambda: hear
+
+
 def completed(
     stub: StubOpenAI, request: Request = REQUEST, shown: list[str] | None = None, **options: Any
 ) -> tuple[Completion, list[Call]]:
@@ -745,7 +779,7 @@ def completed(
         shown.append(piece)
 
     made = endpoint(stub, **options)
-    return asyncio.run(made.complete(request, recorder(calls), None if shown is None else show)), calls
+    return asyncio.run(made.complete(request, recorder(calls), None if shown is None else following(show))), calls
 
 
 def refused(stub: StubOpenAI, shown: list[str] | None = None, **options: Any) -> tuple[EndpointError, list[Call]]:
@@ -757,7 +791,7 @@ def refused(stub: StubOpenAI, shown: list[str] | None = None, **options: Any) ->
 
     made = endpoint(stub, **options)
     with pytest.raises(EndpointError) as raised:
-        asyncio.run(made.complete(REQUEST, recorder(calls), None if shown is None else show))
+        asyncio.run(made.complete(REQUEST, recorder(calls), None if shown is None else following(show)))
     return raised.value, calls
 
 

@@ -10,8 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from stub_openai import Asked, Plan, StubOpenAI
 
 from selfroute.embedders.hashing import HashingEmbedder
+from selfroute.endpoints import MARGIN, Endpoint
+from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.endpoints.scripted import Says, ScriptedEndpoint
 from selfroute.engine import Engine
 from selfroute.errors import BadInput, EndpointFailed
@@ -20,7 +23,8 @@ from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.prompts import REWRITE_SYSTEM
 from selfroute.readers.scripted import ScriptedReader, answers
-from selfroute.rewriter import MARGIN, MOST_ADDED, REPLY_TOKENS, Rewriter, Rewritten
+from selfroute.rewriter import MOST_ADDED, REPLY_TOKENS, Rewriter, Rewritten
+from selfroute.tokens import tokenizer
 from selfroute.types import Answer, Call, Document, Question, Stage, Step, Turn
 
 HISTORY = (Turn("Who is the harbour master?", "Olof Berg"), Turn("How tall is Mount Everest?", None))
@@ -91,6 +95,25 @@ def test_only_as_many_of_the_last_turns_are_shown_as_the_window_takes() -> None:
     assert endpoint.count_tokens(request.prompt + (request.system or "")) <= 500
     left = 9 - request.prompt.count("word " * 100)
     assert got.warning == f"the first {left} of 9 earlier turns were left out"
+
+
+def test_where_an_approximation_counts_turns_fit_a_server_that_counts_more() -> None:
+    window, reply = 1500, REPLY_TOKENS
+    turns = [Turn(f"question {n}", "word " * 10) for n in range(90)]
+
+    def answer(asked: Asked) -> Plan:
+        counted = int(1.1 * server.count(asked.prompt)) + asked.body["max_completion_tokens"]
+        error = {"message": f"this model's maximum context length is {window}, you asked for {counted}"}
+        return Plan(status=400, error=error) if counted > window else Plan(ALONE)
+
+    with StubOpenAI(answer) as server:
+        options = Options("x", server.url, "stub", window, max_output_tokens=reply)
+        endpoint = OpenAIEndpoint(options, tokenizer("stub"))
+        assert endpoint.approximate
+        got = rewritten(endpoint, turns)
+        [asked] = server.asked
+    assert got.text == ALONE
+    assert "question 89" in asked.prompt
 
 
 def test_without_room_for_a_single_turn_nobody_is_asked() -> None:
@@ -181,9 +204,7 @@ def test_a_turn_that_is_no_text_is_refused(tmp_path: Path) -> None:
         asked(tmp_path, ScriptedReader([]), None, Question(LAST, history=(Turn("Who?", "\ud800"),)))
 
 
-def rewritten(
-    endpoint: ScriptedEndpoint, history: Sequence[Turn] = HISTORY, calls: list[Call] | None = None
-) -> Rewritten:
+def rewritten(endpoint: Endpoint, history: Sequence[Turn] = HISTORY, calls: list[Call] | None = None) -> Rewritten:
     async def record(call: Call) -> None:
         if calls is not None:
             calls.append(call)

@@ -11,19 +11,23 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import pytest
+from stub_openai import Asked, Plan, StubOpenAI
 
 from selfroute.embedders import Embedded
 from selfroute.embedders.hashing import HashingEmbedder
+from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.errors import NoQuery, PromptTooLong, UnknownDocument, UnsupportedTask
 from selfroute.fit import STRATEGIES
 from selfroute.index import Index
 from selfroute.policies import Steps
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
+from selfroute.readers.chat import ChatReader
 from selfroute.readers.scripted import Line, ScriptedReader, answers, declines, fails
 from selfroute.routing.dial import Decision, Dial
 from selfroute.routing.features import Judged
 from selfroute.steps import QuestionSteps
+from selfroute.tokens import tokenizer
 from selfroute.types import (
     Call,
     Chunk,
@@ -350,6 +354,40 @@ def test_a_prompt_that_is_too_long_twice_is_an_error_and_so_is_one_that_cannot_b
     with pytest.raises(PromptTooLong):
         run(made.steps.read_chunks(QUESTION, run(made.steps.retrieve(QUESTION))))
     assert len(reader.readings) == 1
+
+
+def test_of_several_parts_only_the_one_that_the_server_finds_too_long_is_read_in_smaller_ones() -> None:
+    text = "\n".join(f"Rule {n} is of ten words about boats and quays." for n in range(24))
+    error = {"message": "the prompt is too long", "code": "context_length_exceeded"}
+
+    def answer(asked: Asked) -> Plan:
+        long = "Rule 8 " in asked.prompt and "Rule 15 " in asked.prompt
+        return Plan(status=400, error=error) if long else Plan('{"answerable": false, "answer": null, "quotes": []}')
+
+    with StubOpenAI(answer) as stub:
+        options = Options("x", stub.url, "stub", window=500, max_output_tokens=50, retries=0)
+        reader = ChatReader(OpenAIEndpoint(options, tokenizer("stub")))
+        made = case(reader=reader, texts={"rules": text}, overflow="windows")
+        draft = run(made.steps.read_documents(QUESTION, ()))
+        asked = [[int(n) for n in re.findall(r"Rule (\d+)", one.prompt)] for one in stub.asked]
+    assert [(rules[0], rules[-1]) for rules in asked] == [(0, 7), (8, 15), (8, 10), (11, 13), (14, 15), (16, 23)]
+    assert (draft.declined, made.steps.coverage(QUESTION)) == (True, 1)
+    assert sum(call.usage.input_tokens for call in made.calls) == stub.charged["input_tokens"]
+    measured = run(made.steps.long_context(QUESTION))
+    assert (measured.tokens, measured.complete) == (stub.charged["input_tokens"], True)
+    assert any("a part of it was too long for the server" in warning for warning in made.steps.warnings)
+
+
+def test_a_part_of_a_part_that_is_too_long_as_well_is_an_error_and_nothing_is_read_again() -> None:
+    too_long = PromptTooLong("endpoint 'x'", "the prompt is too long")
+    script = [declines(), fails(too_long), fails(too_long)]
+    made, reader = scripted(*script, window=12, overflow="windows")
+    question = Question("harbour", scope=("harbour",))
+    with pytest.raises(PromptTooLong):
+        run(made.steps.read_documents(question, ()))
+    assert len(reader.readings) == 3
+    first, second, *rest = (tuple(p.text for p in reading.passages) for reading in reader.readings)
+    assert first not in [second, *rest]
 
 
 def test_what_counts_the_tokens_is_told_for_each_reading() -> None:

@@ -21,7 +21,7 @@ from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.endpoints.scripted import ScriptedEndpoint
 from selfroute.engine import Engine
-from selfroute.errors import EmptyQuestion, EndpointUnreachable, UnusableReply
+from selfroute.errors import EmptyQuestion, EndpointFailed, EndpointUnreachable, UnusableReply
 from selfroute.policies import POLICIES
 from selfroute.prices import Prices
 from selfroute.readers import Reader
@@ -218,6 +218,84 @@ def test_a_failure_before_the_first_word_is_tried_again(stub: StubOpenAI) -> Non
     assert len(stub.asked) == 2
 
 
+THOUGHT = f"<think>{LONG * 3}</think>"
+BEGUN = {"choices": [{"index": 0, "delta": {"content": '{"answerable": true, "ans'}, "finish_reason": None}]}
+ANSWERING = {"choices": [{"index": 0, "delta": {"content": json.dumps(FOUND)[:-40]}, "finish_reason": None}]}
+
+
+def broken(begun: object, then: bytes) -> Plan:
+    """A stream of one event, and what comes instead of the next."""
+    return Plan(body=f"data: {json.dumps(begun)}\n\ndata: ".encode() + then, content_type="text/event-stream")
+
+
+FAILED = b'{"error": {"message": "out of memory", "code": 503}}\n\n'
+GARBLED = b'{"choices": [{"index": 0, "del\n\n'
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (Plan(THOUGHT + json.dumps(FOUND), breaks="within"), "connection"),
+        (broken(BEGUN, FAILED), "out of memory"),
+        (broken(BEGUN, GARBLED), "no JSON"),
+        (broken(BEGUN, b"[]\n\n"), "no part of a reply"),
+    ],
+    ids=["cut", "failed", "garbled", "odd"],
+)
+def test_a_stream_that_breaks_before_its_first_word_is_asked_for_again_and_both_are_accounted(
+    stub: StubOpenAI, first: Plan, said: str
+) -> None:
+    stub.answer = lambda asked: first if asked.number == 1 else Plan(json.dumps(FOUND))
+    notes = Notes()
+    events: list[Event] = []
+    asyncio.run(gathered(engine(chat(stub), notes).ask_stream(WHO, "always_long", corpus=HARBOUR), events))
+    pieces = [event.text for event in events if isinstance(event, Delta)]
+    assert "".join(pieces) == FOUND["answer"]
+    assert len(pieces) > 2  # as it was made, and not whole at the end
+    failed, made = (call for call in notes.calls if call.stage is Stage.READ_DOCUMENTS)
+    assert said in str(failed.error)
+    assert made.error is None
+    assert failed.usage.input_tokens + made.usage.input_tokens == stub.charged["input_tokens"]
+    assert [event.call for event in events if isinstance(event, Used)][-2:] == [failed, made]
+
+
+@pytest.mark.parametrize("then", [FAILED, GARBLED], ids=["failed", "garbled"])
+def test_a_stream_that_breaks_in_whatever_way_after_its_first_word_is_not_asked_for_again(
+    stub: StubOpenAI, then: bytes
+) -> None:
+    stub.answer = lambda asked: broken(ANSWERING, then)
+    events: list[Event] = []
+    with pytest.raises(EndpointFailed):
+        asyncio.run(gathered(engine(chat(stub)).ask_stream(WHO, "always_long", corpus=HARBOUR), events))
+    assert any(isinstance(event, Delta) for event in events)
+    assert len(stub.asked) == 1
+
+
+def test_a_stream_that_keeps_breaking_ends_with_the_retries(stub: StubOpenAI) -> None:
+    stub.answer = lambda asked: broken(BEGUN, GARBLED)
+    with pytest.raises(EndpointFailed, match="no JSON"):
+        told(chat(stub, retries=2), "always_long")
+    assert len(stub.asked) == 3
+
+
+def test_who_follows_slowly_does_not_use_up_the_time_of_the_server(stub: StubOpenAI) -> None:
+    stub.answer = lambda asked: Plan(json.dumps({**FOUND, "answer": LONG * 9}))  # more pieces than may wait
+
+    async def followed() -> Event:
+        reader = chat(stub, timeout=0.5)
+        async with aclosing(engine(reader).ask_stream(WHO, "always_long", corpus=HARBOUR)) as events:
+            slow = True
+            async for event in events:
+                if slow and isinstance(event, Delta):
+                    await asyncio.sleep(1.0)
+                    slow = False
+        return event
+
+    done = asyncio.run(followed())
+    assert isinstance(done, Done)
+    assert done.answer.answer == LONG * 9
+
+
 def test_a_stream_that_is_only_left_is_closed_when_nobody_holds_it(
     stub: StubOpenAI, wait_until: Callable[[Callable[[], bool]], None]
 ) -> None:
@@ -297,8 +375,8 @@ def engine(reader: Reader, notes: Notes | None = None, **more: Any) -> Engine:
     )
 
 
-def chat(stub: StubOpenAI) -> ChatReader:
-    options = Options(name="small", base_url=stub.url, model="stub", window=8000, backoff=0.01)
+def chat(stub: StubOpenAI, **more: Any) -> ChatReader:
+    options = Options(name="small", base_url=stub.url, model="stub", window=8000, backoff=0.01, **more)
     return ChatReader(OpenAIEndpoint(options, tokenizer("stub")))
 
 

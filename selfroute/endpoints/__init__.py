@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from selfroute.types import Record, Shown, Stage, Usage
+from selfroute.types import Record, Stage, Usage
+
+MARGIN = 64
+"""Tokens of a window that are left free, since counts before a call are estimates."""
+
+APPROXIMATE = 0.85
+"""The share of a window that is used where another model's tokenizer counts."""
+
+Hear = Callable[[str], Awaitable[bool]]
+"""Takes a piece of a reply as it comes; tells whether anything of the reply is shown by now."""
+
+Follow = Callable[[], Hear]
+"""Begins to follow a reply: once for each attempt at it, of which only the last comes to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +117,13 @@ class Endpoint(Protocol):
         count."""
         ...
 
-    async def complete(self, request: Request, record: Record, shown: Shown | None = None) -> Completion:
-        """`shown` receives the reply as it is made, if the endpoint can; once it was called nothing is tried again.
-        Raises `EndpointError` and `MissingKey`."""
+    async def complete(self, request: Request, record: Record, follow: Follow | None = None) -> Completion:
+        """With `follow` the reply is told as it is made, if the endpoint can; once anything of it is shown nothing is
+        tried again. Raises `EndpointError` and `MissingKey`."""
         ...
+
+
+def room(endpoint: Endpoint) -> int:
+    """Tokens that a prompt may take: what the window leaves beside a reply. Blocking, as counting is."""
+    share = APPROXIMATE if endpoint.approximate else 1.0
+    return max(int(endpoint.window * share) - endpoint.max_output_tokens - MARGIN, 0)

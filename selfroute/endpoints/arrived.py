@@ -36,7 +36,7 @@ class Arrived:
     """Whether the usage came after the last of the text, so that it is that of the whole reply."""
     shown: bool = False
     ours: Exception | None = None
-    """What `shown` raised: no fault of the server's."""
+    """What was raised where the reply is shown: no fault of the server's."""
 
     @property
     def text(self) -> str:

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from selfroute.endpoints import Completion, Request
+from selfroute.endpoints import Completion, Follow, Request
 from selfroute.endpoints.arrived import Arrived
 from selfroute.endpoints.failures import (
     ReplyFailed,
@@ -32,7 +32,8 @@ from selfroute.errors import (
 )
 from selfroute.keys import without_keys
 from selfroute.tokens import Tokenizer
-from selfroute.types import ABANDONED, Call, Record, Shown, Usage
+from selfroute.types import ABANDONED, Call, Record, Usage
+from selfroute.waiting import Patience, patience
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -46,7 +47,8 @@ FRAME_TOKENS = 3
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to speak to one server. Times in seconds; `backoff` is the first of the growing waits between attempts.
+    """How to speak to one server. Times in seconds: `timeout` is what an attempt may take, without what showing the
+    reply takes; `backoff` is the first of the growing waits between attempts.
 
     `reasoning_tokens` is room for thought beyond what a request allows its reply. `omit` are parameters that the
     server does not take, `parameters` are sent with each request as they stand.
@@ -139,9 +141,9 @@ class OpenAIEndpoint:
     def count_tokens(self, text: str) -> int:
         return self._tokenizer.count(text)
 
-    async def complete(self, request: Request, record: Record, shown: Shown | None = None) -> Completion:
+    async def complete(self, request: Request, record: Record, follow: Follow | None = None) -> Completion:
         """As `Endpoint.complete`. What may succeed at another try is tried again, with growing random waits and not
-        before the server wants it, until the deadline or until `shown` was called."""
+        before the server wants it, until the deadline or until something of a reply is shown."""
         from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
         from tenacity.wait import wait_random_exponential
 
@@ -167,7 +169,7 @@ class OpenAIEndpoint:
                 stop=stop, wait=wait, retry=retry_if_exception_type(_Again), reraise=True
             ):
                 with attempt:
-                    return await self._attempt(request, record, shown)
+                    return await self._attempt(request, record, follow)
         except _Again as last:
             error = last.error
         raise error  # outside of the handler: the library's own error is no part of it
@@ -201,14 +203,17 @@ class OpenAIEndpoint:
         except Exception:  # whatever it does instead, it tells nothing
             return None
 
-    async def _attempt(self, request: Request, record: Record, shown: Shown | None) -> Completion:
+    async def _attempt(self, request: Request, record: Record, follow: Follow | None) -> Completion:
         client = await self._client()
         began, got = time.perf_counter(), Arrived()
         failed: SelfrouteError | None = None
         sent, once_more, after = True, False, None
         try:
-            async with asyncio.timeout(self.options.timeout):
-                await (self._streamed if self.options.stream or shown else self._plain)(client, request, got, shown)
+            async with patience(self.options.timeout) as limit:
+                if self.options.stream or follow is not None:
+                    await self._streamed(client, request, got, follow, limit)
+                else:
+                    await self._plain(client, request, got)
         except (asyncio.CancelledError, SelfrouteError):
             await record(await self._call(request, got, began, ABANDONED))
             raise
@@ -221,7 +226,8 @@ class OpenAIEndpoint:
             else:
                 failed, sent = translated(error, self.where, self._key), was_sent(error)
                 sent = sent and (bool(got.parts) or status_within(error) is None)
-                once_more, after = may_succeed(error), wait_of(error)
+                garbled = bool(got.parts) and isinstance(error, _Broken | ValueError)  # after a good beginning
+                once_more, after = garbled or may_succeed(error), wait_of(error)
         if failed is not None and not got.complete:
             await record(await self._call(request, got, began, str(failed), sent=sent))
             if once_more and not got.shown:
@@ -233,7 +239,7 @@ class OpenAIEndpoint:
         model = got.model and without_keys(storable(got.model), self._key)
         return Completion(got.text, call.usage, got.finish, refusal, tuple(got.tokens), model)
 
-    async def _plain(self, client: AsyncOpenAI, request: Request, got: Arrived, shown: Shown | None) -> None:
+    async def _plain(self, client: AsyncOpenAI, request: Request, got: Arrived) -> None:
         from openai.types import Completion as Raw
         from openai.types.chat import ChatCompletion
 
@@ -249,11 +255,14 @@ class OpenAIEndpoint:
         got.take(reply.choices[0])
         got.finish = got.finish or "stop"
 
-    async def _streamed(self, client: AsyncOpenAI, request: Request, got: Arrived, shown: Shown | None) -> None:
+    async def _streamed(
+        self, client: AsyncOpenAI, request: Request, got: Arrived, follow: Follow | None, limit: Patience
+    ) -> None:
         from openai import APIConnectionError
 
         create: Any = client.chat.completions.create if request.chat else client.completions.create
         counted = {} if "stream_options" in self.options.omit else {"stream_options": {"include_usage": True}}
+        hear = follow() if follow is not None else None
         stream = await create(**self._body(request), stream=True, **counted)
         if not hasattr(stream, "response"):
             raise _Broken("it sent no stream")
@@ -266,10 +275,10 @@ class OpenAIEndpoint:
                 before = len(got.parts)
                 for choice in (choices or [])[:1]:
                     piece = got.take(choice)
-                    if piece and shown is not None:
-                        got.shown = True
+                    if piece and hear is not None:
                         try:
-                            await shown(piece)
+                            with limit.resting():
+                                got.shown = await hear(piece)
                         except Exception as error:
                             got.ours = error
                             raise

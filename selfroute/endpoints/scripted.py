@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from selfroute.endpoints import Completion, Request, Token
-from selfroute.types import Call, Record, Shown, Usage
+from selfroute.endpoints import Completion, Follow, Request, Token
+from selfroute.types import Call, Record, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class ScriptedEndpoint:
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
-    async def complete(self, request: Request, record: Record, shown: Shown | None = None) -> Completion:
+    async def complete(self, request: Request, record: Record, follow: Follow | None = None) -> Completion:
         line = self.script[len(self.requests)]
         self.requests.append(request)
         read = self.count_tokens(request.prompt) + self.count_tokens(request.system or "")
@@ -53,8 +53,9 @@ class ScriptedEndpoint:
             raise line
         said = Says(line) if isinstance(line, str) else line
         usage = Usage(read, output_tokens=self.count_tokens(said.text))
-        if shown is not None:
+        if follow is not None:
+            hear = follow()
             for at in range(0, len(said.text), self.piece):
-                await shown(said.text[at : at + self.piece])
+                await hear(said.text[at : at + self.piece])
         await record(Call(request.stage, self.model, usage, seconds=0.0))
         return Completion(said.text, usage, said.finish, said.refusal, said.tokens, self.model)

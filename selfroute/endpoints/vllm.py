@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from selfroute.endpoints import Completion, Request, Token
+from selfroute.endpoints import Completion, Follow, Hear, Request, Token
 from selfroute.endpoints.failures import harmless, storable
 from selfroute.endpoints.per_loop import PerLoop
 from selfroute.endpoints.together import BEGINNING, Together
@@ -37,7 +37,8 @@ from selfroute.errors import (
     SelfrouteError,
 )
 from selfroute.tokens import Split, Tokenizer
-from selfroute.types import ABANDONED, Call, Record, Shown, Usage
+from selfroute.types import ABANDONED, Call, Record, Usage
+from selfroute.waiting import patience
 
 if TYPE_CHECKING:
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -77,8 +78,8 @@ FAILED = ("error", "abort")
 @dataclass(frozen=True, slots=True)
 class Options:
     """One model. `model` is a folder or a name as vLLM takes it, `engine` are arguments of its engine and `parameters`
-    those of its sampler, as they stand. `timeout` is in seconds and does not count the engine's start. Prompts whose
-    first `beginning` tokens are the same are kept together."""
+    those of its sampler, as they stand. `timeout` is in seconds and counts neither the engine's start nor what showing
+    the reply takes. Prompts whose first `beginning` tokens are the same are kept together."""
 
     name: str
     model: str
@@ -116,7 +117,7 @@ class _Got:
     tokens: list[Token] = field(default_factory=list)
     finish: str | None = None
     ours: Exception | None = None
-    """What `shown` raised: no fault of the engine's."""
+    """What was raised where the reply is shown: no fault of the engine's."""
 
     @property
     def usage(self) -> Usage:
@@ -213,9 +214,10 @@ class VLLMEndpoint:
             self.where, f"its chat template does not take this: {said}", "name a model that is made for chat"
         )
 
-    async def complete(self, request: Request, record: Record, shown: Shown | None = None) -> Completion:
+    async def complete(self, request: Request, record: Record, follow: Follow | None = None) -> Completion:
         """As `Endpoint.complete`; `MissingExtra` and `InvalidSettings` too, when the engine is to be started."""
         began, got = time.perf_counter(), _Got()
+        hear = follow() if follow is not None else None
         failed: SelfrouteError
         try:
             prompt = await asyncio.to_thread(self.prompt_tokens, request)
@@ -223,7 +225,7 @@ class VLLMEndpoint:
             self._checked(got.read)
             engine = await self._engines.get()
             began = time.perf_counter()  # the engine's start is not this call's time
-            async with asyncio.timeout(self.options.timeout), engine.together.turn(prompt) as turn:
+            async with patience(self.options.timeout) as limit, engine.together.turn(prompt) as turn:
                 params = _params(self.options, engine.defaults, request, got.read)
                 got.sent = True
                 replies = engine.llm.generate(
@@ -237,8 +239,9 @@ class VLLMEndpoint:
                     async for output in replies:
                         piece = got.take(output)
                         turn.warmed()
-                        if piece and shown is not None:
-                            await _show(shown, piece, got)
+                        if piece and hear is not None:
+                            with limit.resting():
+                                await _tell(hear, piece, got)
             if got.finish in FAILED:
                 raise EndpointFailed(self.where, f"its reply ended with {got.finish!r}")
         except asyncio.CancelledError:
@@ -370,9 +373,9 @@ def _params(options: Options, defaults: Mapping[str, Any], request: Request, rea
     return SamplingParams.from_optional(**wanted)
 
 
-async def _show(shown: Shown, piece: str, got: _Got) -> None:
+async def _tell(hear: Hear, piece: str, got: _Got) -> None:
     try:
-        await shown(piece)
+        await hear(piece)
     except Exception as error:
         got.ours = error
         raise

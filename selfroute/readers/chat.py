@@ -10,8 +10,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from selfroute.endpoints import Completion, Endpoint, Request, Token
+from selfroute.endpoints import Completion, Endpoint, Hear, Request, Token, room
 from selfroute.errors import UnusableReply
 from selfroute.growing import GrowingReply
 from selfroute.prompts import SCHEMA, ordered, overhead, prompt, structured_for
@@ -21,12 +22,6 @@ from selfroute.types import Draft, Passage, Reading, Record, Shown
 
 FORM_TOKENS = 400
 """Room for quotes and braces, beyond what a task allows its answer."""
-
-MARGIN = 64
-"""Tokens of a window that are left free, since counts before a call are estimates."""
-
-APPROXIMATE = 0.85
-"""The share of a window that is used where another model's tokenizer counts."""
 
 FRAME_TOKENS = 11
 """What the two messages of a chat take beside their words, in OpenAI's format."""
@@ -49,9 +44,8 @@ class ChatReader:
     @property
     def window(self) -> int:
         """What the endpoint's window leaves beside a reply; blocking, as counting is."""
-        share = APPROXIMATE if self.endpoint.approximate else 1.0
-        room = max(int(self.endpoint.window * share) - self.endpoint.max_output_tokens - MARGIN, 0)
-        return room if self.limit is None else min(room, self.limit)
+        most = room(self.endpoint)
+        return most if self.limit is None else min(most, self.limit)
 
     @property
     def max_output_tokens(self) -> int:
@@ -97,13 +91,21 @@ class ChatReader:
             deadline=reading.deadline,
         )
         asks = reading.question.text is not None
-        growing = GrowingReply(structured=structured, thinks=self.endpoint.thinks)
+        begun = partial(GrowingReply, structured=structured, thinks=self.endpoint.thinks)
+        growing = begun()
 
-        async def grown(piece: str) -> None:
-            if shown is not None and (sure := growing.add(piece)):
-                await shown(sure)
+        def follow() -> Hear:
+            nonlocal growing
+            growing = begun()
 
-        completion = await self.endpoint.complete(request, record, grown if shown is not None and asks else None)
+            async def hear(piece: str) -> bool:
+                if shown is not None and (sure := growing.add(piece)):
+                    await shown(sure)
+                return bool(growing.shown)
+
+            return hear
+
+        completion = await self.endpoint.complete(request, record, follow if shown is not None and asks else None)
         reply = self._read(completion, structured, reading)
         self._check(reply, growing.shown)
         if completion.finish == "length":

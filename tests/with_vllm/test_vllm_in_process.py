@@ -22,6 +22,7 @@ pytest.importorskip("vllm", reason="vLLM is not installed: make test-vllm")
 
 import psutil
 from commands import in_process
+from test_endpoints_openai import following
 
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.endpoints import Request
@@ -128,7 +129,7 @@ def test_a_reply_is_shown_piece_by_piece_as_it_is_made(
     async def shown(piece: str) -> None:
         pieces.append(piece)
 
-    completion = loop.run(endpoint.complete(replace(ENDLESS, max_output_tokens=20), calls, shown))
+    completion = loop.run(endpoint.complete(replace(ENDLESS, max_output_tokens=20), calls, following(shown)))
     assert "".join(pieces) == completion.text
     assert len(pieces) > 2
     assert (completion.finish, completion.usage.output_tokens) == ("length", 20)
@@ -200,7 +201,7 @@ def test_a_question_that_is_cancelled_stops_the_engine_and_is_accounted(
         async def shown(piece: str) -> None:
             begun.set()
 
-        task = asyncio.create_task(endpoint.complete(ENDLESS, calls, shown))
+        task = asyncio.create_task(endpoint.complete(ENDLESS, calls, following(shown)))
         await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -229,7 +230,7 @@ def test_what_showing_raises_is_no_fault_of_the_engines(
         raise LookupError("the page is gone")
 
     with pytest.raises(LookupError, match="the page is gone"):
-        loop.run(endpoint.complete(ENDLESS, calls, shown))
+        loop.run(endpoint.complete(ENDLESS, calls, following(shown)))
     assert calls.made[0].error == "abandoned"
 
 
@@ -326,7 +327,7 @@ def test_an_engine_that_dies_mid_answer_is_an_error_that_says_so_and_the_next_qu
                 os.kill(process.pid, signal.SIGKILL)
 
     with pytest.raises(EndpointFailed, match="the next question starts it anew"):
-        loop.run(endpoint.complete(ENDLESS, calls, shown))
+        loop.run(endpoint.complete(ENDLESS, calls, following(shown)))
     [call] = calls.made
     assert (call.error is not None, call.estimated) == (True, False)
     assert call.usage.output_tokens > 0

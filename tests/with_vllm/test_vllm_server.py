@@ -19,9 +19,11 @@ import pytest
 
 pytest.importorskip("vllm", reason="vLLM is not installed: make test-vllm")
 
+from test_endpoints_openai import following
+
 from selfroute import build
 from selfroute.embedders.hashing import HashingEmbedder
-from selfroute.endpoints import Request
+from selfroute.endpoints import MARGIN, Request
 from selfroute.endpoints.checks import check_endpoint
 from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.endpoints.tokenize import served
@@ -30,7 +32,7 @@ from selfroute.errors import EndpointUnreachable, PromptTooLong
 from selfroute.ledger import Ledger
 from selfroute.policies import POLICIES
 from selfroute.prices import Prices
-from selfroute.readers.chat import MARGIN, ChatReader
+from selfroute.readers.chat import ChatReader
 from selfroute.settings import load, shipped
 from selfroute.tokens import tokenizer
 from selfroute.types import Answer, Document, Outcome, Passage, Question, Reading, Route, Stage
@@ -102,7 +104,7 @@ def test_a_reply_is_shown_piece_by_piece_as_it_is_made(endpoint: Made, calls: Ca
     async def shown(piece: str) -> None:
         pieces.append(piece)
 
-    completion = asyncio.run(endpoint().complete(replace(ENDLESS, max_output_tokens=20), calls, shown))
+    completion = asyncio.run(endpoint().complete(replace(ENDLESS, max_output_tokens=20), calls, following(shown)))
     assert "".join(pieces) == completion.text
     assert len(pieces) > 2
     assert (completion.finish, completion.usage.output_tokens) == ("length", 20)
@@ -198,7 +200,7 @@ def test_a_server_that_dies_mid_answer_is_an_error_that_says_so_and_its_tokens_a
             server.die()
 
     with pytest.raises(EndpointUnreachable, match="check its base_url and that the server runs"):
-        asyncio.run(endpoint().complete(ENDLESS, calls, shown))
+        asyncio.run(endpoint().complete(ENDLESS, calls, following(shown)))
     [call] = calls.made
     assert call.error is not None
     assert call.estimated
