@@ -575,6 +575,26 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, bundled: httpx.Client) 
             assert page.evaluate("document.documentElement.scrollWidth") == 360, path
 
 
+def test_the_description_of_the_api_is_read_in_a_browser_without_scripts_and_without_another_host(
+    browser: Browser, home: Path
+) -> None:
+    options: dict[str, Any] = {"java_script_enabled": False, "viewport": {"width": 360, "height": 740}}
+    with served(House(home).app()) as client, opened(browser, client, "/docs", **options) as (page, seen):
+        asking = page.locator("#post-v1-ask")
+        assert not asking.get_by_text("Body", exact=True).is_visible()
+        asking.locator("summary").click()
+        asking.get_by_role("link", name="AskSent").click()
+        shape = page.locator("#AskSent")
+        playwright.expect(shape).to_be_in_viewport()
+        assert shape.locator("th code").all_text_contents().count("max_input_tokens") == 1
+        assert page.locator("html").bounding_box()["width"] == 360
+        assert page.locator(".docs").evaluate("main => main.scrollWidth <= main.clientWidth")
+        style = asking.evaluate("one => getComputedStyle(one).borderRadius")
+    assert style == "8px"
+    assert seen == Seen(addresses=seen.addresses)
+    assert {httpx.URL(address).host for address in seen.addresses} == {"127.0.0.1"}
+
+
 def test_nothing_moves_where_less_motion_is_wanted(browser: Browser, home: Path) -> None:
     corpus(home)
     reader = Halting()

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from service import ABSENT, KNOWN, WHO, House, corpus, served
+from service import ABSENT, KNOWN, WHO, House, Slow, corpus, left, served
 from test_server_accounts import ByBearer
 
 from selfroute.errors import EndpointFailed, KeyRejected
 from selfroute.readers.scripted import KnowingReader, ScriptedReader, fails
-from selfroute.server.logs import JsonLines, QuestionLog
+from selfroute.server.access import Anybody
+from selfroute.server.logs import JsonLines, QuestionLog, RequestLog
+
+Wait = Callable[[Callable[[], bool]], None]
 
 SECRET = "sk-verysecretverysecret"
 
@@ -153,6 +157,105 @@ def test_a_failure_of_ours_is_a_line_with_status_500(home: Path, lines: Lines) -
     made.reader = KnowingReader(KNOWN, fails=frozenset([WHO]))
     with served(made.app()) as client:
         assert ask(client).status_code == 500
+    [line] = lines.of("selfroute.requests")
+    assert (line["status"], line["level"]) == (500, "warning")
+
+
+@pytest.mark.parametrize("more", [{}, {"stream": True, "max_cost": 1}])
+@pytest.mark.parametrize(
+    ("path", "sent"),
+    [
+        ("/v1/ask", {"question": WHO, "corpus": "port"}),
+        ("/v1/chat/completions", {"model": "self_route@port", "messages": [{"role": "user", "content": WHO}]}),
+        ("/v1/responses", {"model": "self_route@port", "input": WHO}),
+    ],
+)
+def test_a_client_that_leaves_is_one_line_of_status_499_and_no_traceback(
+    home: Path, lines: Lines, wait_until: Wait, path: str, sent: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """A stream that may cost only so much says nothing before its first call."""
+    made = house(home)
+    made.access, made.asking = Anybody(), Slow()
+    options = {"selfroute": {"max_cost": 1}, "stream": True} if more and path != "/v1/ask" else more
+    server = Lines()
+    logging.getLogger("uvicorn").addHandler(server)
+    try:
+        with served(made.app()) as client:
+            with left(client, path, {**sent, **options}):
+                wait_until(made.asking.waiting.is_set)
+            wait_until(lambda: len(lines.of("selfroute.requests")) == 1)
+            made.asking.open.set()
+            told = client.get("/metrics").text
+            [line] = lines.of("selfroute.requests")
+            recorded = client.get(f"/v1/questions/{line['question']}").json()
+    finally:
+        made.asking.open.set()
+        logging.getLogger("uvicorn").removeHandler(server)
+    [asked] = lines.of("selfroute.questions")
+    assert (line["status"], line["level"], line["path"]) == (499, "info", path)
+    assert (asked["level"], asked["message"], asked["error"]) == ("info", "question cancelled", "CancelledError")
+    assert 'selfroute_question_failures_total{kind="CancelledError",policy="self_route"} 1.0' in told
+    assert recorded["error"].startswith("CancelledError")
+    assert not [one for one in (*lines.written, *server.written) if "exception" in json.loads(one)]
+
+
+@pytest.mark.parametrize("path", ["/v1/ask", "/v1/corpora/port/documents"])
+def test_a_client_that_leaves_before_all_of_its_request_has_come_is_a_line_of_status_499(
+    home: Path, lines: Lines, wait_until: Wait, path: str
+) -> None:
+    made = house(home)
+    made.access = Anybody()
+    server = Lines()
+    logging.getLogger("uvicorn").addHandler(server)
+    try:
+        with served(made.app()) as client:
+            head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            with socket.create_connection((client.base_url.host, client.base_url.port or 80)) as connection:
+                connection.sendall(f"{head}content-length: 100\r\n\r\n{{".encode())
+            wait_until(lambda: len(lines.of("selfroute.requests")) == 1)
+    finally:
+        logging.getLogger("uvicorn").removeHandler(server)
+    [line] = lines.of("selfroute.requests")
+    assert (line["status"], line["level"]) == (499, "info")
+    assert not [one for one in (*lines.written, *server.written) if "exception" in json.loads(one)]
+
+
+def test_a_client_that_leaves_within_a_stream_that_began_keeps_the_status_that_it_was_told(
+    home: Path, lines: Lines, wait_until: Wait
+) -> None:
+    made = house(home)
+    made.reader = KnowingReader(KNOWN, seconds=30)
+    key = {"authorization": "Bearer key-7"}
+    with served(made.app()) as client:
+        sent = {"question": WHO, "corpus": "port", "stream": True}
+        with client.stream("POST", "/v1/ask", json=sent, headers=key) as reply:
+            next(reply.iter_lines())
+        wait_until(lambda: len(lines.of("selfroute.requests")) == 1)
+    [line] = lines.of("selfroute.requests")
+    [asked] = lines.of("selfroute.questions")
+    assert (line["status"], line["level"]) == (200, "info")
+    assert (asked["message"], asked["error"]) == ("question cancelled", "CancelledError")
+
+
+def test_a_request_that_the_service_itself_cuts_off_is_no_client_that_left(home: Path, lines: Lines) -> None:
+    async def stopped() -> None:
+        began = asyncio.Event()
+
+        async def app(*_: object) -> None:
+            began.set()
+            await asyncio.Event().wait()
+
+        async def nothing(*_: object) -> Any:
+            return {"type": "http.request"}
+
+        scope = {"type": "http", "method": "POST", "path": "/v1/ask"}
+        running = asyncio.ensure_future(RequestLog(app)(scope, nothing, nothing))
+        await began.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(stopped())
     [line] = lines.of("selfroute.requests")
     assert (line["status"], line["level"]) == (500, "warning")
 

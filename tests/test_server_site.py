@@ -34,7 +34,7 @@ def test_the_page_may_load_only_what_this_service_serves(client: httpx.Client, p
     assert not re.search(r"\sstyle=|\son\w+=|<style|<script>", reply.text)
 
 
-@pytest.mark.parametrize("name", [*MODULES, "page.css", "icon.svg"])
+@pytest.mark.parametrize("name", [*MODULES, "page.css", "docs.css", "icon.svg"])
 def test_every_part_of_the_page_is_served_and_names_no_other_host(client: httpx.Client, name: str) -> None:
     reply = client.get(f"/page/{name}")
     assert reply.status_code == 200
@@ -55,7 +55,7 @@ def test_the_frame_of_a_report_has_an_origin_of_its_own(client: httpx.Client) ->
 
 def test_the_paths_of_the_page_are_known_and_none_of_the_api_is_among_them(client: httpx.Client) -> None:
     served_here = [route.path.replace("{id}", "some").replace("{name}", "main.js") for route in router.routes]
-    assert len(served_here) == 5
+    assert len(served_here) == 6
     assert all(PATHS.fullmatch(path) for path in served_here)
     others = [path for path in client.get("/openapi.json").json()["paths"] if PATHS.fullmatch(path)]
     assert others == []

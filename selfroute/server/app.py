@@ -70,6 +70,8 @@ def create_app(
         version=version("selfroute"),
         summary="Answers questions about long documents by reading as little as it needs.",
         lifespan=_lasting(lasting),
+        docs_url=None,  # FastAPI's pages load their scripts from another host; ours is in `site`
+        redoc_url=None,
         **_telemetry(spans),
     )
     app.state.parts = parts

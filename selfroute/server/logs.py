@@ -6,6 +6,7 @@ a question's line. Knows nothing of where the lines go from there.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from selfroute.errors import EndpointError, SelfrouteError
@@ -27,6 +29,9 @@ requests = logging.getLogger("selfroute.requests")
 
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 """What is asked every few seconds: logged only where it fails."""
+
+LEFT = 499
+"""The status of a request whose client left before its reply began, as nginx has it: nobody was told any."""
 
 LONGEST = 200
 """Characters of what may repeat what was sent."""
@@ -78,8 +83,7 @@ class QuestionLog:
     def begin(self, ask: Ask, caller: Caller) -> Watcher:
         def watch(event: Event | Ended) -> None:
             if isinstance(event, Ended):
-                said = "ended" if event.answer is not None else "failed"
-                level = logging.INFO if event.answer is not None else logging.WARNING
+                level, said = _ending(event)
                 questions.log(level, "question %s", said, extra={FIELDS: self._fields(ask, caller, event)})
 
         return watch
@@ -110,6 +114,15 @@ class QuestionLog:
         return told
 
 
+def _ending(end: Ended) -> tuple[int, str]:
+    """That somebody left is no failure, and nobody is to be woken by it."""
+    if end.answer is not None:
+        return logging.INFO, "ended"
+    if isinstance(end.error, asyncio.CancelledError):
+        return logging.INFO, "cancelled"
+    return logging.WARNING, "failed"
+
+
 def reason(error: BaseException, text: bool) -> str | None:
     """What an error says, as far as it may be logged: a server may repeat what it was sent, so of an endpoint's only
     what to do, and of others the beginning. The ledger has all of it, under the question's id."""
@@ -127,7 +140,8 @@ def _cut(said: str, text: bool = False) -> str:
 
 
 class RequestLog:
-    """Writes a line as each request ends. Its query is left out: it may hold anything."""
+    """Writes a line as each request ends. Its query is left out: it may hold anything. What a client's leaving ended
+    is told here and raised no further, for nothing failed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -137,16 +151,27 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         scope.setdefault("state", {})
-        began, status = time.perf_counter(), 0
+        began, status, left = time.perf_counter(), 0, False
+
+        async def heard() -> Message:
+            nonlocal left
+            message = await receive()
+            left = left or (message["type"] == "http.disconnect" and not status)
+            return message
 
         async def seen(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = LEFT if left else message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, seen)
+            await self._app(scope, heard, seen)
+        except (asyncio.CancelledError, ClientDisconnect):
+            if not left or _is_stopped():
+                status = status or 500
+                raise
+            status = LEFT
         except BaseException:
             status = status or 500
             raise
@@ -163,3 +188,9 @@ class RequestLog:
                 }
                 level = logging.WARNING if status >= 500 else logging.INFO
                 requests.log(level, "%s %s", told["method"], told["path"], extra={FIELDS: told})
+
+
+def _is_stopped() -> bool:
+    """Whether it is the service that ends the request, and not its client."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

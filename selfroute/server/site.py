@@ -1,4 +1,5 @@
-"""The page: one document, its modules and its style, as they lie in this package. Nothing on it comes from elsewhere.
+"""The page: one document, its modules and its style, as they lie in this package; and beside it what the API is like.
+Nothing on either comes from elsewhere.
 
 Knows nothing of what the page does: it asks this service's own API, as any client.
 """
@@ -10,9 +11,11 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse, Response
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.exceptions import HTTPException
+
+from selfroute.server import reference
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,7 +34,11 @@ FRAME_POLICY = (
 )
 """Of the frame in which a report is shown: it has an origin of its own, so that nothing in it reaches the page's
 storage or this service, and its one script is ours. A report's own style stands in it."""
-PATHS = re.compile(r"/|/q/[^/]+|/page/[^/]+")
+DOCS_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Nothing on the API's description runs."""
+PATHS = re.compile(r"/|/docs|/q/[^/]+|/page/[^/]+")
 """What needs no key: a browser has none yet, and the page is no secret. All that it shows comes from the API."""
 PLOTS = ("js", "d3.v5.min.js")
 """In the package that brings the library for plots."""
@@ -46,6 +53,15 @@ async def page() -> Response:
 async def question(id: str) -> Response:  # noqa: A002 (the path's own name)
     """The same page, which opens this question."""
     return await page()
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """What the API is like: made once, for it does not change while the service runs."""
+    app = request.app
+    if (made := getattr(app.state, "docs", None)) is None:
+        made = app.state.docs = await asyncio.to_thread(lambda: reference.page(app.openapi()))
+    return HTMLResponse(made, headers=_headers(DOCS_POLICY, "no-cache"))
 
 
 @router.get("/page/frame.html")
@@ -74,11 +90,14 @@ async def part(name: str) -> Response:
 
 def _file(path: Path, kind: str, policy: str = POLICY, kept: str = "no-cache") -> Response:
     """After an update a browser must not mix old modules with new ones: it asks again each time."""
-    headers = {
+    return FileResponse(path, media_type=kind, headers=_headers(policy, kept))
+
+
+def _headers(policy: str, kept: str) -> dict[str, str]:
+    return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cache-Control": kept,
     }
-    return FileResponse(path, media_type=kind, headers=headers)
