@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import math
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from weakref import finalize
 
+from selfroute.answering import answer_of
 from selfroute.budget import Budgets, Spending
 from selfroute.embedders import Embedder
 from selfroute.errors import (
@@ -32,7 +32,6 @@ from selfroute.index.upkeep import Corpora
 from selfroute.policies import Policy, forecast
 from selfroute.prices import Prices
 from selfroute.readers import Reader
-from selfroute.routing.dial import Decision
 from selfroute.sources import Sources
 from selfroute.steps import QuestionSteps
 from selfroute.streaming import Withheld, streamed
@@ -44,22 +43,16 @@ from selfroute.types import (
     Delta,
     Document,
     Done,
-    Draft,
     Emit,
-    Estimate,
     Event,
     Forecast,
     Found,
-    Outcome,
     Question,
     Record,
-    Stage,
     Terms,
-    Totals,
     Usage,
     Used,
     Watch,
-    sum_cost,
 )
 from selfroute.waiting import to_its_end, until
 
@@ -277,7 +270,7 @@ class Engine:
                 except OverLimit as limit:
                     draft = steps.stopped(limit)
             full = await steps.long_context(alone)
-            answer = _answer(terms.id, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
+            answer = answer_of(terms.id, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
             await to_its_end(asyncio.to_thread(self._account.finish, answer))
         except BaseException as error:
             # Cancellation too: what was spent must not look like a question still under way. An account that fails
@@ -365,68 +358,6 @@ def _nearer(*deadlines: float | None) -> float | None:
     return min((seconds for seconds in deadlines if seconds is not None), default=None)
 
 
-def _answer(
-    id_: str,
-    question: Question,
-    policy: str,
-    corpus: str,
-    draft: Draft,
-    steps: QuestionSteps,
-    full: Estimate,
-    calls: list[Call],
-    seconds: float,
-) -> Answer:
-    coverage = steps.coverage(question)
-    if not draft.declined:
-        outcome = Outcome.ANSWERED
-    else:
-        outcome = Outcome.NOT_IN_DOCUMENT if coverage >= 1 else Outcome.INSUFFICIENT
-    answered = outcome is Outcome.ANSWERED
-    citations = draft.citations if answered else ()
-    totals = _totals(calls, seconds)
-    return Answer(
-        id=id_,
-        question=question.text,
-        answer=draft.answer if answered else None,
-        outcome=outcome,
-        likely_absent=draft.likely_absent if not answered else None,
-        route=draft.route,
-        policy=policy,
-        path=tuple(steps.path),
-        corpus=corpus,
-        confidence=draft.confidence if answered else None,
-        coverage=coverage,
-        citations=citations,
-        unsupported=answered and question.task.shape.in_words and not citations,
-        calls=tuple(calls),
-        totals=totals,
-        long_context_tokens=full.tokens,
-        long_context_cost=full.cost,
-        saved_tokens=full.tokens - totals.reader_input_tokens,
-        warnings=tuple(steps.warnings),
-        explain={
-            "rewritten": steps.rewritten,
-            "hits": [
-                {"document": h.chunk.document, "start": h.chunk.start, "end": h.chunk.end, "score": round(h.score, 4)}
-                for h in steps.hits
-            ],
-            "drafts": [
-                {
-                    "route": d.route.value,
-                    "declined": d.declined,
-                    "score": d.score,
-                    "confidence": d.confidence,
-                    "guess": d.guess,
-                    "lost_quotes": d.lost_quotes,
-                }
-                for d in steps.drafts
-            ],
-            "decisions": [_shown(decision) for decision in steps.decisions],
-            "counted_by": steps.counted_by,
-        },
-    )
-
-
 async def _tell(answer: Answer, shown: str, emit: Emit) -> None:
     """The rest of an answer that stands, of which `shown` was told."""
     if rest := (answer.answer or "").removeprefix(shown):
@@ -436,36 +367,5 @@ async def _tell(answer: Answer, shown: str, emit: Emit) -> None:
     await emit(Done(answer))
 
 
-def _shown(decision: Decision) -> Mapping[str, object]:
-    """A decision for people: what it was made by, what it weighed, and the features that went into it."""
-    odds, reading = decision.odds, decision.reading
-    return {
-        "escalates": decision.escalates,
-        "by": decision.by,
-        "dial": decision.dial.settings(),
-        "rule": odds and odds.rule.name,
-        "sufficiency": odds and round(odds.sufficiency, 4),
-        "gain": odds and round(odds.gain, 4),
-        "harm": odds and round(odds.harm, 4),
-        "needed": decision.needed if decision.needed is None or math.isfinite(decision.needed) else None,
-        "tokens": reading.tokens,
-        "cached_tokens": reading.cached_tokens,
-        "cost": reading.cost,
-        "features": {name: round(value, 4) for name, value in odds.weighed.items()} if odds else {},
-    }
-
-
 async def _unrecorded(call: Call) -> None:
     """Neither a forecast nor a search is a question: what embedding they take stands in no account."""
-
-
-def _totals(calls: list[Call], seconds: float) -> Totals:
-    return Totals(
-        usage=sum((call.usage for call in calls), Usage()),
-        embedding_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.EMBED),
-        estimated=any(call.estimated for call in calls),
-        cost=sum_cost([call.cost for call in calls]),
-        seconds=seconds,
-        rewrite_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.REWRITE),
-        judging_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.JUDGE),
-    )
