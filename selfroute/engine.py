@@ -7,35 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from weakref import finalize
 
+from selfroute.answering import answer_of
 from selfroute.budget import Budgets, Spending
-from selfroute.embedders import Embedder, embed_all
+from selfroute.embedders import Embedder
 from selfroute.errors import (
     BadInput,
-    EmptyCorpus,
     EmptyQuestion,
     OverLimit,
     SelfrouteError,
-    UnknownDocument,
     UnknownPolicy,
 )
 from selfroute.index import Index
 from selfroute.index.corpus import Corpus
 from selfroute.index.shelf import Shelf
 from selfroute.index.upkeep import Corpora
-from selfroute.ingest.chunker import Chunker, rule
 from selfroute.policies import Policy, forecast
 from selfroute.prices import Prices
 from selfroute.readers import Reader
-from selfroute.routing.dial import Decision
+from selfroute.sources import Sources
 from selfroute.steps import QuestionSteps
 from selfroute.streaming import Withheld, streamed
 from selfroute.types import (
@@ -46,24 +43,18 @@ from selfroute.types import (
     Delta,
     Document,
     Done,
-    Draft,
     Emit,
-    Estimate,
     Event,
     Forecast,
     Found,
-    Outcome,
     Question,
     Record,
-    Stage,
     Terms,
-    Totals,
     Usage,
     Used,
     Watch,
-    sum_cost,
 )
-from selfroute.waiting import in_thread, long_threads, to_its_end, until
+from selfroute.waiting import to_its_end, until
 
 if TYPE_CHECKING:
     from selfroute.rewriter import Rewriter
@@ -116,8 +107,6 @@ class Engine:
         question that brings any is answered."""
         self._home = home
         self._embedder = embedder
-        self._chunk_tokens = chunk_tokens
-        self._chunk_words = chunk_words
         self._chunk_reader = chunk_reader
         self._document_reader = document_reader
         self._prices = prices
@@ -129,10 +118,10 @@ class Engine:
         self._judge = judge
         self._cache_seconds = cache_seconds
         self._account = account
-        self._shelf = Shelf(home, embedder.name)
-        finalize(self, self._shelf.close)
+        shelf = Shelf(home, embedder.name)
+        finalize(self, shelf.close)
+        self._sources = Sources(shelf, embedder, chunk_tokens, chunk_words)
         self._budgets = Budgets(prices, spending)
-        self._threads = long_threads()
 
     async def ask(
         self,
@@ -156,7 +145,7 @@ class Engine:
         `DeadlineExceeded` and what the reader raises. A failed question stays in the ledger with its calls.
         """
         question = self._checked(question, policy, k)
-        async with self._source(question, corpus) as (name, source):
+        async with self._sources.opened(question.scope, corpus) as (name, source):
             return await self._ask(question, policy, name, source, k, terms, watch=watch)
 
     async def ask_stream(
@@ -178,7 +167,7 @@ class Engine:
 
         async def asked(emit: Emit) -> None:
             checked = self._checked(question, policy, k)
-            async with self._source(checked, corpus) as (name, source):
+            async with self._sources.opened(checked.scope, corpus) as (name, source):
                 await self._ask(checked, policy, name, source, k, terms, emit, watch)
 
         async with aclosing(streamed(asked)) as events:
@@ -194,8 +183,8 @@ class Engine:
         Raises what `ask` raises before it reads.
         """
         question = self._checked(Question(query, tuple(scope)), None, k)
-        async with self._source(question, corpus) as (name, source):
-            index = await self._transient(source, _unrecorded) if isinstance(source, Document) else source
+        async with self._sources.opened(question.scope, corpus) as (name, source):
+            index = await self._sources.searchable(source, _unrecorded)
             hits = await self._steps(name, index, _unrecorded, k).retrieve(question)
             return tuple(
                 Found(c.document, index.page(c.document, c.start), c.start, c.end, c.text, hit.score)
@@ -223,49 +212,10 @@ class Engine:
         Raises what `ask` raises before it reads.
         """
         question = self._checked(question, policy, k)
-        async with self._source(question, corpus) as (name, source):
-            index = await self._transient(source, _unrecorded) if isinstance(source, Document) else source
+        async with self._sources.opened(question.scope, corpus) as (name, source):
+            index = await self._sources.searchable(source, _unrecorded)
             steps = self._steps(name, index, _unrecorded, k)
             return await forecast(self._policies[policy], question, steps, policy, name)
-
-    @asynccontextmanager
-    async def _source(
-        self, question: Question, corpus: str | Document | Corpus
-    ) -> AsyncIterator[tuple[str, Index | Document | Corpus]]:
-        """The name and the text of what is asked: a corpus, open meanwhile, a document that is not indexed, or what
-        its owner opened."""
-        if isinstance(corpus, Document):
-            unknown = [id_ for id_ in question.scope if id_ != corpus.id]
-            if unknown:
-                raise UnknownDocument(unknown, corpus.source, [corpus.id])
-            yield corpus.source, corpus
-            return
-        if not isinstance(corpus, str):
-            await asyncio.to_thread(corpus.scope, question.scope)
-            yield corpus.name, corpus
-            return
-        index = await self._taken(corpus)
-        try:
-            index.scope(question.scope)
-            if not index.entries:
-                raise EmptyCorpus(corpus)
-            yield corpus, index
-        finally:
-            self._shelf.give(index)
-
-    async def _taken(self, corpus: str) -> Index:
-        """From the shelf; who is cancelled meanwhile leaves nothing taken."""
-        # A future and no task: the end of the loop cancels tasks, and what their threads took would stay taken.
-        taking = asyncio.get_running_loop().run_in_executor(None, self._shelf.take, corpus)
-        try:
-            return await asyncio.shield(taking)
-        except asyncio.CancelledError:
-            taking.add_done_callback(self._given_back)
-            raise
-
-    def _given_back(self, taken: asyncio.Future[Index]) -> None:
-        if not taken.cancelled() and taken.exception() is None:
-            self._shelf.give(taken.result())
 
     def _checked(self, question: Question | str, policy: str | None, k: int | None) -> Question:
         question = Question(question) if isinstance(question, str) else question
@@ -312,7 +262,7 @@ class Engine:
         try:
             await to_its_end(asyncio.to_thread(self._account.begin, terms.id, question, policy, name, terms.key))
             async with until(_nearer(self._deadline, terms.deadline)) as deadline:
-                index = await self._transient(source, record, allowance) if isinstance(source, Document) else source
+                index = await self._sources.searchable(source, record, allowance)
                 steps = self._steps(name, index, record, k, deadline, emit, allowance, watch)
                 alone = await self._alone(question, steps, record, deadline, allowance)
                 try:
@@ -320,7 +270,7 @@ class Engine:
                 except OverLimit as limit:
                     draft = steps.stopped(limit)
             full = await steps.long_context(alone)
-            answer = _answer(terms.id, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
+            answer = answer_of(terms.id, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
             await to_its_end(asyncio.to_thread(self._account.finish, answer))
         except BaseException as error:
             # Cancellation too: what was spent must not look like a question still under way. An account that fails
@@ -388,25 +338,6 @@ class Engine:
             watch,
         )
 
-    async def _transient(self, document: Document, record: Record, allowance: Allowance | None = None) -> Index:
-        count, limits = self._embedder.count_tokens, (self._chunk_tokens, self._chunk_words)
-        chunks = await in_thread(self._threads, lambda given_up: Chunker(count, *limits, given_up).chunks(document))
-        if allowance is not None:
-            most = Usage(sum(chunk.tokens + 2 for chunk in chunks))
-            await allowance.reserve(Stage.EMBED, self._embedder.name, most)
-        began = time.perf_counter()
-        texts = [chunk.text for chunk in chunks]
-        embedded = await in_thread(self._threads, lambda given_up: embed_all(self._embedder, texts, given_up))
-        usage = Usage(input_tokens=embedded.tokens)
-        await record(Call(Stage.EMBED, self._embedder.name, usage, time.perf_counter() - began))
-        return await asyncio.to_thread(
-            Index.in_memory,
-            document.source,
-            self._embedder.name,
-            [(document, chunks, embedded.vectors)],
-            rule(self._chunk_tokens, self._chunk_words),
-        )
-
 
 class IndexEngine(Engine):
     """An engine that answers from an index that its caller has opened, to the account that its caller names: for
@@ -427,68 +358,6 @@ def _nearer(*deadlines: float | None) -> float | None:
     return min((seconds for seconds in deadlines if seconds is not None), default=None)
 
 
-def _answer(
-    id_: str,
-    question: Question,
-    policy: str,
-    corpus: str,
-    draft: Draft,
-    steps: QuestionSteps,
-    full: Estimate,
-    calls: list[Call],
-    seconds: float,
-) -> Answer:
-    coverage = steps.coverage(question)
-    if not draft.declined:
-        outcome = Outcome.ANSWERED
-    else:
-        outcome = Outcome.NOT_IN_DOCUMENT if coverage >= 1 else Outcome.INSUFFICIENT
-    answered = outcome is Outcome.ANSWERED
-    citations = draft.citations if answered else ()
-    totals = _totals(calls, seconds)
-    return Answer(
-        id=id_,
-        question=question.text,
-        answer=draft.answer if answered else None,
-        outcome=outcome,
-        likely_absent=draft.likely_absent if not answered else None,
-        route=draft.route,
-        policy=policy,
-        path=tuple(steps.path),
-        corpus=corpus,
-        confidence=draft.confidence if answered else None,
-        coverage=coverage,
-        citations=citations,
-        unsupported=answered and question.task.shape.in_words and not citations,
-        calls=tuple(calls),
-        totals=totals,
-        long_context_tokens=full.tokens,
-        long_context_cost=full.cost,
-        saved_tokens=full.tokens - totals.reader_input_tokens,
-        warnings=tuple(steps.warnings),
-        explain={
-            "rewritten": steps.rewritten,
-            "hits": [
-                {"document": h.chunk.document, "start": h.chunk.start, "end": h.chunk.end, "score": round(h.score, 4)}
-                for h in steps.hits
-            ],
-            "drafts": [
-                {
-                    "route": d.route.value,
-                    "declined": d.declined,
-                    "score": d.score,
-                    "confidence": d.confidence,
-                    "guess": d.guess,
-                    "lost_quotes": d.lost_quotes,
-                }
-                for d in steps.drafts
-            ],
-            "decisions": [_shown(decision) for decision in steps.decisions],
-            "counted_by": steps.counted_by,
-        },
-    )
-
-
 async def _tell(answer: Answer, shown: str, emit: Emit) -> None:
     """The rest of an answer that stands, of which `shown` was told."""
     if rest := (answer.answer or "").removeprefix(shown):
@@ -498,36 +367,5 @@ async def _tell(answer: Answer, shown: str, emit: Emit) -> None:
     await emit(Done(answer))
 
 
-def _shown(decision: Decision) -> Mapping[str, object]:
-    """A decision for people: what it was made by, what it weighed, and the features that went into it."""
-    odds, reading = decision.odds, decision.reading
-    return {
-        "escalates": decision.escalates,
-        "by": decision.by,
-        "dial": decision.dial.settings(),
-        "rule": odds and odds.rule.name,
-        "sufficiency": odds and round(odds.sufficiency, 4),
-        "gain": odds and round(odds.gain, 4),
-        "harm": odds and round(odds.harm, 4),
-        "needed": decision.needed if decision.needed is None or math.isfinite(decision.needed) else None,
-        "tokens": reading.tokens,
-        "cached_tokens": reading.cached_tokens,
-        "cost": reading.cost,
-        "features": {name: round(value, 4) for name, value in odds.weighed.items()} if odds else {},
-    }
-
-
 async def _unrecorded(call: Call) -> None:
     """Neither a forecast nor a search is a question: what embedding they take stands in no account."""
-
-
-def _totals(calls: list[Call], seconds: float) -> Totals:
-    return Totals(
-        usage=sum((call.usage for call in calls), Usage()),
-        embedding_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.EMBED),
-        estimated=any(call.estimated for call in calls),
-        cost=sum_cost([call.cost for call in calls]),
-        seconds=seconds,
-        rewrite_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.REWRITE),
-        judging_tokens=sum(call.usage.input_tokens for call in calls if call.stage is Stage.JUDGE),
-    )

@@ -101,7 +101,8 @@ def calibrated(router: Router, dial: Dial) -> Policy:
         chunks = await steps.read_chunks(question, hits)
         judged = await steps.judged(question, hits, chunks)
         odds = router.odds(features(question, hits, reading, chunks, judged.draft), judged.readers)
-        decision = dial.decide(odds, chunks.declined, reading).doubted(router.caveat(*judged.retrieval))
+        caveat = router.caveat(*judged.retrieval) if odds is not None else router.lack(judged.readers)
+        decision = dial.decide(odds, chunks.declined, reading).doubted(caveat)
         if not steps.decided(decision):
             if not chunks.declined or odds is None:
                 return chunks

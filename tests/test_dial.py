@@ -50,12 +50,11 @@ def test_by_money_a_longer_document_must_add_more_and_by_share_as_much_as_any() 
     assert by_share.decide(ODDS, False, long).needed == by_share.decide(ODDS, False, READING).needed
 
 
-def test_a_decision_keeps_what_was_set_and_a_caveat_only_where_odds_were_weighed() -> None:
+def test_a_decision_keeps_what_was_set_and_its_caveat() -> None:
     dial = Dial(0.2, Decimal(3), Decimal("0.5"))
     decision = dial.decide(ODDS, False, READING).doubted("the embedder is another")
     assert decision.dial.settings() == {"share": 0.2, "value_per_correct_answer": 3, "max_cost": Decimal("0.5")}
     assert decision.caveat == "the embedder is another"
-    assert dial.decide(None, True, READING).doubted("the embedder is another").caveat is None
     assert (dial.at_once(READING).escalates, dial.at_once(READING).by) == (True, "length")
 
 

@@ -30,10 +30,13 @@ from selfroute.errors import (
 )
 from selfroute.index import writing
 from selfroute.ledger import By, Ledger
-from selfroute.policies import POLICIES
+from selfroute.policies import POLICIES, calibrated
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
+from selfroute.readers.extractive import ExtractiveReader
 from selfroute.readers.scripted import Line, ScriptedReader, answers, declines, fails
+from selfroute.routing.dial import Dial
+from selfroute.routing.score import read_router
 from selfroute.types import (
     Answer,
     Call,
@@ -282,6 +285,31 @@ def test_what_was_found_and_thought_on_the_way_is_explained(house: House) -> Non
     assert HARBOUR[int(str(hit["start"])) : int(str(hit["end"]))] == "The harbour master is Olof Berg."
     drafts = explained(answer, "drafts")
     assert [(d["route"], d["declined"]) for d in drafts] == [("rag", True), ("long_context", False)]
+
+
+def test_a_bundled_reader_before_a_chat_model_is_told_that_the_shipped_router_has_no_rule_for_both(
+    house: House,
+) -> None:
+    document = Document("long.md", "\n\n".join(f"Rule {n} is about boats and quays." for n in range(60)), "long.md")
+    bundled = ExtractiveReader()
+    scripted = ScriptedReader([answers("1998")])
+    for chunk_reader, document_reader, said in ((bundled, scripted, True), (bundled, bundled, False)):
+        made = Engine(
+            home=house.home,
+            embedder=HashingEmbedder(),
+            chunk_tokens=16,
+            chunk_reader=chunk_reader,
+            document_reader=document_reader,
+            account=house.ledger,
+            prices=Prices({}),
+            policies={"calibrated": calibrated(read_router(), Dial())},
+            k=1,
+            judge=lambda: bundled,
+        )
+        answer = asyncio.run(made.ask("When was the forest of the moose planted?", "calibrated", corpus=document))
+        [decision] = explained(answer, "decisions")
+        assert any("no rule for the bundled reader and a chat model together" in w for w in answer.warnings) is said
+        assert (decision["by"], decision["rule"]) == (("decline", None) if said else ("share", "bundled"))
 
 
 def test_a_question_without_a_text_is_answered_from_whole_documents_alone(house: House) -> None:

@@ -287,7 +287,15 @@ def test_calibrated_follows_the_papers_rule_where_no_rule_knows_enough() -> None
 def test_calibrated_follows_the_papers_rule_where_no_rule_is_for_these_readers() -> None:
     steps = FakeSteps([DECLINED, READ_ON_PROVEN], judge=Judged(DECLINED, Readers.MIXED, ("minilm", 1)))
     assert asyncio.run(_awaited(calibrated(WORTHLESS, DIAL), QUESTION, steps)) is READ_ON_PROVEN
-    assert [decision.by for decision in steps.decisions] == ["decline"]
+    [decision] = steps.decisions
+    assert decision.by == "decline"
+    assert "no rule for the bundled reader and a chat model together" in (decision.caveat or "")
+
+
+def test_no_caveat_of_other_retrieval_is_said_where_no_odds_were_weighed() -> None:
+    unknowing = replace(WORTH, about={"embedder": "other"}, rules=(replace(WORTH.rules[0], inputs=("judge_score",)),))
+    _, steps = followed(calibrated(unknowing, DIAL), ANSWERED)
+    assert [(decision.by, decision.caveat) for decision in steps.decisions] == [("decline", None)]
 
 
 def test_calibrated_says_where_it_was_fitted_on_other_retrieval() -> None:

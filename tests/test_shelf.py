@@ -18,6 +18,7 @@ from selfroute.index import Index, shelf
 from selfroute.index.shelf import Shelf
 from selfroute.index.upkeep import Corpora
 from selfroute.readers.scripted import KnowingReader
+from selfroute.sources import Sources
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_nor_does_one_whose_corpus_opens_after_its_loop_has_ended(home: Path, sl
 
 async def _cancelled(home: Path, slow: Slow) -> None:
     engine = House(home, KnowingReader({WHO: "Olof Berg"})).engine()
-    engine._shelf = slow
+    engine._sources = Sources(slow, HashingEmbedder(), 16)
     asking = asyncio.create_task(engine.ask(WHO, corpus="port"))
     await asyncio.to_thread(slow.entered.wait)
     asking.cancel()

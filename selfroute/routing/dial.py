@@ -23,7 +23,7 @@ WARM = 0.1
 class Decision:
     """Whether to read on, and why: `improvement` in right answers against `needed`, by `by`: `price`, `share`,
     `max_cost`, `decline` where no rule knows enough, or `length` where chunks would take as much as the documents.
-    `dial` is what was set; `caveat` what makes the odds doubtful, if anything does."""
+    `dial` is what was set; `caveat` what makes the odds doubtful, or why there are none, if anything does."""
 
     escalates: bool
     by: str
@@ -34,8 +34,8 @@ class Decision:
     caveat: str | None = None
 
     def doubted(self, caveat: str | None) -> Decision:
-        """The same, with a caveat where odds were weighed."""
-        return replace(self, caveat=caveat) if self.odds is not None else self
+        """The same, with a caveat."""
+        return replace(self, caveat=caveat)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,11 @@ from selfroute.types import Readers
 
 FORMAT = 2
 SHIPPED = Path(__file__).parent / "router.json"
+_READERS: Mapping[Readers, str] = {
+    Readers.BUNDLED: "the bundled reader",
+    Readers.CHAT: "chat models",
+    Readers.MIXED: "the bundled reader and a chat model together",
+}
 NAMES = frozenset(field.name for field in fields(Features))
 
 
@@ -108,6 +113,15 @@ class Router:
 
     rules: tuple[Rule, ...]
     about: Mapping[str, Any]
+
+    def lack(self, readers: Readers) -> str | None:
+        """Why it has no odds for these readers whatever is known, if it has none."""
+        if any(rule.readers is readers for rule in self.rules):
+            return None
+        return (
+            f"the router of `calibrated` has no rule for {_READERS[readers]}: as by `self_route`, only declines "
+            "escalate, whatever share or value is set; fit one on runs of your own with `selfroute calibrate`"
+        )
 
     def caveat(self, embedder: str, k: int) -> str | None:
         """What differs from the retrieval that it was fitted on, which its features depend on."""
