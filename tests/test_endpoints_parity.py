@@ -124,13 +124,15 @@ def test_a_client_that_goes_away_leaves_its_completed_calls_in_the_ledger(tmp_pa
 
 
 def test_a_deadline_ends_a_question_and_what_it_took_is_in_the_ledger(tmp_path: Path) -> None:
+    with StubOpenAI(lambda asked: Plan(DECLINE)) as stub:  # loads what takes long to load
+        asyncio.run(house(tmp_path / "first", stub)[0].ask("How long?", corpus="port"))
     with StubOpenAI(lambda asked: Plan(DECLINE, stalls=asked.body["model"] == "large")) as stub:
-        engine, ledger = house(tmp_path, stub, deadline=0.5)
-        with pytest.raises(DeadlineExceeded, match=r"within 0.5 seconds: .* raise the setting 'deadline'"):
+        engine, ledger = house(tmp_path / "then", stub, deadline=3)
+        with pytest.raises(DeadlineExceeded, match=r"within 3 seconds: .* raise the setting 'deadline'"):
             asyncio.run(engine.ask(Question("How long is berth 3? number 0"), corpus="port"))
         rows = {row.key: row.usage for row in ledger.usage(By.MODEL)}
         assert rows["small"] + rows["large"] == Usage(**stub.charged)
-    [(error,)] = in_ledger(tmp_path, "SELECT error FROM questions")
+    [(error,)] = in_ledger(tmp_path / "then", "SELECT error FROM questions")
     assert str(error).startswith("DeadlineExceeded: ")
 
 

@@ -15,7 +15,6 @@ from selfroute.errors import (
     EndpointBusy,
     EndpointError,
     EndpointFailed,
-    EndpointTimeout,
     EndpointUnreachable,
     KeyRejected,
     PromptTooLong,
@@ -31,7 +30,8 @@ MAPPED: Mapping[str, type[EndpointError]] = {
     "APIResponseValidationError": EndpointFailed,
     "APIStatusError": RequestRejected,
     "APIConnectionError": EndpointUnreachable,
-    "APITimeoutError": EndpointTimeout,
+    # No limit of time is the library's here: that is how it takes a connection that aiohttp lost or never had.
+    "APITimeoutError": EndpointUnreachable,
     "BadRequestError": RequestRejected,
     "AuthenticationError": KeyRejected,
     "OAuthError": KeyRejected,
@@ -142,15 +142,18 @@ def _said(error: Exception) -> str:
         return body
     if isinstance(error, ValueError) and not hasattr(error, "body"):
         return "it sent what is no JSON"
-    return str(error)
+    return str(_origins(error)[-1]) or str(error) if _names(error) & set(DROPPED) else str(error)
 
 
 def was_sent(error: Exception) -> bool:
     """Whether the server may have worked for a request that failed: not if it refused it or was never reached."""
     if getattr(error, "status_code", None) is not None and type(error).__name__ != "APIResponseValidationError":
         return False
-    never = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
-    return not {type(error).__name__, type(error.__cause__).__name__} & set(never)
+    origins = [_names(one) for one in _origins(error)]
+    if any("ClientConnectionError" in names for names in origins):  # aiohttp's, which becomes a timeout whatever it is
+        return not any("ClientConnectorError" in names for names in origins)
+    never = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
+    return not any(names & never for names in origins)
 
 
 def may_succeed(error: Exception) -> bool:
@@ -160,8 +163,19 @@ def may_succeed(error: Exception) -> bool:
         return (status in AGAIN or status >= 500) and getattr(error, "code", None) != "insufficient_quota"
     if isinstance(error, ReplyFailed):
         return error.again
-    names = {c.__name__ for c in type(error).__mro__}
-    return bool(names & set(DROPPED)) and "APITimeoutError" not in names
+    return bool(_names(error) & set(DROPPED))
+
+
+def _origins(error: BaseException) -> list[BaseException]:
+    """The error, what it was made of, and so on."""
+    found = [error]
+    while (cause := found[-1].__cause__) is not None:
+        found.append(cause)
+    return found
+
+
+def _names(error: BaseException) -> set[str]:
+    return {c.__name__ for c in type(error).__mro__}
 
 
 def wait_of(error: Exception) -> float | None:
