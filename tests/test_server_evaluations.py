@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -358,6 +359,21 @@ def test_a_reading_that_fails_is_on_record_and_the_others_go_on(house: House, wa
         assert used(client, group="key")["a"]["calls"] == 2
     told = {one.question: (one.outcome, one.error) for one in Upkeep(house.home / "ledger.sqlite").records()}
     assert told == {WHO: ("answered", None), NIGHT: (None, "RuntimeError: asked to fail")}
+
+
+def test_an_evaluation_whose_ledger_cannot_be_written_ends_with_that(house: House, wait_until: Wait) -> None:
+    limited(house, tokens=10_000)
+    house.reader = reader = Halting(KNOWN)
+    with served(house.app()) as client:
+        job = client.post(PLACE, json={"records": [record(1)], "policies": ["always_long"]}, headers=A)
+        wait_until(reader.begun.is_set)
+        held = sqlite3.connect(house.home / "ledger.sqlite")
+        held.execute("DROP TABLE calls")
+        held.close()
+        reader.may.set()
+        wait_until(lambda: client.get(job.headers["location"], headers=A).json()["ended"] is not None)
+        told = client.get(job.headers["location"], headers=A).json()
+    assert (told["state"], told["error"]["type"]) == ("failed", "/problems/corrupt-ledger")
 
 
 def test_what_judges_chunks_is_charged_as_a_judge_and_takes_no_tokens_of_a_budget(home: Path) -> None:

@@ -112,23 +112,27 @@ class Charges:
         try:
             yield
         except BaseException as error:
-            charge.error = f"{type(error).__name__}: {error}"
-            charge.draft = None
+            charge.error, charge.draft = f"{type(error).__name__}: {error}", None
+            with suppress(SelfrouteError):  # an account that fails as well must not hide the cause
+                await self._end(charge)
             raise
+        else:
+            await self._end(charge)
         finally:
             _NOW.reset(held)
-            if charge.begun:
-                with suppress(SelfrouteError):  # an account that fails must not hide the cause
-                    await to_its_end(asyncio.to_thread(self._end, charge))
             if charge.allowance is not None:
                 await charge.allowance.close()
             self._flight.ended()
 
-    def _end(self, charge: _Charge) -> None:
-        if (draft := charge.draft) is not None:
-            self.ledger.finish_reading(charge.terms.id, None if draft.declined else draft.answer, draft.route)
+    async def _end(self, charge: _Charge) -> None:
+        id_, draft, ledger = charge.terms.id, charge.draft, self.ledger
+        if not charge.begun:
+            return
+        if draft is None:
+            await to_its_end(asyncio.to_thread(ledger.fail, id_, charge.error or "nothing was read"))
         else:
-            self.ledger.fail(charge.terms.id, charge.error or "nothing was read")
+            answer = None if draft.declined else draft.answer
+            await to_its_end(asyncio.to_thread(ledger.finish_reading, id_, answer, draft.route))
 
     async def reserve(self, charge: _Charge, stage: Stage, model: str, most: Usage) -> None:
         """As `Allowance.reserve`, once nothing else of the run can make room."""

@@ -12,7 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from selfroute.engine import IndexEngine
-from selfroute.errors import HomeNotWritable, MissingExtra, NoQuery, RunStopped, UnsupportedTask
+from selfroute.errors import (
+    CorruptLedger,
+    HomeNotWritable,
+    LedgerBusy,
+    MissingExtra,
+    NoQuery,
+    RunStopped,
+    UnsupportedTask,
+)
 from selfroute.evaluation.charging import Charged, uncharged
 from selfroute.evaluation.datasets import Sample
 from selfroute.evaluation.documents import DocumentCache
@@ -21,6 +29,9 @@ from selfroute.evaluation.rows import Key, Row, Rows, Span, StageUse
 from selfroute.evaluation.scorer import Scorer
 from selfroute.index import Index
 from selfroute.types import Answer, Call, Document, Question, Stage, Usage, sum_cost
+
+FATAL = (HomeNotWritable, MissingExtra, RunStopped, CorruptLedger, LedgerBusy)
+"""What ends a run: it is no fault of a question, and no other would fare better."""
 
 
 class Tally:
@@ -69,7 +80,8 @@ class Runner:
         """Makes every row that is not yet there. `progress` hears of each new one.
 
         Raises `HomeNotWritable` when a row cannot be written, `MissingExtra` when a dataset cannot be scored, and
-        `RunStopped` when a limit leaves no room for a reading: the rows written before it stay.
+        `RunStopped` when a limit leaves no room for a reading, and `CorruptLedger` or `LedgerBusy` when what is read
+        cannot be charged: the rows written before it stay.
         """
         slots = asyncio.Semaphore(self.concurrency)
         try:
@@ -141,7 +153,7 @@ class Runner:
             score = await asyncio.to_thread(self.scorer.score, sample, prediction)
         except (UnsupportedTask, NoQuery) as error:
             return self._made(sample, policy, k, asked, tally, na=str(error))
-        except (HomeNotWritable, MissingExtra, RunStopped):
+        except FATAL:
             raise
         except Exception as error:  # whatever a reader does, the row says it and the run goes on
             return self._made(sample, policy, k, asked, tally, score=0.0, error=f"{type(error).__name__}: {error}")
