@@ -47,6 +47,7 @@ def answer_of(
         coverage=coverage,
         citations=citations,
         unsupported=answered and question.task.shape.in_words and not citations,
+        cut_off=answered and draft.cut_off,
         calls=tuple(calls),
         totals=totals,
         long_context_tokens=full.tokens,

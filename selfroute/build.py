@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfroute.budget import Budgets
 from selfroute.embedders import Embedder
 from selfroute.engine import Engine
 from selfroute.errors import BadInput, InvalidSettings, MissingKey
@@ -55,6 +56,15 @@ def engine(settings: Settings, *, keys: bool = True, account: Ledger | None = No
 
     Raises `InvalidSettings`, `MissingExtra`, `HomeNotWritable` or `CorruptLedger`.
     """
+    return _engine(settings, keys, account, None)
+
+
+def engine_within(settings: Settings, account: Ledger, budgets: Budgets) -> Engine:
+    """As `engine`; others ask and read within `budgets` too."""
+    return _engine(settings, True, account, budgets)
+
+
+def _engine(settings: Settings, keys: bool, account: Ledger | None, budgets: Budgets | None) -> Engine:
     chunk_reader, document_reader = readers(settings, keys)
     embedding = embedder(settings)
     account = account or (ledger(settings) if keys else None)
@@ -74,7 +84,7 @@ def engine(settings: Settings, *, keys: bool = True, account: Ledger | None = No
         rewriter=rewriter(settings, keys),
         judge=bundled_judge(settings),
         cache_seconds=settings.routing.cache_seconds,
-        spending=account,
+        budgets=budgets or Budgets(prices(settings), account),
     )
 
 

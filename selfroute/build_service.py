@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 
 from selfroute import build
+from selfroute.budget import Budgets
 from selfroute.endpoints.checks import check_reachable
 from selfroute.endpoints.openai import OpenAIEndpoint
 from selfroute.evaluation.submitted import Datasets, Evaluating
@@ -67,15 +68,15 @@ def app(settings: Settings) -> FastAPI:
         alongside.append(partial(flushed, spans))
     if limits.ledger_days is not None:
         alongside.append(partial(kept_for, limits.ledger_days, Upkeep(build.ledger_path(settings))))
+    budgets = Budgets(build.prices(settings), kept)
+    engine = build.engine_within(settings, kept, budgets)
     parts = Parts(
-        desk=Desk(
-            build.engine(settings, account=kept), limits.in_flight, limits.question_chars, limits.text_chars, observers
-        ),
+        desk=Desk(engine, limits.in_flight, limits.question_chars, limits.text_chars, observers),
         ledger=kept,
         corpora=build.corpora(settings),
         access=KeyAccess(keys, needed=keys.read().held),
         policies=names,
-        intake=_intake(settings, indexing),
+        intake=_intake(settings, indexing, kept, budgets),
         create=lambda corpus: indexing().create(corpus),
         metrics=metrics,
         readiness=Readiness(_needed(settings, kept)),
@@ -127,13 +128,13 @@ def _mounted(parts: Parts) -> dict[str, Mounted]:
     return {"/mcp": McpServer(Tools(parts))}
 
 
-def _intake(settings: Settings, indexing: Callable[[], Indexer]) -> Intake:
+def _intake(settings: Settings, indexing: Callable[[], Indexer], ledger: Ledger, budgets: Budgets) -> Intake:
     """Where the service takes jobs in, and what does them."""
     below = settings.home / FOLDER
     jobs, spool, datasets = Jobs(settings.home), Spool(below / "spool"), Datasets(settings.server.datasets)
     runs = below / "evaluations"
     works: dict[Kind, Work] = {
         Kind.INGEST: Ingesting(indexing, spool),
-        Kind.EVALUATE: Evaluating(lambda: build.evaluator(settings), spool, runs, datasets),
+        Kind.EVALUATE: Evaluating(lambda: build.evaluator(settings), spool, runs, datasets, ledger, budgets),
     }
     return Intake(jobs, spool, Worker(jobs, spool, works), datasets, runs, settings.server.queue)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import finalize
 
 from selfroute.answering import answer_of
-from selfroute.budget import Budgets, Spending
+from selfroute.budget import Budgets
 from selfroute.embedders import Embedder
 from selfroute.errors import (
     BadInput,
@@ -100,11 +100,11 @@ class Engine:
         rewriter: Rewriter | None = None,
         judge: Callable[[], Reader] | None = None,
         cache_seconds: float = 0.0,
-        spending: Spending | None = None,
+        budgets: Budgets | None = None,
     ) -> None:
         """`judge` gives the bundled reader, for policies that ask what it makes of the chunks. A provider is taken to
-        keep what it read for `cache_seconds`. `spending` is what the limits of API keys are kept by: without it no
-        question that brings any is answered."""
+        keep what it read for `cache_seconds`. `budgets` are what the limits of API keys are kept by, shared with
+        whoever else reads for the same keys: without them no question that brings any is answered."""
         self._home = home
         self._embedder = embedder
         self._chunk_reader = chunk_reader
@@ -121,7 +121,7 @@ class Engine:
         shelf = Shelf(home, embedder.name)
         finalize(self, shelf.close)
         self._sources = Sources(shelf, embedder, chunk_tokens, chunk_words)
-        self._budgets = Budgets(prices, spending)
+        self._budgets = budgets or Budgets(prices)
 
     async def ask(
         self,

@@ -45,10 +45,10 @@ SelfrouteError
 │   ├── OverTerms            what the question itself allows
 │   ├── OverBudget           what its API key may take in a day
 │   └── UnknownPrice         money is limited, and what a model costs is not known
+├── RunStopped               such a limit ends an evaluation
 ├── OverRate                 an API key asks more questions a minute than it may
 ├── NotAdmitted              the service needs an API key, and none that it knows was sent
 ├── NotAllowed               the API key lacks a right
-│   └── LimitedKey           what was asked for would get round the limits of the API key
 ├── ForeignSite             without API keys, a page of another site would ask
 ├── UnusableKeys             the file of the API keys cannot be used
 ├── Unprotected              without API keys the service would listen beyond this machine
@@ -373,6 +373,14 @@ class UnknownPrice(OverLimit):
         )
 
 
+class RunStopped(SelfrouteError):
+    """`limit` leaves no room for what an evaluation would read next."""
+
+    def __init__(self, limit: OverLimit) -> None:
+        self.limit = limit
+        super().__init__(f"the evaluation ended before its end, with the rows that were done: {limit}")
+
+
 class OverRate(SelfrouteError):
     """`retry_after` are seconds until the next question may be asked."""
 
@@ -391,14 +399,6 @@ class NotAdmitted(SelfrouteError):
 class NotAllowed(SelfrouteError):
     def __init__(self, what: str, right: str) -> None:
         super().__init__(f"this API key may not {what}: use one that was made with --{right}")
-
-
-class LimitedKey(NotAllowed):
-    def __init__(self, what: str) -> None:
-        SelfrouteError.__init__(
-            self,
-            f"this API key has limits, and may not {what}, which no limit counts: use one that was made without limits",
-        )
 
 
 class ForeignSite(SelfrouteError):

@@ -302,6 +302,7 @@ class Draft:
     probability (0 to 1), where it tells one: the bundled reader's that `guess` is right, calibrated, a chat model's
     own that the text answers, not calibrated. `lost_quotes` of the quotes it gave stand nowhere in the text shown.
     `likely_absent`, of a decline: whether the documents likely do not answer either; `None` where nobody tells.
+    `cut_off`: its limit of tokens ended the reply.
     """
 
     declined: bool
@@ -314,6 +315,7 @@ class Draft:
     confidence: float | None = None
     lost_quotes: int = 0
     likely_absent: bool | None = None
+    cut_off: bool = False
 
 
 class Move(StrEnum):
@@ -386,7 +388,8 @@ class Answer:
     were read, else estimated), `saved_tokens` is that less what was read (negative when an escalation paid twice).
     `long_context_cost` is what that reading costs with what it writes: as measured, else by as many output tokens as
     the last reading of this question wrote. Costs are US dollars, null when a price is unknown. `confidence` is the
-    probability that `answer` is right, null unless `answered` and the reader tells one.
+    probability that `answer` is right, null unless `answered` and the reader tells one. `cut_off`: the reader's limit
+    of tokens ended the reply that `answer` was read from.
     """
 
     id: str
@@ -402,6 +405,7 @@ class Answer:
     coverage: float
     citations: tuple[Citation, ...]
     unsupported: bool
+    cut_off: bool
     calls: tuple[Call, ...]
     totals: Totals
     long_context_tokens: int

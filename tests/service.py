@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from opentelemetry.trace import TracerProvider
 
+from selfroute.budget import Budgets
 from selfroute.embedders import Embedded, Embedder
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.engine import Engine
@@ -96,6 +97,7 @@ class House:
     patience: float = 60.0
     drain: float = 10.0
     datasets: Path | None = None
+    overflow: str = "fill"
     works: Mapping[Kind, Work] = field(default_factory=dict)
     observers: tuple[Observer, ...] = ()
     checks: dict[str, Check] = field(default_factory=dict)
@@ -106,7 +108,10 @@ class House:
     def ledger(self) -> Ledger:
         return Ledger(self.home / "ledger.sqlite")
 
-    def engine(self) -> Engine:
+    def budgets(self) -> Budgets:
+        return Budgets(Prices({**PRICES, **FREE}), self.ledger)
+
+    def engine(self, budgets: Budgets | None = None) -> Engine:
         ledger = self.ledger
         return Engine(
             home=self.home,
@@ -115,7 +120,7 @@ class House:
             chunk_reader=self.reader,
             document_reader=self.reader,
             account=ledger,
-            spending=ledger,
+            budgets=budgets or self.budgets(),
             prices=Prices({**PRICES, **FREE}),
             policies={name: make() for name, make in POLICIES.items()},
             k=1,
@@ -136,15 +141,16 @@ class House:
             k=1,
             cache=self.home / "documents.sqlite",
             identity={},
+            overflow=self.overflow,
         )
 
-    def intake(self) -> Intake:
+    def intake(self, budgets: Budgets) -> Intake:
         below = self.home / FOLDER
         jobs, spool, datasets = Jobs(self.home), Spool(below / "spool"), Datasets(self.datasets)
         runs = below / "evaluations"
         works: dict[Kind, Work] = {
             Kind.INGEST: Ingesting(self.indexer, spool),
-            Kind.EVALUATE: Evaluating(self.evaluator, spool, runs, datasets),
+            Kind.EVALUATE: Evaluating(self.evaluator, spool, runs, datasets, self.ledger, budgets),
             **self.works,
         }
         worker = Worker(jobs, spool, works, patience=self.patience, poll=0.05)
@@ -152,14 +158,14 @@ class House:
 
     def app(self) -> FastAPI:
         metrics = Metrics(tuple(POLICIES))
-        observers = (metrics, *self.observers)
+        observers, budgets = (metrics, *self.observers), self.budgets()
         parts = Parts(
-            desk=Desk(self.engine(), self.in_flight, self.question_chars, self.text_chars, observers),
+            desk=Desk(self.engine(budgets), self.in_flight, self.question_chars, self.text_chars, observers),
             ledger=self.ledger,
             corpora=Corpora(self.home),
             access=self.access,
             policies=tuple(POLICIES),
-            intake=self.intake(),
+            intake=self.intake(budgets),
             create=lambda corpus: self.indexer().create(corpus),
             upload_files=self.upload_files,
             upload_idle=self.upload_idle,

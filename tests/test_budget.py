@@ -59,6 +59,7 @@ def ledger(home: Path) -> Ledger:
 def engine(
     home: Path, ledger: Ledger, reader: Reader, prices: dict[str, Price] | None = None, rewriter: Rewriter | None = None
 ) -> Engine:
+    priced = Prices({**PRICES, **FREE} if prices is None else prices)
     return Engine(
         home=home,
         embedder=HashingEmbedder(),
@@ -66,11 +67,11 @@ def engine(
         chunk_reader=reader,
         document_reader=reader,
         account=ledger,
-        prices=Prices({**PRICES, **FREE} if prices is None else prices),
+        prices=priced,
         policies={name: make() for name, make in POLICIES.items()},
         k=1,
         rewriter=rewriter,
-        spending=ledger,
+        budgets=Budgets(priced, ledger),
     )
 
 

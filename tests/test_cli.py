@@ -55,7 +55,7 @@ CALL = ["stage", "model", "usage", "seconds", "estimated", "cost", "error"]
 USAGE = ["input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens"]
 ANSWER = [
     *("id", "question", "answer", "outcome", "likely_absent", "route", "policy", "path", "corpus", "confidence"),
-    *("coverage", "citations", "unsupported", "calls", "totals", "long_context_tokens", "long_context_cost"),
+    *("coverage", "citations", "unsupported", "cut_off", "calls", "totals", "long_context_tokens", "long_context_cost"),
     *("saved_tokens", "warnings", "explain"),
 ]
 

@@ -27,7 +27,6 @@ from selfroute.errors import (
     InvalidName,
     KeyReused,
     LedgerBusy,
-    LimitedKey,
     MissingExtra,
     MissingKey,
     ModelNotFound,
@@ -42,6 +41,7 @@ from selfroute.errors import (
     QueueFull,
     ReceivingMost,
     RunBusy,
+    RunStopped,
     SelfrouteError,
     TooBusy,
     TooLarge,
@@ -115,7 +115,9 @@ MESSAGES = {
     OverRate(10, 7): "10 questions a minute, and asked them: try again in 7 seconds",
     NotAdmitted("no API key was sent"): "no API key was sent: send an API key that is valid in the header",
     ForeignSite(): "use that name, or make a key with `selfroute keys create NAME`",
-    LimitedKey("evaluate"): "may not evaluate, which no limit counts: use one that was made without limits",
+    RunStopped(
+        OverBudget("reading the chunks", "budget of 9 tokens a day", "8 tokens", "1", "2026-02-01 00:00 UTC", 9)
+    ): ("ended before its end, with the rows that were done: reading the chunks would take up to 8 tokens"),
     NotAllowed("write corpora", "may-write"): "may not write corpora: use one that was made with --may-write",
     UnusableKeys(HERE, "file is not a database"): "make the file readable, or move it away and make new keys",
     Unprotected("0.0.0.0"): "make one with `selfroute keys create NAME`, or say --insecure",

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,14 @@ from selfroute.jobs import FOLDER, Ended, Evaluate, Fault, Ingest, Job, Kind, On
 from selfroute.jobs.spool import Spool
 from selfroute.jobs.store import Jobs
 from selfroute.jobs.worker import Worker
+from selfroute.types import Limits
 
 Wait = Callable[[Callable[[], bool]], None]
 
 MOST = 5
 FILES = Ingest((Spooled("00000.md", "a.md", "upload:a.md"),))
-RUN = Evaluate(("qasper",), "records.jsonl", ("self_route",), (1, 5), None, "strict")
+LIMITS = Limits(tokens=10, cost=Decimal("0.30"), escalations=None)
+RUN = Evaluate(("qasper",), "records.jsonl", ("self_route",), (1, 5), None, "strict", limits=LIMITS)
 
 
 @dataclass

@@ -447,6 +447,7 @@ def answer(id_: str, route: Route = Route.RAG, long: int = 0, saved: int = 0) ->
         coverage=0.5,
         citations=(),
         unsupported=False,
+        cut_off=False,
         calls=(),
         totals=Totals(Usage(), 0, False, None, 1.5),
         long_context_tokens=long,

@@ -29,6 +29,7 @@ ANSWER = Answer(
     coverage=1.0,
     citations=(),
     unsupported=False,
+    cut_off=False,
     calls=(),
     totals=Totals(Usage(), 0, False, None, 0.0),
     long_context_tokens=0,

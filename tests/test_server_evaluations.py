@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from service import HARBOUR, KNOWN, NIGHT, WHO, Callers, House, ended, served
+from service import HARBOUR, KNOWN, NIGHT, PRICES, WHO, Callers, House, ended, served
 
+from selfroute.budget import Budgets
+from selfroute.evaluation.charging import Charges, charged
+from selfroute.ledger.upkeep import Upkeep
+from selfroute.prices import Prices
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Caller
-from selfroute.types import Limits
+from selfroute.types import Call, Draft, Limits, Passage, Question, Reading, Record, Route, Shown, Stage
 
 Wait = Callable[[Callable[[], bool]], None]
 
 PLACE = "/v1/evaluations"
+
+
+@dataclass(frozen=True)
+class Halting(KnowingReader):
+    """Says when it has begun to read, and reads on once it may."""
+
+    begun: threading.Event = field(default_factory=threading.Event)
+    may: threading.Event = field(default_factory=threading.Event)
+
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
+        self.begun.set()
+        await asyncio.to_thread(self.may.wait, 60)
+        return await KnowingReader.read(self, reading, record, shown)
 
 
 def record(number: int, question: str = WHO, answer: str = "Olof Berg") -> dict[str, Any]:
@@ -173,26 +196,204 @@ def test_an_evaluation_is_its_submitters_own(house: House, wait_until: Wait) -> 
         assert client.get(PLACE, headers=b).json()["evaluations"] == []
 
 
+A = {"Authorization": "Bearer a"}
+
+
+def limited(house: House, **limits: Any) -> None:
+    """From now on the key `a` has these limits."""
+    per_minute = limits.pop("per_minute", None)
+    house.access = Callers({"a": Caller("a", limits=Limits(**limits), per_minute=per_minute, writes=True)})
+
+
+def several(number: int) -> list[dict[str, Any]]:
+    """The same question of so many documents, each of 22 words with it and one of the limits' reservations 32."""
+    return [record(n) | {"context": f"{HARBOUR} {n}"} for n in range(number)]
+
+
+def used(client: httpx.Client, **query: str) -> dict[str, Any]:
+    return {row["key"]: row for row in client.get("/v1/usage", params=query, headers=A).json()["rows"]}
+
+
+def evaluated(client: httpx.Client, wait_until: Wait, records: list[dict[str, Any]], *policies: str) -> Any:
+    reply = client.post(PLACE, json={"records": records, "policies": policies, "k": [1]}, headers=A)
+    assert reply.status_code == 202, reply.text
+    place = reply.headers["location"]
+    wait_until(lambda: client.get(place, headers=A).json()["ended"] is not None)
+    return client.get(place, headers=A).json()
+
+
 @pytest.mark.parametrize(
-    "limit",
+    "limits",
+    [{}, {"tokens": 10**9}, {"cost": Decimal("0.9")}, {"escalations": 1000}, {"per_minute": 1}],
+)
+def test_what_an_evaluation_really_reads_is_in_the_ledger_under_its_key_once(
+    house: House, wait_until: Wait, limits: dict[str, Any]
+) -> None:
+    limited(house, **limits)
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, several(5), "always_rag", "self_route", "always_long")
+        assert (job["state"], job["result"]["rows"], job["result"]["readings"]) == ("done", 15, 10)
+        assert used(client, group="key") == used(client, group="key", corpus=f"evaluation:{job['id']}")
+        [row] = used(client, group="policy").values()
+        assert (row["key"], row["questions"], row["calls"]) == ("evaluation", 5, 10)
+        assert row["usage"] == job["result"]["read"]
+        assert row["escalated"] == 5
+        assert Decimal(row["cost"]) == Decimal(row["usage"]["input_tokens"]) * Decimal("2.5") / 10**6
+        assert used(client, group="route").keys() == {"long_context"}
+    records = list(Upkeep(house.home / "ledger.sqlite").records())
+    assert {(one.key, one.question, one.policy, one.outcome, one.error) for one in records} == {
+        ("a", WHO, "evaluation", "answered", None)
+    }
+    assert [call.stage.value for call in records[0].calls] == ["read_chunks", "read_documents"]
+
+
+def test_an_evaluation_that_comes_to_its_keys_budget_fails_naming_it_and_keeps_the_rows_that_are_done(
+    house: House, wait_until: Wait
+) -> None:
+    limited(house, tokens=120)
+    house.reader = KnowingReader(KNOWN, seconds=0.05)
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, several(20), "always_long")
+        assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
+        assert "the rows that were done" in job["error"]["detail"]
+        assert "reading the documents would take up to 32 tokens" in job["error"]["detail"]
+        assert "budget of 120 tokens a day there is 10 left: wait until it is renewed at" in job["error"]["detail"]
+        assert (job["result"]["rows"], job["result"]["failed"]) == (5, 0)
+        assert job["result"]["summary"]["made"]["always_long"]["score"] == 100.0
+        assert client.get(f"{PLACE}/{job['id']}/report.html", headers=A).status_code == 200
+        assert used(client, group="key")["a"]["usage"]["input_tokens"] == 110
+        reply = client.post("/v1/ask", json={"question": WHO, "text": HARBOUR, "policy": "always_long"}, headers=A)
+        assert (reply.status_code, reply.json()["type"]) == (429, "/problems/over-budget")
+
+
+@pytest.mark.parametrize(
+    ("limits", "policies", "rows", "named"),
     [
-        {"limits": Limits(tokens=10**9)},
-        {"limits": Limits(cost=Decimal(1000))},
-        {"limits": Limits(escalations=1000)},
-        {"per_minute": 1000},
+        ({"escalations": 2}, ["always_long"], 2, "cap of 2 escalations a day"),
+        ({"escalations": 2}, ["always_rag", "always_long"], None, "cap of 2 escalations a day"),
+        ({"cost": Decimal("0.0003")}, ["always_long"], 3, "budget of $ 0.0003 a day"),
     ],
 )
-def test_a_key_with_any_limit_may_not_evaluate_since_no_limit_counts_it(house: House, limit: dict[str, Any]) -> None:
-    house.access = Callers({"a": Caller("a", writes=True, **limit), "b": Caller("b", writes=True)})
+def test_each_budget_of_a_key_ends_an_evaluation(
+    house: House, wait_until: Wait, limits: dict[str, Any], policies: list[str], rows: int | None, named: str
+) -> None:
+    limited(house, **limits)
     with served(house.app()) as client:
-        refused, taken = (
-            client.post(PLACE, json={"records": [record(1)]}, headers={"Authorization": f"Bearer {key}"})
-            for key in ("a", "b")
-        )
-        assert (refused.status_code, refused.json()["type"]) == (403, "/problems/limited-key")
-        assert "without limits" in refused.json()["detail"]
-        assert taken.status_code == 202
-        assert client.get(PLACE, headers={"Authorization": "Bearer a"}).json()["evaluations"] == []
+        job = evaluated(client, wait_until, several(8), *policies)
+        assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
+        assert named in job["error"]["detail"]
+        done = job["result"]["summary"]["made"]
+        assert rows is None or done["always_long"]["score"] == 100.0
+        assert job["result"]["rows"] == (rows or job["result"]["rows"])
+    made = Upkeep(house.home / "ledger.sqlite").records()
+    read = [call for one in made for call in one.calls if call.stage is Stage.READ_DOCUMENTS]
+    assert len(read) == (rows or 2)
+
+
+def test_an_evaluation_of_a_model_without_a_price_fails_where_money_is_limited(house: House, wait_until: Wait) -> None:
+    limited(house, cost=Decimal(5))
+    house.reader = KnowingReader(KNOWN, model="unpriced")
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, several(1), "always_long")
+        assert (job["state"], job["error"]["type"]) == ("failed", "/problems/unknown-price")
+        assert "'unpriced'" in job["error"]["detail"]
+        assert (job["result"]["rows"], used(client, group="key")) == (0, {})
+        assert client.get(f"{PLACE}/{job['id']}", headers=A).json()["report"] is None
+
+
+def test_what_was_asked_leaves_an_evaluation_less_and_what_is_reserved_is_shared(
+    house: House, wait_until: Wait
+) -> None:
+    limited(house, tokens=100)
+    house.reader = reader = Halting(KNOWN)
+    asked = {"question": WHO, "text": f"{HARBOUR} " * 4, "policy": "always_long"}
+    with served(house.app()) as client, ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(lambda: client.post("/v1/ask", json=asked, headers=A))
+        wait_until(reader.begun.is_set)
+        job = evaluated(client, wait_until, several(1), "always_long")
+        assert job["error"]["type"] == "/problems/over-budget"
+        assert "there is 21 left" in job["error"]["detail"]
+        reader.may.set()
+        assert asking.result().status_code == 200
+
+
+def test_a_document_that_is_read_in_parts_is_one_escalation(house: House, wait_until: Wait) -> None:
+    limited(house, escalations=1)
+    house.reader, house.overflow = KnowingReader(KNOWN, window=18), "windows"
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, [record(1)], "always_long")
+        assert (job["state"], job["error"]) == ("done", None)
+        assert job["result"]["readings"] > 1
+        job = evaluated(client, wait_until, [record(2)], "always_long")
+        assert job["error"]["type"] == "/problems/over-budget"
+
+
+def test_an_evaluation_counts_as_one_question_by_the_rate_of_its_key(house: House, wait_until: Wait) -> None:
+    limited(house, per_minute=1)
+    with served(house.app()) as client:
+        assert evaluated(client, wait_until, several(3), "always_long")["state"] == "done"
+        reply = client.post(PLACE, json={"records": several(1)}, headers=A)
+        assert (reply.status_code, reply.json()["type"]) == (429, "/problems/over-rate")
+        assert len(client.get(PLACE, headers=A).json()["evaluations"]) == 1
+
+
+def test_the_limits_of_an_evaluation_hold_after_a_restart(house: House, wait_until: Wait) -> None:
+    limited(house, tokens=120)
+    house.reader = KnowingReader(KNOWN, seconds=60)
+    sent = {"records": several(20), "policies": ["always_long"]}
+    with served(house.app()) as client:
+        job = client.post(PLACE, json=sent, headers=A)
+        wait_until(lambda: client.get(job.headers["location"], headers=A).json()["progress"]["total"] == 20)
+    house.reader = KnowingReader(KNOWN)
+    with served(house.app()) as client:
+        wait_until(lambda: client.get(job.headers["location"], headers=A).json()["state"] == "failed")
+        assert used(client, group="key")["a"]["usage"]["input_tokens"] == 110
+
+
+def test_a_reading_that_fails_is_on_record_and_the_others_go_on(house: House, wait_until: Wait) -> None:
+    limited(house, tokens=10_000)
+    house.reader = KnowingReader(KNOWN, fails=frozenset({NIGHT}))
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, [record(1), record(2, NIGHT)], "always_long")
+        assert (job["state"], job["result"]["rows"], job["result"]["failed"]) == ("done", 2, 1)
+        assert used(client, group="key")["a"]["calls"] == 2
+    told = {one.question: (one.outcome, one.error) for one in Upkeep(house.home / "ledger.sqlite").records()}
+    assert told == {WHO: ("answered", None), NIGHT: (None, "RuntimeError: asked to fail")}
+
+
+def test_an_evaluation_whose_ledger_cannot_be_written_ends_with_that(house: House, wait_until: Wait) -> None:
+    limited(house, tokens=10_000)
+    house.reader = reader = Halting(KNOWN)
+    with served(house.app()) as client:
+        job = client.post(PLACE, json={"records": [record(1)], "policies": ["always_long"]}, headers=A)
+        wait_until(reader.begun.is_set)
+        held = sqlite3.connect(house.home / "ledger.sqlite")
+        held.execute("DROP TABLE calls")
+        held.close()
+        reader.may.set()
+        wait_until(lambda: client.get(job.headers["location"], headers=A).json()["ended"] is not None)
+        told = client.get(job.headers["location"], headers=A).json()
+    assert (told["state"], told["error"]["type"]) == ("failed", "/problems/corrupt-ledger")
+
+
+def test_what_judges_chunks_is_charged_as_a_judge_and_takes_no_tokens_of_a_budget(home: Path) -> None:
+    ledger, prices = House(home).ledger, Prices(PRICES)
+    charges = Charges(ledger, Budgets(prices, ledger), prices, "evaluation:1", "a", Limits(tokens=1, cost=Decimal(1)))
+    judge = charged(KnowingReader(KNOWN), charges, judging=True)
+    question = Question(WHO)
+    seen: list[Call] = []
+
+    async def record(call: Call) -> None:
+        seen.append(call)
+
+    async def judged() -> None:
+        async with charges.question(question):
+            await judge.read(Reading(question, (Passage("harbour", 0, HARBOUR),), Route.RAG), record)
+
+    asyncio.run(judged())
+    [made] = ledger.spent("a", datetime.now(UTC).date())
+    assert (made.call.stage, seen[0].stage) == (Stage.JUDGE, Stage.READ_CHUNKS)
+    assert made.call.cost == Decimal(21) * Decimal("2.5") / 10**6
 
 
 def test_an_ingestion_is_no_evaluation(client: httpx.Client) -> None:

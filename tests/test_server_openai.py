@@ -414,6 +414,61 @@ def test_a_stream_that_the_endpoint_cuts_off_is_an_api_error_and_on_record(house
     assert error.startswith("EndpointUnreachable")
 
 
+CUT = "Olof Berg, who has been the harbour master for as long as anybody can remember, and who before that"
+WHOLE = json.dumps({"answerable": True, "answer": "Olof Berg", "quotes": ["is Olof Berg"]})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("plan", "finish"),
+    [
+        (Plan(CUT, finish="length"), "length"),
+        (Plan(WHOLE[:-20], finish="length"), "length"),
+        (Plan(WHOLE), "stop"),
+        (Plan("unanswerable", finish="length"), "stop"),
+    ],
+)
+def test_a_chat_is_told_where_its_limit_of_tokens_ended_the_reply(
+    house: House, stub: StubOpenAI, plan: Plan, finish: str, stream: bool
+) -> None:
+    """A decline is whole, whatever the model would have gone on to say: its words are ours."""
+    stub.answer = lambda asked: plan
+    house.reader = reading_at(stub)
+    with served(house.app()) as http, client_of(http) as client:
+        told = client.chat.completions.create(model="always_rag@port", messages=asking(WHO), stream=stream)
+        choices = [chunk.choices[0] for chunk in told] if stream else told.choices
+    assert [one.finish_reason for one in choices] == [None] * (len(choices) - 1) + [finish]
+    last = choices[-1].delta if stream else choices[-1].message
+    assert last.model_extra["selfroute"]["cut_off"] == (finish == "length")
+
+
+@pytest.mark.parametrize(("finish", "status"), [("length", "incomplete"), ("stop", "completed")])
+def test_a_response_is_incomplete_where_its_limit_of_tokens_ended_the_reply(
+    house: House, stub: StubOpenAI, finish: str, status: str
+) -> None:
+    stub.answer = lambda asked: Plan(CUT, finish=finish)
+    house.reader = reading_at(stub)
+    with served(house.app()) as http, client_of(http) as client:
+        whole = client.responses.create(model="always_rag@port", input=WHO)
+        streamed = list(client.responses.create(model="always_rag@port", input=WHO, stream=True))
+    why = "max_output_tokens" if status == "incomplete" else None
+    assert streamed[-1].type == f"response.{status}"
+    for told in (whole, streamed[-1].response):
+        assert (told.status, told.output[0].status, told.output_text) == (status, status, CUT)
+        assert (told.incomplete_details and told.incomplete_details.reason) == why
+
+
+def test_the_answer_that_stands_says_whether_it_was_cut_off_and_not_one_before_it(
+    house: House, stub: StubOpenAI
+) -> None:
+    stub.answer = lambda asked: Plan("unanswerable", finish="length") if asked.number == 1 else Plan(WHOLE)
+    house.reader = reading_at(stub)
+    with served(house.app()) as http:
+        answer = http.post("/v1/ask", json={"question": WHO, "corpus": "port", "policy": "self_route"}).json()
+    assert (answer["path"], answer["cut_off"]) == (["retrieve", "read_chunks", "read_documents"], False)
+    assert any("cut off at its limit" in warning for warning in answer["warnings"])
+
+
 def test_a_client_that_leaves_ends_its_question(house: House, wait_until: Callable[[Callable[[], bool]], None]) -> None:
     house.reader = KnowingReader(KNOWN, seconds=30)
     app = house.app()

@@ -34,6 +34,7 @@ ANSWER = Answer(
     coverage=0.126,
     citations=(Citation("handbook.md", None, 1200, 1256, "Night work is approved by\n  Olof Berg.", 7.5),),
     unsupported=False,
+    cut_off=False,
     calls=CALLS,
     totals=Totals(Usage(input_tokens=1243, output_tokens=3), 9, False, None, 1.3),
     long_context_tokens=12_340,

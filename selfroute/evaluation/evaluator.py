@@ -23,6 +23,7 @@ from typing import Any
 from selfroute.embedders import Embedder
 from selfroute.engine import IndexEngine
 from selfroute.errors import BadInput, RunBusy, UnknownPolicy
+from selfroute.evaluation.charging import Charges, charged, uncharged
 from selfroute.evaluation.datasets import Malformed, Sample, open_samples
 from selfroute.evaluation.documents import DocumentCache
 from selfroute.evaluation.lines import unwritable
@@ -78,7 +79,8 @@ class Result:
 class Evaluator:
     """Runs suites with one set of models. `identity` is what makes two runs comparable row by row (settings,
     weights): a folder does not take rows of another. `cache` is the file that keeps embedded documents.
-    `document_reader` reads whole documents if it is another than `reader`; `deadline` is in seconds a question."""
+    `document_reader` reads whole documents if it is another than `reader`; `deadline` is in seconds a question.
+    `charges` is what its readings stand in beside the run's own account."""
 
     reader: Reader
     embedder: Embedder
@@ -93,6 +95,7 @@ class Evaluator:
     deadline: float | None = None
     overflow: str = "fill"
     judge: Callable[[], Reader] | None = None
+    charges: Charges | None = None
 
     def run(
         self,
@@ -165,12 +168,14 @@ class Evaluator:
             closing(DocumentCache(self.cache, self.embedder, self.chunk_tokens, self.chunk_words)) as documents,
             closing(Rows(folder, plan.asked)) as rows,
         ):
-            chunks = RecordedReader(self.reader, readings)
-            other = self.document_reader
-            judge = self.judge and cache(lambda make=self.judge: RecordedReader(make(), readings))
-            engine = self.engine(
-                chunks, chunks if other is None or other is self.reader else RecordedReader(other, readings), judge
+            chunks, other = RecordedReader(charged(self.reader, self.charges), readings), self.document_reader
+            whole = chunks
+            if other is not None and other is not self.reader:
+                whole = RecordedReader(charged(other, self.charges), readings)
+            judge = self.judge and cache(
+                lambda make=self.judge: RecordedReader(charged(make(), self.charges, judging=True), readings)
             )
+            engine = self.engine(chunks, whole, judge)
             engines = {reader.model: self.engine(reader, reader, judge) for reader in recorded}
             runner = Runner(
                 engine_of=lambda sample: engines[sample.dataset] if recorded else engine,
@@ -181,6 +186,7 @@ class Evaluator:
                 ks=suite.ks,
                 concurrency=concurrency,
                 simulated=bool(recorded),
+                charged=uncharged if self.charges is None else self.charges.question,
             )
             wanted = [key for group in plan.groups() for sample in group.samples for key in runner.keys(sample)]
             meter = _Meter([rows.done[key] for key in wanted if key in rows.done], len(wanted), progress)

@@ -12,7 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from selfroute.engine import IndexEngine
-from selfroute.errors import HomeNotWritable, MissingExtra, NoQuery, UnsupportedTask
+from selfroute.errors import (
+    CorruptLedger,
+    HomeNotWritable,
+    LedgerBusy,
+    MissingExtra,
+    NoQuery,
+    RunStopped,
+    UnsupportedTask,
+)
+from selfroute.evaluation.charging import Charged, uncharged
 from selfroute.evaluation.datasets import Sample
 from selfroute.evaluation.documents import DocumentCache
 from selfroute.evaluation.plan import Group, Plan
@@ -20,6 +29,9 @@ from selfroute.evaluation.rows import Key, Row, Rows, Span, StageUse
 from selfroute.evaluation.scorer import Scorer
 from selfroute.index import Index
 from selfroute.types import Answer, Call, Document, Question, Stage, Usage, sum_cost
+
+FATAL = (HomeNotWritable, MissingExtra, RunStopped, CorruptLedger, LedgerBusy)
+"""What ends a run: it is no fault of a question, and no other would fare better."""
 
 
 class Tally:
@@ -48,7 +60,7 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class Runner:
     """`engine_of` gives the engine that answers a sample. `simulated` marks rows whose usage and cost are
-    estimates, for no model was asked."""
+    estimates, for no model was asked. `charged` is what a question's readings stand in."""
 
     engine_of: Callable[[Sample], IndexEngine]
     documents: DocumentCache
@@ -58,6 +70,7 @@ class Runner:
     ks: Sequence[int]
     concurrency: int
     simulated: bool = False
+    charged: Charged = uncharged
 
     def keys(self, sample: Sample) -> list[Key]:
         """The rows that a sample gives."""
@@ -66,8 +79,9 @@ class Runner:
     async def run(self, plan: Plan, progress: Callable[[Row], None] = lambda row: None) -> None:
         """Makes every row that is not yet there. `progress` hears of each new one.
 
-        Raises `HomeNotWritable` when a row cannot be written, and `MissingExtra` when a dataset cannot be scored:
-        the rows written before it stay.
+        Raises `HomeNotWritable` when a row cannot be written, `MissingExtra` when a dataset cannot be scored, and
+        `RunStopped` when a limit leaves no room for a reading, and `CorruptLedger` or `LedgerBusy` when what is read
+        cannot be charged: the rows written before it stay.
         """
         slots = asyncio.Semaphore(self.concurrency)
         try:
@@ -93,10 +107,11 @@ class Runner:
         users = 1  # this method
 
         async def answered(sample: Sample) -> None:
-            for key in [key for key in self.keys(sample) if key not in self.rows.done]:
-                made = await self._row(sample, key, index, plan.asked[sample.dataset, sample.id])
-                self.rows.append(made)
-                progress(made)
+            async with self.charged(sample.question):
+                for key in [key for key in self.keys(sample) if key not in self.rows.done]:
+                    made = await self._row(sample, key, index, plan.asked[sample.dataset, sample.id])
+                    self.rows.append(made)
+                    progress(made)
 
         def left() -> None:
             nonlocal users
@@ -138,7 +153,7 @@ class Runner:
             score = await asyncio.to_thread(self.scorer.score, sample, prediction)
         except (UnsupportedTask, NoQuery) as error:
             return self._made(sample, policy, k, asked, tally, na=str(error))
-        except (HomeNotWritable, MissingExtra):
+        except FATAL:
             raise
         except Exception as error:  # whatever a reader does, the row says it and the run goes on
             return self._made(sample, policy, k, asked, tally, score=0.0, error=f"{type(error).__name__}: {error}")

@@ -9,11 +9,13 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from selfroute.errors import UnknownDataset
+from selfroute.budget import Budgets
+from selfroute.errors import RunStopped, UnknownDataset
+from selfroute.evaluation.charging import Charges
 from selfroute.evaluation.datasets import files
 from selfroute.evaluation.evaluator import Evaluator, Result
 from selfroute.evaluation.evaluator import Progress as Now
@@ -22,11 +24,14 @@ from selfroute.evaluation.suite import Suite
 from selfroute.evaluation.summary import Summary
 from selfroute.evaluation.texts import Where
 from selfroute.index.files import make_folder
-from selfroute.jobs import Ended, Evaluate, Job, Report, Stopped
+from selfroute.jobs import Ended, Evaluate, Fault, Job, Report, Stopped
 from selfroute.jobs.spool import Spool
-from selfroute.types import Usage
+from selfroute.ledger import Ledger
+from selfroute.types import Limits, Usage
 from selfroute.wire import to_json
 
+SOURCE = "evaluation:"
+"""What the ledger lists a job's questions under, with the job's id behind: no corpus is called so."""
 LOOK = 0.2
 """Seconds between looks at whether a run is to end."""
 
@@ -62,19 +67,33 @@ class Datasets:
 
 
 class Evaluating:
-    """`evaluator` is made for each job, with models of its own. Runs stand in `folder`, each named as its job."""
+    """`evaluator` is made for each job, with models of its own. Runs stand in `folder`, each named as its job. What
+    they read is charged in `ledger`, within `budgets`, to the key that submitted them."""
 
-    def __init__(self, evaluator: Callable[[], Evaluator], spool: Spool, folder: Path, datasets: Datasets) -> None:
+    def __init__(
+        self,
+        evaluator: Callable[[], Evaluator],
+        spool: Spool,
+        folder: Path,
+        datasets: Datasets,
+        ledger: Ledger,
+        budgets: Budgets,
+    ) -> None:
         self._evaluator = evaluator
         self._spool = spool
         self._folder = folder
         self._datasets = datasets
+        self._ledger = ledger
+        self._budgets = budgets
 
     def __call__(self, job: Job, report: Report) -> Ended:
         request = job.request
         assert isinstance(request, Evaluate)
         folder = self._folder / job.id
         made_with = self._evaluator()
+        charges = Charges(
+            self._ledger, self._budgets, made_with.prices, f"{SOURCE}{job.id}", job.key, request.limits or Limits()
+        )
         for name in request.datasets:
             self._datasets.require(name)
         make_folder(folder)
@@ -84,23 +103,32 @@ class Evaluating:
         name = ", ".join([*request.datasets, *([Path(request.records).stem] if request.records else [])])
         suite = Suite(name, tuple(sources), request.policies, request.ks, request.limit, request.mode)
         last = Now(0, 0, None, 0, None, 0)
+        fault: Fault | None = None
 
         def heard(now: Now) -> None:
             nonlocal last
             last = now
 
-        result = made_with.run(
+        def answered(questions: Callable[[], Coroutine[Any, Any, None]]) -> None:
+            """A limit of the key ends the run, and what was done until then is summed up as if that were all."""
+            nonlocal fault
+            try:
+                asyncio.run(_until_stopped(questions, report, lambda: last))
+            except RunStopped as stopped:
+                fault = Fault(type(stopped.limit).__name__, str(stopped))
+
+        result = replace(made_with, charges=charges).run(
             suite,
             folder,
             concurrency=request.concurrency,
             data=self._datasets.folder,
             progress=heard,
-            run=lambda questions: asyncio.run(_until_stopped(questions, report, lambda: last)),
+            run=answered,
         )
         report(last.done, last.total, "questions")
         if result.rows:
             write_report([folder], folder, Where(self._datasets.folder))
-        return Ended(_told(result))
+        return Ended(_told(result), fault)
 
     def _records(self, job: Job, name: str, folder: Path) -> Path:
         """They stay with the run, whose report shows them."""

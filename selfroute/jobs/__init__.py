@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from selfroute.types import Limits
+
 FOLDER = ".jobs"
 """Below home. No corpus is called so."""
 
@@ -51,7 +53,8 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """Ask the questions of `datasets`, by name, or those in the file `records` of the spool."""
+    """Ask the questions of `datasets`, by name, or those in the file `records` of the spool, within the `limits` that
+    the key had as it submitted the job: a key cannot be changed, and what a revoked one was asking is finished."""
 
     datasets: tuple[str, ...]
     records: str | None
@@ -60,6 +63,7 @@ class Evaluate:
     limit: int | None
     mode: Literal["strict", "fixed"]
     concurrency: int = 4
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from selfroute.jobs import (
     Spooled,
     State,
 )
+from selfroute.types import Limits
 
 NAME = "jobs.sqlite"
 PATIENCE = 30.0
@@ -70,7 +72,15 @@ class Jobs:
             self._require_room(connection, most)
             connection.execute(
                 "INSERT INTO jobs (id, kind, state, corpus, key, request, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (id, order.kind.value, QUEUED, order.corpus, order.key, json.dumps(asdict(order.request)), _now()),
+                (
+                    id,
+                    order.kind.value,
+                    QUEUED,
+                    order.corpus,
+                    order.key,
+                    json.dumps(asdict(order.request), default=str),
+                    _now(),
+                ),
             )
             if once is not None:
                 _remember(connection, order.key, once, id)
@@ -324,12 +334,21 @@ def _job(row: Row) -> Job:
     )
 
 
+def _written(request: Ingest | Evaluate) -> str:
+    return json.dumps(asdict(request), default=str)  # a `Decimal`, which is read from its text
+
+
 def _request(kind: Kind, text: str) -> Ingest | Evaluate:
     values: dict[str, Any] = json.loads(text)
     if kind is Kind.INGEST:
         return Ingest(tuple(Spooled(**file) for file in values["files"]))
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return Evaluate(**{**values, **lists})
+    limits = values.get("limits")
+    return Evaluate(**{**values, **lists, "limits": limits and _limits(**limits)})
+
+
+def _limits(tokens: int | None, cost: str | None, escalations: int | None) -> Limits:
+    return Limits(tokens, None if cost is None else Decimal(cost), escalations)
 
 
 def _now() -> str:

@@ -29,7 +29,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from selfroute.errors import CorruptLedger, DiskFull, HomeNotWritable, LedgerBusy
 from selfroute.ledger.schema import MIGRATIONS, calls, feedback, questions
 from selfroute.ledger.sums import JUDGING, By, DecimalSum, UsageRow, Within, summed
-from selfroute.types import Answer, Call, Question, Stage, Usage
+from selfroute.types import Answer, Call, Outcome, Question, Route, Stage, Usage
 from selfroute.wire import to_json
 
 __all__ = ["NAME", "By", "Feedback", "Ledger", "Recorded", "UsageRow", "Verdict"]
@@ -171,6 +171,13 @@ class Ledger:
             "record": json.dumps(to_json(answer)),
         }
         self._commit(ENDED, {"of": answer.id, **row})
+
+    def finish_reading(self, id: str, answer: str | None, route: Route) -> None:  # noqa: A002
+        """A question of an evaluation was read for, by this route at the furthest, which gave `answer`; `None` where
+        the reader declined. What policies make of it stands in the run."""
+        outcome = Outcome.INSUFFICIENT if answer is None else Outcome.ANSWERED
+        row = {"answer": answer, "outcome": outcome.value, "route": route.value}
+        self._commit(ENDED, {"of": id, **row})
 
     def finish_judging(self, id: str, verdict: str) -> None:  # noqa: A002
         """`verdict` is the grade or the letter, as text."""

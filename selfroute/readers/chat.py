@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from selfroute.endpoints import Completion, Endpoint, Hear, Request, Token, room
@@ -108,9 +108,11 @@ class ChatReader:
         completion = await self.endpoint.complete(request, record, follow if shown is not None and asks else None)
         reply = self._read(completion, structured, reading)
         self._check(reply, growing.shown)
-        if completion.finish == "length":
+        if cut_off := completion.finish == "length":
             warnings.append(f"the reply of {self.endpoint.where} was cut off at its limit")
-        return _draft(reading, passages, reply, odds(completion.tokens) if structured else None, warnings, structured)
+        sure = odds(completion.tokens) if structured else None
+        draft = _draft(reading, passages, reply, sure, warnings, structured)
+        return replace(draft, cut_off=cut_off)
 
     def _structured(self, reading: Reading) -> bool:
         return self.endpoint.schemas and structured_for(reading)

@@ -16,7 +16,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from selfroute.errors import LimitedKey, NotAdmitted, NotAllowed, UnknownCorpus, UnusableKeys
+from selfroute.errors import NotAdmitted, NotAllowed, UnknownCorpus, UnusableKeys
 from selfroute.server.keyring import Key, Keyring, Snapshot
 from selfroute.types import Limits
 
@@ -58,11 +58,6 @@ class Caller:
         """Before anything is told of what all others asked. Raises `NotAllowed`."""
         if self.key is not None and not self.audits:
             raise NotAllowed("see the metrics, or what others asked", "may-audit")
-
-    def require_unlimited(self, what: str) -> None:
-        """Before anything is done that costs and that no limit counts. Raises `LimitedKey`."""
-        if self.limits != Limits() or self.per_minute is not None:
-            raise LimitedKey(what)
 
     @property
     def sees_only(self) -> str | None:

@@ -22,6 +22,7 @@ from selfroute.server.intake import Filled
 from selfroute.server.parts import parts_of
 from selfroute.server.problems import documented, named
 from selfroute.server.schemas import Name, Sent
+from selfroute.types import Limits
 from selfroute.wire import to_json
 
 router = APIRouter(prefix="/v1")
@@ -144,9 +145,9 @@ async def cancel(request: Request, id: str, asker: Asker) -> Response:  # noqa: 
 @router.post("/evaluations", status_code=202, response_model=JobTold, responses=documented(400))
 async def evaluate(request: Request, sent: EvaluationSent, asker: Asker, token: Token = None) -> Response:
     """Asks questions by several policies and scores the answers, as a job. It takes what the questions take: each
-    policy reads, by the service's own readers. No limit of a key counts that, so that a key with limits is refused."""
+    policy reads, by the service's own readers. The daily budgets of a key count that as they count its questions; where
+    they are used up, the job fails with the rows that are done."""
     asker.require_write()
-    asker.require_unlimited("evaluate")
     parts = parts_of(request)
     for policy in sent.policies:
         if policy not in parts.policies:
@@ -164,9 +165,11 @@ async def evaluate(request: Request, sent: EvaluationSent, asker: Asker, token: 
             tuple(dict.fromkeys(sent.k)),
             sent.limit,
             sent.mode,
+            limits=None if asker.limits == Limits() else asker.limits,
         )
         return Filled(Order(wanted, key=asker.key), fingerprint(sent.model_dump()))
 
+    parts.desk.count(asker)
     return accepted(*await parts.intake.submit(asker.key, token, fill))
 
 

@@ -96,6 +96,11 @@ class Desk:
                 async with aclosing(_with(first, events, watched)) as whole:
                     yield whole
 
+    def count(self, caller: Caller) -> None:
+        """Something was begun that counts as one question by the rate of a key. Raises `OverRate`."""
+        if caller.key is not None and caller.per_minute is not None:
+            self._rates.take(caller.key, caller.per_minute)
+
     @contextmanager
     def _asking(self, ask: Ask, caller: Caller) -> Iterator[Watched]:
         """Watched from before it is admitted: a refusal is seen too."""
@@ -118,8 +123,7 @@ class Desk:
         """One of the questions in flight."""
         if self.asking >= self._most:
             raise TooBusy(self._most)
-        if caller.key is not None and caller.per_minute is not None:
-            self._rates.take(caller.key, caller.per_minute)
+        self.count(caller)
         self.asking += 1
         self._idle.clear()
         try:

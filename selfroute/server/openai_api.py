@@ -53,7 +53,7 @@ class AssistantSaid(BaseModel):
 class Choice(BaseModel):
     index: Literal[0]
     message: AssistantSaid
-    finish_reason: Literal["stop"]
+    finish_reason: Literal["stop", "length"]
     logprobs: None
 
 
@@ -98,7 +98,7 @@ async def chat(request: Request, sent: ChatSent, asker: Asker) -> Response:
         if sent.stream:
             return await sending(desk, ask, asker, gone(request), chunks.told)
         answer = await desk.ask(ask, asker, gone(request))
-    choice = {"index": 0, "message": chunks.message(answer), "finish_reason": "stop", "logprobs": None}
+    choice = {"index": 0, "message": chunks.message(answer), "finish_reason": _finish(answer), "logprobs": None}
     completion = chunks.envelope("chat.completion") | {"choices": [choice], "usage": chat_usage(answer.totals.usage)}
     return JSONResponse(completion, headers=accounted(answer))
 
@@ -142,7 +142,7 @@ class _Chunks:
     def _end(self, answer: Answer) -> Iterator[ServerSentEvent]:
         if answer.answer is None:
             yield self._chunk({"content": said(answer)})
-        yield self._chunk({"selfroute": extension(answer, self._warnings)}, "stop")
+        yield self._chunk({"selfroute": extension(answer, self._warnings)}, _finish(answer))
         if self._usage:
             usage = {"choices": [], "usage": chat_usage(answer.totals.usage)}
             yield _data(self.envelope("chat.completion.chunk") | usage)
@@ -152,6 +152,11 @@ class _Chunks:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
         usage = {"usage": None} if self._usage else {}
         return _data(self.envelope("chat.completion.chunk") | {"choices": [choice]} | usage)
+
+
+def _finish(answer: Answer) -> str:
+    """Why the answer ended, as OpenAI names it."""
+    return "length" if answer.cut_off else "stop"
 
 
 def _data(value: object) -> ServerSentEvent:

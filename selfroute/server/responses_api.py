@@ -27,6 +27,9 @@ from selfroute.wire import said
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
+CUT_OFF = {"reason": "max_output_tokens"}
+"""Why a response is incomplete."""
+
 
 class Responded(BaseModel):
     """The answer as a response. `selfroute` holds the id, outcome, route, citations and account; the citations are
@@ -38,7 +41,8 @@ class Responded(BaseModel):
     object: Literal["response"]
     created_at: int
     model: str
-    status: Literal["completed"]
+    status: Literal["completed", "incomplete"]
+    incomplete_details: dict[str, Any] | None
     output: list[dict[str, Any]]
     usage: dict[str, Any]
     selfroute: dict[str, Any]
@@ -59,7 +63,7 @@ async def respond(request: Request, sent: ResponseSent, asker: Asker) -> Respons
         if sent.stream:
             return await sending(desk, ask, asker, gone(request), response.told)
         answer = await desk.ask(ask, asker, gone(request))
-    return JSONResponse(response.completed(answer), headers=accounted(answer))
+    return JSONResponse(response.ended(answer), headers=accounted(answer))
 
 
 class _Response:
@@ -90,9 +94,10 @@ class _Response:
             for one in self._failed(failing(error)):
                 yield one
 
-    def completed(self, answer: Answer) -> dict[str, Any]:
+    def ended(self, answer: Answer) -> dict[str, Any]:
         ours = {"usage": response_usage(answer.totals.usage), "selfroute": extension(answer, self._warnings)}
-        return self._as("completed", [self._message(answer)]) | ours
+        why = {"incomplete_details": CUT_OFF} if answer.cut_off else {}
+        return self._as(_status(answer), [self._message(answer)]) | why | ours
 
     def _begin(self) -> Iterator[ServerSentEvent]:
         item = {"id": self._item, "type": "message", "role": "assistant", "status": "in_progress", "content": []}
@@ -109,7 +114,7 @@ class _Response:
         yield self._of_part("response.output_text.done", text=text, logprobs=[])
         yield self._of_part("response.content_part.done", part=message["content"][0])
         yield self._event("response.output_item.done", output_index=0, item=message)
-        yield self._event("response.completed", response=self.completed(answer))
+        yield self._event(f"response.{_status(answer)}", response=self.ended(answer))
 
     def _failed(self, problem: dict[str, Any]) -> Iterator[ServerSentEvent]:
         """Ends the response, then says so once more in the form that OpenAI's own client raises."""
@@ -121,7 +126,8 @@ class _Response:
 
     def _message(self, answer: Answer) -> dict[str, Any]:
         part = _part(said(answer), [_annotation(at, one) for at, one in enumerate(answer.citations)])
-        return {"id": self._item, "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+        status = _status(answer)
+        return {"id": self._item, "type": "message", "role": "assistant", "status": status, "content": [part]}
 
     def _as(self, status: str, output: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
         return {
@@ -154,6 +160,11 @@ class _Response:
     def _event(self, name: str, **fields: Any) -> ServerSentEvent:
         data = {"type": name, "sequence_number": next(self._numbers), **fields}
         return ServerSentEvent(json.dumps(data), event=name, sep="\n")
+
+
+def _status(answer: Answer) -> str:
+    """Of a response, and of the message in it."""
+    return "incomplete" if answer.cut_off else "completed"
 
 
 def _part(text: str, annotations: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
