@@ -8,13 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from service import ABSENT, KNOWN, WHO, House, corpus, served
+from service import ABSENT, KNOWN, WHO, House, Slow, corpus, left, served
 from test_server_accounts import ByBearer
 
 from selfroute.errors import EndpointFailed, KeyRejected
@@ -88,6 +88,27 @@ def test_a_request_is_one_line_with_its_status_its_key_and_its_question(home: Pa
     assert (usage["path"], usage["status"], usage["question"]) == ("/v1/usage", 200, None)
     assert (nowhere["path"], nowhere["status"]) == ("/nowhere", 404)
     assert "secret-query" not in "".join(lines.written)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_leaves_before_it_is_answered_is_logged_as_that_and_as_no_failure(
+    home: Path, lines: Lines, wait_until: Callable[[Callable[[], bool]], None], stream: bool
+) -> None:
+    corpus(home)
+    slow, uvicorn = Slow(), logging.getLogger("uvicorn.error")
+    uvicorn.addHandler(lines)
+    try:
+        with served(House(home, asking=slow).app()) as client:
+            # What may cost only so much has no event before it is known that a reader may be asked.
+            with left(client, "/v1/ask", {"question": WHO, "corpus": "port", "stream": stream, "max_cost": 1}):
+                wait_until(slow.waiting.is_set)
+            wait_until(lambda: bool(lines.of("selfroute.requests")))
+    finally:
+        slow.open.set()
+        uvicorn.removeHandler(lines)
+    [line] = lines.of("selfroute.requests")
+    assert (line["level"], line["status"]) == ("info", 499)
+    assert [line for line in lines.of("uvicorn.error") if line["level"] == "error"] == []
 
 
 def test_with_log_text_a_questions_line_holds_it_and_its_answer(home: Path, lines: Lines) -> None:

@@ -6,6 +6,7 @@ a question's line. Knows nothing of where the lines go from there.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -126,8 +127,13 @@ def _cut(said: str, text: bool = False) -> str:
     return said if text or len(said) <= LONGEST else f"{said[:LONGEST]}..."
 
 
+LEFT = 499
+"""The status of a request whose client left before it was answered; nobody is sent it."""
+
+
 class RequestLog:
-    """Writes a line as each request ends. Its query is left out: it may hold anything."""
+    """Writes a line as each request ends. Its query is left out: it may hold anything. That a client leaves is no
+    failure: the server is not told of it as of one."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -147,6 +153,12 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, seen)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # the service stops
+                status = status or 500
+                raise
+            status = status or LEFT
         except BaseException:
             status = status or 500
             raise
