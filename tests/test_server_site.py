@@ -11,6 +11,7 @@ import httpx
 import pytest
 from service import House, served
 
+from selfroute.server.reference import rendering
 from selfroute.server.site import FOLDER, PATHS, router
 
 MODULES = sorted(path.name for path in FOLDER.glob("*.js"))
@@ -72,3 +73,50 @@ def test_the_library_for_plots_comes_from_the_package_that_it_is_installed_with(
 )
 def test_nothing_else_is_served_beside_the_page(client: httpx.Client, name: str) -> None:
     assert client.get(f"/page/{name}").status_code == 404
+
+
+def test_the_description_of_the_api_loads_nothing_from_elsewhere_and_runs_nothing(client: httpx.Client) -> None:
+    reply = client.get("/docs")
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    assert "<script" not in reply.text
+    assert all(part.startswith(("/", "#")) for part in re.findall(r'(?:href|src)="([^"]*)"', reply.text))
+
+
+def test_the_description_of_the_api_has_every_route_and_its_links_lead_somewhere(client: httpx.Client) -> None:
+    told = client.get("/docs").text
+    paths = client.get("/openapi.json").json()["paths"]
+    for method, path in [(method.upper(), path) for path, by in paths.items() for method in by]:
+        assert f'<h2 id="{method}-{path}">{method} <code>{path}</code></h2>' in told
+    ids = re.findall(r'id="([^"]+)"', told)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"', told)) <= set(ids)
+    assert "max_input_tokens" in told  # a field of what is sent
+
+
+def test_what_a_description_holds_is_text_on_its_page() -> None:
+    written = rendering(
+        {
+            "info": {"title": "<b>t</b>", "version": "1", "summary": "s"},
+            "paths": {"/x": {"get": {"description": "<script>1</script>", "responses": {}}}},
+            "components": {
+                "schemas": {
+                    "Plain": {"enum": ["<i>", 2]},
+                    "Full": {
+                        "required": ["one"],
+                        "properties": {
+                            "one": {"type": "array", "items": {"anyOf": [{"$ref": "#/components/schemas/Plain"}, {}]}},
+                            "two": {"type": "object", "additionalProperties": {"type": "string"}},
+                            "three": {"type": "object", "properties": {"in": {"const": 3}}},
+                        },
+                    },
+                }
+            },
+        }
+    )
+    assert "<script>" not in written
+    assert "<b>" not in written
+    assert "<code>&lt;i&gt;</code> | <code>2</code>" in written
+    assert '<td>array of <a href="#Plain">Plain</a> or anything</td>' in written
+    assert "<td>object of string, optional</td>" in written
+    assert "<td>object with <code>in</code>: <code>3</code>, optional</td>" in written

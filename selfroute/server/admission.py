@@ -17,7 +17,7 @@ from selfroute.server.parts import parts_of
 from selfroute.server.problems import headers_of, respond, told
 from selfroute.server.site import PATHS
 
-OPEN = frozenset({"/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/openapi.json", "/redoc"})
+OPEN = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 """Paths that need no key: a prober has none, and what the API is like is no secret."""
 
 AUDITED = frozenset({"/metrics"})

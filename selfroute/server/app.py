@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from selfroute.server import accounts, background, health, library, openai_api, responses_api, rest
+from selfroute.server import accounts, background, health, library, openai_api, reference, responses_api, rest
 from selfroute.server.admission import Admission
 from selfroute.server.body import BodyLimit
 from selfroute.server.logs import QUIET, RequestLog
@@ -32,6 +32,7 @@ ROUTERS = (
     openai_api.router,
     responses_api.router,
     page,
+    reference.router,
 )
 
 
@@ -70,6 +71,8 @@ def create_app(
         version=version("selfroute"),
         summary="Answers questions about long documents by reading as little as it needs.",
         lifespan=_lasting(lasting),
+        docs_url=None,  # the framework's pages run scripts from elsewhere
+        redoc_url=None,
         **_telemetry(spans),
     )
     app.state.parts = parts

@@ -72,13 +72,17 @@ async def part(name: str) -> Response:
     return _file(path, KINDS[name.rpartition(".")[2]])
 
 
-def _file(path: Path, kind: str, policy: str = POLICY, kept: str = "no-cache") -> Response:
-    """After an update a browser must not mix old modules with new ones: it asks again each time."""
-    headers = {
+def guarded(policy: str = POLICY, kept: str = "no-cache") -> dict[str, str]:
+    """Headers of what a browser shows. After an update it must not mix old modules with new ones: it asks again each
+    time."""
+    return {
         "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cache-Control": kept,
     }
-    return FileResponse(path, media_type=kind, headers=headers)
+
+
+def _file(path: Path, kind: str, policy: str = POLICY, kept: str = "no-cache") -> Response:
+    return FileResponse(path, media_type=kind, headers=guarded(policy, kept))
