@@ -120,3 +120,20 @@ def test_what_a_description_holds_is_text_on_its_page() -> None:
     assert '<td>array of <a href="#Plain">Plain</a> or anything</td>' in written
     assert "<td>object of string, optional</td>" in written
     assert "<td>object with <code>in</code>: <code>3</code>, optional</td>" in written
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/readyz", "/docs", "/page/page.css", "/v1/corpora", "/v1/corpora/nope"]
+)
+def test_a_head_is_answered_as_a_get_without_its_content(client: httpx.Client, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    changing = {"date"}
+    assert {k: v for k, v in head.headers.items() if k not in changing} == {
+        k: v for k, v in got.headers.items() if k not in changing
+    }
+    assert client.get("/healthz").json() == {"status": "alive"}  # the connection is good for the next
+
+
+def test_a_head_of_what_only_takes_posts_is_refused_as_a_get(client: httpx.Client) -> None:
+    assert client.head("/v1/ask").status_code == 405
