@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfroute.errors import UnknownDataset
-from selfroute.evaluation.datasets import files
+from selfroute.evaluation.datasets import Malformed, files
 from selfroute.evaluation.evaluator import Evaluator, Result
 from selfroute.evaluation.evaluator import Progress as Now
 from selfroute.evaluation.report import write_report
@@ -22,7 +22,7 @@ from selfroute.evaluation.suite import Suite
 from selfroute.evaluation.summary import Summary
 from selfroute.evaluation.texts import Where
 from selfroute.index.files import make_folder
-from selfroute.jobs import Ended, Evaluate, Job, Report, Stopped
+from selfroute.jobs import Ended, Evaluate, Fault, Job, Report, Stopped
 from selfroute.jobs.spool import Spool
 from selfroute.types import Usage
 from selfroute.wire import to_json
@@ -100,6 +100,8 @@ class Evaluating:
         report(last.done, last.total, "questions")
         if result.rows:
             write_report([folder], folder, Where(self._datasets.folder))
+        elif result.malformed:
+            return Ended(_told(result), Fault("UnusableRecords", _useless(result.malformed)))
         return Ended(_told(result))
 
     def _records(self, job: Job, name: str, folder: Path) -> Path:
@@ -126,6 +128,12 @@ async def _until_stopped(
         raise
     finally:
         running.cancel()
+
+
+def _useless(malformed: Sequence[Malformed]) -> str:
+    """Why there was nothing to ask, by the first record; of its file the name alone, and no folder."""
+    first = malformed[0]
+    return f"no record can be asked ({len(malformed):,} are malformed); {Path(first.place).name}: {first.reason}"
 
 
 def _told(result: Result) -> dict[str, object]:
