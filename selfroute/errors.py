@@ -393,7 +393,8 @@ class OverRate(SelfrouteError):
 
 class NotAdmitted(SelfrouteError):
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason}: send an API key that is valid in the header 'Authorization: Bearer ...'")
+        # Not as it is sent, 'Bearer ...': what stands behind that word is taken for a key, and left out.
+        super().__init__(f"{reason}: send an API key that is valid in the header 'Authorization', after 'Bearer'")
 
 
 class NotAllowed(SelfrouteError):

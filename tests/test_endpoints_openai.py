@@ -612,7 +612,7 @@ def test_what_a_server_does_not_take_is_left_out_with_what_is_nothing_without_it
 def test_a_server_that_is_not_there_is_told_and_costs_nothing() -> None:
     calls: list[Call] = []
     options = Options("small", "http://127.0.0.1:9/v1", "stub", 8000, retries=1, backoff=0.01)
-    with pytest.raises(EndpointUnreachable, match="check its base_url and that the server runs"):
+    with pytest.raises(EndpointUnreachable, match=r"[^.]: check its base_url and that the server runs"):
         asyncio.run(OpenAIEndpoint(options, tokenizer("stub")).complete(REQUEST, recorder(calls)))
     assert [(call.usage, call.estimated) for call in calls] == [(Usage(), False)] * 2
 
@@ -710,7 +710,7 @@ def test_one_endpoint_serves_one_event_loop_after_another_and_leaves_no_connecti
     for _ in range(3):
         asyncio.run(made.complete(REQUEST, recorder(calls)))
     assert [call.error for call in calls] == [None] * 3
-    assert len(made._opened) == 1
+    assert len(made._clients._kept) == 1
     wait_until(lambda: stub.connections == 0)
 
 

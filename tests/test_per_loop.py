@@ -32,7 +32,10 @@ class Works:
         return Engine(self.started)
 
     def per_loop(self) -> PerLoop[Engine]:
-        return PerLoop(self.start, lambda engine: engine.alive, lambda engine: self.closed.append(engine.number))
+        return PerLoop(self.start, lambda engine: engine.alive, self.close)
+
+    async def close(self, engine: Engine) -> None:
+        self.closed.append(engine.number)
 
 
 def test_all_who_ask_at_once_get_the_same_and_it_is_closed_with_the_loop() -> None:

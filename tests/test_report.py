@@ -239,6 +239,14 @@ def test_a_record_without_entries_is_one_of_another_version(tmp_path: Path) -> N
     assert "selfroute of unknown version, reader unknown" in markdown
 
 
+def test_where_every_question_failed_nothing_is_said_to_lack_rows(tmp_path: Path) -> None:
+    policies = ("always_rag", "self_route", "always_long")
+    _, markdown = reported(run(tmp_path / "run", *(failed(id_, policy) for id_ in "01" for policy in policies)))
+    assert "6 rows failed" in markdown
+    assert "at the same k, of questions that they read and did not fail at" in markdown
+    assert "cannot be told without questions that self_route read and did not fail at" in markdown
+
+
 def test_one_policy_says_what_is_missing_for_the_rest(tmp_path: Path) -> None:
     _, markdown = reported(run(tmp_path / "run", row("0"), row("1", score=50.0)))
     assert markdown.count("This needs rows of both always_rag and always_long at the same k") == 3

@@ -136,12 +136,17 @@ def test_what_cannot_be_evaluated_is_refused_before_anything_is_read(
     assert (reply.status_code, reply.json()["type"]) == (422, f"/problems/{kind}")
 
 
-def test_records_that_are_none_are_counted_and_no_reading_is_made(client: httpx.Client, wait_until: Wait) -> None:
+def test_records_that_are_none_are_counted_and_where_none_is_one_the_job_failed_and_says_why(
+    client: httpx.Client, wait_until: Wait
+) -> None:
     sent = {"records": [{"colour": "red"}, record(1)], "policies": ["always_rag"]}
     job = ended(client, client.post(PLACE, json=sent), wait_until)
     assert (job["result"]["rows"], job["result"]["malformed"]) == (1, 1)
     none = ended(client, client.post(PLACE, json={"records": [{"colour": "red"}]}), wait_until)
-    assert (none["state"], none["result"]["rows"], none["result"]["readings"]) == ("done", 0, 0)
+    assert (none["state"], none["result"]["rows"], none["result"]["readings"]) == ("failed", 0, 0)
+    assert none["error"]["type"] == "/problems/unusable-records"
+    why = "no record can be asked (1 are malformed); records.jsonl:1: has no answers"
+    assert none["error"]["detail"] == why  # no folder is named
     assert client.get(f"{PLACE}/{none['id']}").json()["report"] is None
     assert client.get(f"{PLACE}/{none['id']}/report.html").status_code == 404
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,7 +114,7 @@ def test_corpora_are_there_unless_none_can_be_opened(home: Path) -> None:
 
 
 def test_the_service_as_it_is_built_is_ready_while_its_endpoint_can_be_reached(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, tmp_path: Path, wait_until: Callable[[Callable[[], bool]], None]
 ) -> None:
     config = tmp_path / "mine.yaml"
     with StubOpenAI() as stub:
@@ -121,6 +122,7 @@ def test_the_service_as_it_is_built_is_ready_while_its_endpoint_can_be_reached(
         config.write_text(f"home: {home}\nreader: {{kind: chat, chunks: here}}\nendpoints: {{here: {endpoint}}}\n")
         chosen = settings.load(config)
         with served(build_service.app(chosen)) as client:
+            wait_until(lambda: client.get("/readyz").status_code == 200)  # once the endpoint's library is loaded
             reply = client.get("/readyz")
             assert (reply.status_code, reply.json()["parts"]) == (
                 200,

@@ -294,6 +294,9 @@ def test_without_a_valid_key_nothing_is_answered(closed: httpx.Client, way: Way,
     told = reply.json()
     kind = told["error"]["code"] if "error" in told else told["type"].rpartition("/")[2].replace("-", "_")
     assert (reply.status_code, kind) == (401, "not_admitted")
+    assert "in the header 'Authorization', after 'Bearer'" in (
+        told["error"]["message"] if "error" in told else told["detail"]
+    )
     assert reply.headers["www-authenticate"] == "Bearer"
 
 

@@ -72,3 +72,20 @@ def test_the_library_for_plots_comes_from_the_package_that_it_is_installed_with(
 )
 def test_nothing_else_is_served_beside_the_page(client: httpx.Client, name: str) -> None:
     assert client.get(f"/page/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/readyz", "/docs", "/page/page.css", "/v1/corpora", "/v1/corpora/nope"]
+)
+def test_a_head_is_answered_as_a_get_without_its_content(client: httpx.Client, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    changing = {"date"}
+    assert {k: v for k, v in head.headers.items() if k not in changing} == {
+        k: v for k, v in got.headers.items() if k not in changing
+    }
+    assert client.get("/healthz").json() == {"status": "alive"}  # the connection is good for the next
+
+
+def test_a_head_of_what_only_takes_posts_is_refused_as_a_get(client: httpx.Client) -> None:
+    assert client.head("/v1/ask").status_code == 405

@@ -110,6 +110,8 @@ def translated(error: Exception, where: str, key: str | None) -> EndpointError:
         kind = EndpointBusy
     remedy = "its account has no credit left: see to it there" if code == "insufficient_quota" else None
     told = f"answered {status}: " if status is not None else f"replied with error {within}: " if within else ""
+    if not said.endswith("..."):
+        said = said.removesuffix(".")  # what to do follows behind a colon
     return kind(where, told + said, remedy, status if isinstance(status, int) else within)
 
 

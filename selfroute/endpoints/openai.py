@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from selfroute.endpoints.failures import (
     wait_of,
     was_sent,
 )
+from selfroute.endpoints.per_loop import PerLoop
 from selfroute.errors import (
     EndpointTimeout,
     MissingKey,
@@ -94,7 +95,7 @@ class OpenAIEndpoint:
         self.options = options
         self._tokenizer = tokenizer
         self._key = key
-        self._opened: dict[asyncio.AbstractEventLoop, tuple[AsyncOpenAI, AsyncGenerator[AsyncOpenAI]]] = {}
+        self._clients: PerLoop[AsyncOpenAI] = PerLoop(self._opened, lambda client: not client.is_closed(), _close)
 
     def __repr__(self) -> str:
         return f"OpenAIEndpoint({self.where})"
@@ -334,19 +335,13 @@ class OpenAIEndpoint:
         return Usage(read, output_tokens=self.count_tokens(got.text))
 
     async def _client(self) -> AsyncOpenAI:
-        """A client with its connections, one for each event loop: a loop's connections end with it."""
+        """With its connections, which end with their event loop."""
         if self.options.key_variable and not self._key:
             raise MissingKey(self.options.name, self.options.key_variable)
-        loop = asyncio.get_running_loop()
-        if loop not in self._opened:
-            self._opened = {one: opened for one, opened in self._opened.items() if not one.is_closed()}
-            lent = self._lent()
-            self._opened[loop] = (await anext(lent), lent)
-        return self._opened[loop][0]
+        return await self._clients.get()
 
-    async def _lent(self) -> AsyncGenerator[AsyncOpenAI]:
-        """A generator, because `asyncio.run` closes those that are open before it closes its loop."""
-        import_module("openai.types.chat")  # what replies become: loaded while no request is under way
+    async def _opened(self) -> AsyncOpenAI:
+        await asyncio.to_thread(import_module, "openai.types.chat")  # takes a second, in which others go on
         from openai import AsyncOpenAI, DefaultAioHttpClient
 
         # Every retry is ours, so that every attempt is recorded; every limit of time too, since theirs are per read.
@@ -360,13 +355,14 @@ class OpenAIEndpoint:
             http_client=DefaultAioHttpClient(),  # a third of the processor time of the default one
         )
         client.organization = client.project = None  # as the key: found in the environment, meant for another
-        try:
-            yield client
-        finally:
-            await client.close()
+        return client
 
     def _timed_out(self) -> EndpointTimeout:
         return EndpointTimeout(self.where, f"no reply within {self.options.timeout:g} seconds")
+
+
+async def _close(client: AsyncOpenAI) -> None:
+    await client.close()
 
 
 def _path(request: Request) -> str:

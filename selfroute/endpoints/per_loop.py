@@ -25,7 +25,7 @@ class PerLoop(Generic[T]):
     """`works` tells whether a thing can still be used: one that cannot is closed, and another started in its place."""
 
     def __init__(
-        self, start: Callable[[], Awaitable[T]], works: Callable[[T], bool], close: Callable[[T], None]
+        self, start: Callable[[], Awaitable[T]], works: Callable[[T], bool], close: Callable[[T], Awaitable[None]]
     ) -> None:
         self._start = start
         self._works = works
@@ -56,7 +56,7 @@ class PerLoop(Generic[T]):
             yield
         finally:
             kept.value = None
-            self._close(value)
+            await self._close(value)
 
 
 async def _opened(held: AsyncGenerator[None], old: _Kept[T] | None) -> None:

@@ -144,9 +144,7 @@ class VLLMEndpoint:
         self._counter = Tokenizer(lambda: Split(self.counted_by, self._count))
         self._split: Any = None
         self._one_at_a_time = threading.Lock()  # tokenizers and the import are not for two threads at once
-        self._engines = PerLoop(
-            self._start, lambda engine: not engine.llm.errored, lambda engine: engine.llm.shutdown()
-        )
+        self._engines = PerLoop(self._start, lambda engine: not engine.llm.errored, _shut_down)
 
     def __repr__(self) -> str:
         return f"VLLMEndpoint({self.where})"
@@ -344,6 +342,10 @@ class VLLMEndpoint:
         raise EndpointFailed(
             self.where, f"its engine did not start: {said}", "see what vLLM wrote before, and set it under engine"
         )
+
+
+async def _shut_down(engine: _Engine) -> None:
+    engine.llm.shutdown()
 
 
 def _library() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from selfroute.budget import Budgets
 from selfroute.errors import RunStopped, UnknownDataset
 from selfroute.evaluation.charging import Charges
-from selfroute.evaluation.datasets import files
+from selfroute.evaluation.datasets import Malformed, files
 from selfroute.evaluation.evaluator import Evaluator, Result
 from selfroute.evaluation.evaluator import Progress as Now
 from selfroute.evaluation.report import write_report
@@ -128,6 +128,8 @@ class Evaluating:
         report(last.done, last.total, "questions")
         if result.rows:
             write_report([folder], folder, Where(self._datasets.folder))
+        elif result.malformed and fault is None:
+            fault = Fault("UnusableRecords", _useless(result.malformed))
         return Ended(_told(result), fault)
 
     def _records(self, job: Job, name: str, folder: Path) -> Path:
@@ -154,6 +156,12 @@ async def _until_stopped(
         raise
     finally:
         running.cancel()
+
+
+def _useless(malformed: Sequence[Malformed]) -> str:
+    """Why there was nothing to ask, by the first record; of its file the name alone, and no folder."""
+    first = malformed[0]
+    return f"no record can be asked ({len(malformed):,} are malformed); {Path(first.place).name}: {first.reason}"
 
 
 def _told(result: Result) -> dict[str, object]:

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from selfroute.server import accounts, background, health, library, openai_api, responses_api, rest
 from selfroute.server.admission import Admission
 from selfroute.server.body import BodyLimit
+from selfroute.server.heads import Heads
 from selfroute.server.logs import QUIET, RequestLog
 from selfroute.server.parts import Parts
 from selfroute.server.problems import handle
@@ -79,6 +80,7 @@ def create_app(
         app.include_router(router)
     app.router.routes.extend(Route(path, one, methods=["POST"]) for path, one in beside.items())
     handle(app, [route for router in ROUTERS for route in router.routes])
+    app.add_middleware(Heads)
     app.add_middleware(BodyLimit, most=body_bytes, uploads=upload_bytes)
     app.add_middleware(Admission)
     app.add_middleware(RequestLog)  # added last, it is first

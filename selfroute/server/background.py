@@ -204,7 +204,7 @@ async def report(request: Request, id: str, asker: Asker) -> Response:  # noqa: 
     """The report, as a page that stands alone and runs nothing."""
     path = _report(request, await _evaluation(request, id, asker))
     if not await asyncio.to_thread(path.is_file):
-        raise HTTPException(404, "this evaluation has no report yet: its job says how far it is")
+        raise HTTPException(404, "this evaluation has no report: its job says how far it is, or why it failed")
     headers = {
         "Content-Security-Policy": REPORT_POLICY,
         "X-Content-Type-Options": "nosniff",

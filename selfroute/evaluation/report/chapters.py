@@ -14,7 +14,10 @@ from selfroute.evaluation.report.plane import ORACLE
 from selfroute.evaluation.report.scores import MACRO, MICRO, Crossing
 from selfroute.evaluation.statistics import Interval
 
-TWO_CONSTANTS = f"This needs rows of both {RAG} and {LONG} at the same k: run them in the same folder."
+TWO_CONSTANTS = (
+    f"This needs rows of both {RAG} and {LONG} at the same k, of questions that they read and did not fail at: run "
+    "them in the same folder."
+)
 
 
 def compared(made: Figures) -> str:
@@ -77,7 +80,10 @@ def curve(made: Figures) -> Section:
 
 def _crossing(found: Crossing | None) -> str:
     if found is None:
-        return f"Where the hybrid costs more than reading everything cannot be told without rows of {HYBRID}."
+        return (
+            f"Where the hybrid costs more than reading everything cannot be told without questions that {HYBRID} read "
+            "and did not fail at."
+        )
     parts = (
         f"At k = {found.at} {HYBRID} reads {found.chunks:.1%} of everything in chunks and {found.escalated:.1%} in "
         f"documents that it reads nevertheless, {found.chunks + found.escalated:.1%} together."
