@@ -122,7 +122,7 @@ def test_a_folder_without_a_record_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"null", b"\xff"])
 def test_a_file_that_is_no_record_is_refused_with_what_to_do(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "run.json").write_bytes(content)
-    with pytest.raises(UnreadableFile, match=r"run\.json.* use another --out folder"):
+    with pytest.raises(UnreadableFile, match=r"run\.json.* restore it, or run into another folder"):
         RunRecord.begin(tmp_path, SUITE, IDENTITY, 4)
     assert (tmp_path / "run.json").read_bytes() == content
 

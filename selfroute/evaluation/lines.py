@@ -73,9 +73,11 @@ def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
-        raise UnreadableFile(path, f"line {number} is not JSON ({error}): use another --out folder") from error
+        raise UnreadableFile(
+            path, f"line {number} is not JSON ({error}): restore it, or run into another folder"
+        ) from error
     if not isinstance(value, dict):
-        raise UnreadableFile(path, f"line {number} is not a JSON object: use another --out folder")
+        raise UnreadableFile(path, f"line {number} is not a JSON object: restore it, or run into another folder")
     return value
 
 

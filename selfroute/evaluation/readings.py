@@ -75,5 +75,7 @@ def _recorded(path: Path, number: int, value: dict[str, Any]) -> tuple[str, Draf
         return str(value["key"]), Draft(**draft), calls
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableFile(
-            path, f"line {number} is not a reading of this version of selfroute ({error}): use another --out folder"
+            path,
+            f"line {number} is not a reading of this version of selfroute ({error}): restore it, or run into another "
+            "folder",
         ) from error

@@ -84,11 +84,11 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise UnreadableFile(path, f"cannot be read ({error}): use another --out folder") from error
+        raise UnreadableFile(path, f"cannot be read ({error}): restore it, or run into another folder") from error
     if not isinstance(values, dict):
-        raise UnreadableFile(path, "is not the record of a run: use another --out folder")
+        raise UnreadableFile(path, "is not the record of a run: restore it, or run into another folder")
     if told := _odd(values):
-        raise UnreadableFile(path, f"is not the record of a run ({told}): use another --out folder")
+        raise UnreadableFile(path, f"is not the record of a run ({told}): restore it, or run into another folder")
     return values
 
 

@@ -181,7 +181,8 @@ def _row(path: Path, at: int, value: dict[str, Any]) -> Row:
         return replace(made, **{name: read(value[name]) for name, read in LATER.items() if value.get(name) is not None})
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableFile(
-            path, f"line {at} is not a row of this version of selfroute ({error}): use another --out folder"
+            path,
+            f"line {at} is not a row of this version of selfroute ({error}): restore it, or run into another folder",
         ) from error
 
 

@@ -66,7 +66,7 @@ def create_app(
         *(one.running for one in beside.values()),
         parts.desk.to_the_end,
     )
-    app = FastAPI(
+    app = _Described(
         title="selfroute",
         version=version("selfroute"),
         summary="Answers questions about long documents by reading as little as it needs.",
@@ -85,6 +85,17 @@ def create_app(
     app.add_middleware(Admission)
     app.add_middleware(RequestLog)  # added last, it is first
     return app
+
+
+class _Described(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """A problem is sent as `application/problem+json` alone, where the framework lists JSON beside it."""
+        if self.openapi_schema is None:
+            paths = super().openapi()["paths"].values()
+            for reply in (reply for path in paths for said in path.values() for reply in said["responses"].values()):
+                if "application/problem+json" in reply.get("content", {}):
+                    reply["content"].pop("application/json", None)
+        return super().openapi()
 
 
 def _lasting(alongside: Sequence[Alongside]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

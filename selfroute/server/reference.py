@@ -177,12 +177,9 @@ def _operation(method: str, path: str, said: Schema) -> Operation:
 
 
 def _carried(content: Mapping[str, Schema]) -> Iterator[Carried]:
-    """A problem is told as JSON too: its own media type, where it has one, is the one that is sent."""
-    problem = "application/problem+json" in content
     for media, held in content.items():
         schema = held.get("schema") or held.get("itemSchema") or {}
-        if not (problem and media == MEDIA):
-            yield Carried(None if media == MEDIA else media, _spelled(schema))
+        yield Carried(None if media == MEDIA else media, _spelled(schema))
 
 
 def _spelled(schema: Schema) -> Kind:
