@@ -617,6 +617,25 @@ def test_a_server_that_is_not_there_is_told_and_costs_nothing() -> None:
     assert [(call.usage, call.estimated) for call in calls] == [(Usage(), False)] * 2
 
 
+def test_a_client_that_could_not_be_made_is_an_error_of_ours_and_is_made_by_the_next_request(
+    stub: StubOpenAI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = endpoint(stub)
+    calls: list[Call] = []
+
+    async def asked() -> Completion:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+        for ask in (made.complete(REQUEST, recorder(calls)), made.models(), made.metrics()):
+            with pytest.raises(EndpointFailed, match=r"client did not start: .*No such file.*: see to it on this"):
+                await ask
+        monkeypatch.delenv("SSL_CERT_FILE")
+        return await made.complete(REQUEST, recorder(calls))
+
+    assert asyncio.run(asked()).text == SAID
+    assert [call.error for call in calls] == [None]  # nothing was sent without a client
+    assert len(stub.asked) == 1
+
+
 def test_what_the_caller_does_wrong_with_a_piece_is_no_fault_of_the_servers(stub: StubOpenAI) -> None:
     calls: list[Call] = []
 

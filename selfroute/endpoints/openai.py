@@ -19,6 +19,7 @@ from selfroute.endpoints import Completion, Follow, Request
 from selfroute.endpoints.arrived import Arrived
 from selfroute.endpoints.failures import (
     ReplyFailed,
+    harmless,
     may_succeed,
     status_within,
     storable,
@@ -27,11 +28,7 @@ from selfroute.endpoints.failures import (
     was_sent,
 )
 from selfroute.endpoints.per_loop import PerLoop
-from selfroute.errors import (
-    EndpointTimeout,
-    MissingKey,
-    SelfrouteError,
-)
+from selfroute.errors import EndpointFailed, EndpointTimeout, MissingKey, SelfrouteError
 from selfroute.keys import without_keys
 from selfroute.tokens import Tokenizer
 from selfroute.types import ABANDONED, Call, Record, Usage
@@ -95,7 +92,7 @@ class OpenAIEndpoint:
         self.options = options
         self._tokenizer = tokenizer
         self._key = key
-        self._clients: PerLoop[AsyncOpenAI] = PerLoop(self._opened, lambda client: not client.is_closed(), _close)
+        self._clients: PerLoop[AsyncOpenAI] = PerLoop(self._opened, _is_open, _close, again=True)
 
     def __repr__(self) -> str:
         return f"OpenAIEndpoint({self.where})"
@@ -197,7 +194,7 @@ class OpenAIEndpoint:
 
     async def metrics(self) -> str | None:
         """What the server tells Prometheus of itself, at `/metrics` beside `/v1`; `None` if it tells nothing there.
-        Raises `MissingKey`."""
+        Raises `EndpointFailed` where no client can be made, and `MissingKey`."""
         client = await self._client()
         try:
             async with asyncio.timeout(self.options.timeout):
@@ -335,10 +332,18 @@ class OpenAIEndpoint:
         return Usage(read, output_tokens=self.count_tokens(got.text))
 
     async def _client(self) -> AsyncOpenAI:
-        """With its connections, which end with their event loop."""
+        """With its connections, which end with their event loop. Raises `MissingKey`, and `EndpointFailed` where this
+        machine cannot make one: no more files can be opened, no certificates are found."""
         if self.options.key_variable and not self._key:
             raise MissingKey(self.options.name, self.options.key_variable)
-        return await self._clients.get()
+        try:
+            return await self._clients.get()
+        except Exception as error:  # whatever this machine made the library raise
+            # Without the name of a file, which is no business of who asks a service.
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            said = harmless(reason or type(error).__name__, self._key)
+        remedy = "see to it on this machine; the next request tries again"
+        raise EndpointFailed(self.where, f"its client did not start: {said}", remedy)
 
     async def _opened(self) -> AsyncOpenAI:
         await asyncio.to_thread(import_module, "openai.types.chat")  # takes a second, in which others go on
@@ -359,6 +364,10 @@ class OpenAIEndpoint:
 
     def _timed_out(self) -> EndpointTimeout:
         return EndpointTimeout(self.where, f"no reply within {self.options.timeout:g} seconds")
+
+
+def _is_open(client: AsyncOpenAI) -> bool:
+    return not client.is_closed()
 
 
 async def _close(client: AsyncOpenAI) -> None:
