@@ -225,8 +225,8 @@ class OpenAIEndpoint:
                 failed = self._timed_out()
             else:
                 failed, sent = translated(error, self.where, self._key), was_sent(error)
-                sent = sent and (bool(got.parts) or status_within(error) is None)
-                garbled = bool(got.parts) and isinstance(error, _Broken | ValueError)  # after a good beginning
+                sent = sent and (got.began or status_within(error) is None)
+                garbled = got.streamed and isinstance(error, _Broken | ValueError)
                 once_more, after = garbled or may_succeed(error), wait_of(error)
         if failed is not None and not got.complete:
             await record(await self._call(request, got, began, str(failed), sent=sent))
@@ -258,7 +258,7 @@ class OpenAIEndpoint:
     async def _streamed(
         self, client: AsyncOpenAI, request: Request, got: Arrived, follow: Follow | None, limit: Patience
     ) -> None:
-        from openai import APIConnectionError, AsyncStream
+        from openai import AsyncStream
         from openai.types import Completion as Raw
         from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
@@ -270,6 +270,7 @@ class OpenAIEndpoint:
         stream = await client.post(_path(request), cast_to=cast_to, body=body, stream=True, stream_cls=stream_cls)
         if not hasattr(stream, "response"):
             raise _Broken("it sent no stream")
+        got.streamed = True
         async with stream:
             async for chunk in stream:
                 choices = getattr(chunk, "choices", "none")
@@ -289,7 +290,7 @@ class OpenAIEndpoint:
                 got.counted = len(got.parts) == before and (told or got.counted)
         if not got.complete:
             if not got.counted or not got.parts:
-                raise APIConnectionError(message="the stream broke off", request=stream.response.request)
+                raise _Broken("the stream broke off" if got.began else "its stream ended without a reply")
             got.finish = "stop"  # a server that never says why it ended, but counted to the end
 
     def _body(self, request: Request) -> dict[str, Any]:
