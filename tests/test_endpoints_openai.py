@@ -312,10 +312,10 @@ def test_the_time_that_a_piece_takes_to_be_shown_is_none_of_the_servers(stub: St
 
     async def show(piece: str) -> None:
         if not shown:
-            await asyncio.sleep(0.6)  # twice what the server may take
+            await asyncio.sleep(2.5)  # more than the server may take
         shown.append(piece)
 
-    completion = asyncio.run(endpoint(stub, timeout=0.3).complete(REQUEST, recorder(calls), following(show)))
+    completion = asyncio.run(endpoint(stub, timeout=2).complete(REQUEST, recorder(calls), following(show)))
     assert completion.text == "".join(shown) == SAID
     assert [call.error for call in calls] == [None]
 
@@ -551,8 +551,9 @@ def test_an_error_within_a_reply_that_may_pass_is_tried_again(stub: StubOpenAI, 
         ({"message": "no model x", "code": 404}, UnknownModel, "replied with error 404: no model x"),
         ({"message": "x", "code": "context_length_exceeded"}, PromptTooLong, "lower its window"),
         ({"message": "no credit", "code": "insufficient_quota"}, EndpointFailed, "has no credit left"),
-        ({"message": "it fell over"}, EndpointFailed, "it fell over"),
-        ("it fell over", EndpointFailed, "it fell over"),
+        ({"message": "x", "type": "invalid_request_error", "code": None}, EndpointFailed, "x"),
+        ({"message": "wrong key", "type": "authentication_error"}, EndpointFailed, "wrong key"),
+        ({"message": "This model's maximum context length is 8192 tokens"}, EndpointFailed, "8192 tokens"),
     ],
 )
 def test_an_error_within_a_reply_that_will_not_pass_is_told_at_once(
@@ -563,6 +564,78 @@ def test_an_error_within_a_reply_that_will_not_pass_is_told_at_once(
     assert type(raised) is kind
     assert said in str(raised)
     assert len(calls) == 1
+
+
+WITHOUT_A_STATUS = pytest.mark.parametrize(
+    "error",
+    [
+        {"message": "it fell over", "type": "server_error", "param": None, "code": None},
+        {"message": "it fell over", "type": "server_error", "code": "server_error"},
+        {"message": "it fell over", "type": "overloaded_error"},
+        {"message": "it fell over"},
+        "it fell over",
+    ],
+)
+
+
+@WITHOUT_A_STATUS
+@pytest.mark.parametrize("begun", [[], [{"content": "the harbour"}], [{"reasoning_content": "Who is it?"}]])
+def test_an_error_without_a_status_within_a_stream_is_tried_again(
+    stub: StubOpenAI, error: object, begun: list[dict[str, Any]]
+) -> None:
+    failing = events([*map(part, begun), {"error": error}])
+    stub.answer = lambda asked: failing if asked.number < 3 else Plan(SAID)
+    completion, calls = completed(stub, stream=True)
+    assert completion.text == SAID
+    assert ["it fell over" in (call.error or "") for call in calls] == [True, True, False]
+    assert [call.estimated for call in calls] == [True, True, False]
+    assert sum(call.usage.input_tokens for call in calls) == stub.charged["input_tokens"]
+
+
+@WITHOUT_A_STATUS
+def test_an_error_without_a_status_instead_of_a_whole_reply_is_told_at_once(stub: StubOpenAI, error: object) -> None:
+    stub.answer = lambda asked: failed(False, error)
+    raised, calls = refused(stub)
+    assert type(raised) is EndpointFailed
+    assert "it fell over" in str(raised)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("code", [400, 503])
+@pytest.mark.parametrize("delta", [{"content": "the"}, {"reasoning_content": "Who is it?"}, {"reasoning": "Who?"}])
+def test_what_a_model_had_worked_before_an_error_is_estimated(
+    stub: StubOpenAI, delta: dict[str, Any], code: int
+) -> None:
+    beginning = part({"role": "assistant", "content": ""})
+    stub.answer = lambda asked: events([beginning, part(delta), {"error": {"message": "x", "code": code}}])
+    _, [call] = refused(stub, stream=True, retries=0)
+    assert (call.estimated, call.usage.input_tokens) == (True, stub.charged["input_tokens"])
+    stub.answer = lambda asked: events([beginning, {"error": {"message": "x", "code": code}}])
+    _, [unread] = refused(stub, stream=True, retries=0)
+    assert (unread.estimated, unread.usage) == (False, Usage())
+
+
+@pytest.mark.parametrize("begun", [b"", b'data: {"choices": [{"delta": {"reasoning_content": "Who?"}}]}\n\n'])
+def test_a_stream_that_is_garbled_is_tried_again_and_a_whole_reply_is_not(stub: StubOpenAI, begun: bytes) -> None:
+    broken = Plan(body=begun + b'data: {"choices": [{"ind\n\n', content_type="text/event-stream")
+    stub.answer = lambda asked: broken if asked.number == 1 else Plan(SAID)
+    completion, calls = completed(stub, stream=True)
+    assert completion.text == SAID
+    assert [call.estimated for call in calls] == [True, False]
+    stub.answer = lambda asked: Plan(body=b'{"choices": [{"ind')
+    error, [_] = refused(stub)
+    assert "it sent what is no JSON" in str(error)
+
+
+@pytest.mark.parametrize("body", [b"", b"data: [DONE]\n\n"])
+def test_a_stream_without_a_reply_is_a_failure_of_a_server_that_runs_and_is_tried_again(
+    stub: StubOpenAI, body: bytes
+) -> None:
+    stub.answer = lambda asked: Plan(body=body, content_type="text/event-stream")
+    error, calls = refused(stub, stream=True, retries=1)
+    assert type(error) is EndpointFailed
+    assert str(error).endswith("its stream ended without a reply: see what the server's log says")
+    assert [call.estimated for call in calls] == [True, True]
 
 
 @both
@@ -615,6 +688,25 @@ def test_a_server_that_is_not_there_is_told_and_costs_nothing() -> None:
     with pytest.raises(EndpointUnreachable, match=r"[^.]: check its base_url and that the server runs"):
         asyncio.run(OpenAIEndpoint(options, tokenizer("stub")).complete(REQUEST, recorder(calls)))
     assert [(call.usage, call.estimated) for call in calls] == [(Usage(), False)] * 2
+
+
+def test_a_client_that_could_not_be_made_is_an_error_of_ours_and_is_made_by_the_next_request(
+    stub: StubOpenAI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = endpoint(stub)
+    calls: list[Call] = []
+
+    async def asked() -> Completion:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+        for ask in (made.complete(REQUEST, recorder(calls)), made.models(), made.metrics()):
+            with pytest.raises(EndpointFailed, match=r"client did not start: .*No such file.*: see to it on this"):
+                await ask
+        monkeypatch.delenv("SSL_CERT_FILE")
+        return await made.complete(REQUEST, recorder(calls))
+
+    assert asyncio.run(asked()).text == SAID
+    assert [call.error for call in calls] == [None]  # nothing was sent without a client
+    assert len(stub.asked) == 1
 
 
 def test_what_the_caller_does_wrong_with_a_piece_is_no_fault_of_the_servers(stub: StubOpenAI) -> None:

@@ -31,8 +31,8 @@ class Works:
             raise self.fails
         return Engine(self.started)
 
-    def per_loop(self) -> PerLoop[Engine]:
-        return PerLoop(self.start, lambda engine: engine.alive, self.close)
+    def per_loop(self, again: bool = False) -> PerLoop[Engine]:
+        return PerLoop(self.start, lambda engine: engine.alive, self.close, again)
 
     async def close(self, engine: Engine) -> None:
         self.closed.append(engine.number)
@@ -79,6 +79,20 @@ def test_a_start_that_failed_is_told_to_all_and_not_tried_again_in_its_loop() ->
     assert works.started == 1
     asyncio.run(ask())
     assert works.started == 2
+
+
+def test_a_start_that_failed_is_tried_again_by_the_next_where_that_is_wanted() -> None:
+    works = Works(fails=OSError("too many open files"))
+    engines = works.per_loop(again=True)
+
+    async def ask() -> list[int]:
+        told = await asyncio.gather(*(engines.get() for _ in range(3)), return_exceptions=True)
+        assert [str(error) for error in told] == ["too many open files"] * 3  # one start for all who waited for it
+        works.fails = None
+        return [(await engines.get()).number for _ in range(2)]
+
+    assert asyncio.run(ask()) == [2, 2]
+    assert works.closed == [2]
 
 
 def test_one_that_died_is_closed_before_another_is_started_in_its_place() -> None:

@@ -219,6 +219,8 @@ def test_a_failure_before_the_first_word_is_tried_again(stub: StubOpenAI) -> Non
 
 
 THOUGHT = f"<think>{LONG * 3}</think>"
+ROLE = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
+THINKING = {"choices": [{"index": 0, "delta": {"reasoning_content": "Who is it?"}, "finish_reason": None}]}
 BEGUN = {"choices": [{"index": 0, "delta": {"content": '{"answerable": true, "ans'}, "finish_reason": None}]}
 ANSWERING = {"choices": [{"index": 0, "delta": {"content": json.dumps(FOUND)[:-40]}, "finish_reason": None}]}
 
@@ -229,18 +231,23 @@ def broken(begun: object, then: bytes) -> Plan:
 
 
 FAILED = b'{"error": {"message": "out of memory", "code": 503}}\n\n'
+OVERLOADED = b'{"error": {"message": "too many of you", "type": "overloaded_error"}}\n\n'
 GARBLED = b'{"choices": [{"index": 0, "del\n\n'
 
 
 @pytest.mark.parametrize(
     ("first", "said"),
     [
-        (Plan(THOUGHT + json.dumps(FOUND), breaks="within"), "connection"),
+        (Plan(THOUGHT + json.dumps(FOUND), breaks="within"), "check its base_url"),
         (broken(BEGUN, FAILED), "out of memory"),
+        (broken(BEGUN, OVERLOADED), "too many of you"),
         (broken(BEGUN, GARBLED), "no JSON"),
+        (broken(THINKING, FAILED), "out of memory"),
+        (broken(THINKING, GARBLED), "no JSON"),
+        (broken(ROLE, GARBLED), "no JSON"),
         (broken(BEGUN, b"[]\n\n"), "no part of a reply"),
     ],
-    ids=["cut", "failed", "garbled", "odd"],
+    ids=["cut", "failed", "overloaded", "garbled", "thought, failed", "thought, garbled", "garbled at once", "odd"],
 )
 def test_a_stream_that_breaks_before_its_first_word_is_asked_for_again_and_both_are_accounted(
     stub: StubOpenAI, first: Plan, said: str
@@ -282,12 +289,12 @@ def test_who_follows_slowly_does_not_use_up_the_time_of_the_server(stub: StubOpe
     stub.answer = lambda asked: Plan(json.dumps({**FOUND, "answer": LONG * 9}))  # more pieces than may wait
 
     async def followed() -> Event:
-        reader = chat(stub, timeout=0.5)
+        reader = chat(stub, timeout=2)
         async with aclosing(engine(reader).ask_stream(WHO, "always_long", corpus=HARBOUR)) as events:
             slow = True
             async for event in events:
                 if slow and isinstance(event, Delta):
-                    await asyncio.sleep(1.0)
+                    await asyncio.sleep(2.5)  # more than the server may take
                     slow = False
         return event
 

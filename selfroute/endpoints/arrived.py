@@ -26,6 +26,10 @@ LEAST_ODDS = -1e300
 class Arrived:
     """A reply as far as it has come."""
 
+    streamed: bool = False
+    """Whether it comes in pieces: then what breaks it may be the wire."""
+    began: bool = False
+    """Whether the model has worked for it: words came, or thoughts, which `parts` leaves out."""
     parts: list[str] = field(default_factory=list)
     tokens: list[Token] = field(default_factory=list)
     usage: Usage | None = None
@@ -60,6 +64,7 @@ class Arrived:
         """Notes what a choice adds to the reply; returns the text of it. Raises `ReplyFailed`."""
         message = _of(choice, "delta") or _of(choice, "message")
         content = _of(message, "content") if message is not None else _of(choice, "text")
+        self.began = self.began or bool(content) or _brings(message)
         text = storable(_words(content, "text"))
         if text:
             self.parts.append(text)
@@ -79,6 +84,12 @@ class Arrived:
             own = _odds([token])
             if own:
                 self.tokens.append(Token(own[0][0], _odds(top if isinstance(top, list) else []) or own))
+
+
+def _brings(message: Any) -> bool:
+    """Whether a part of a message brings anything but its role: servers name its thoughts in many ways."""
+    fields = message if isinstance(message, Mapping) else dict(message) if hasattr(message, "model_dump") else {}
+    return any(value for name, value in fields.items() if name != "role")
 
 
 def _words(content: Any, kind: str) -> str:

@@ -93,6 +93,14 @@ TOO_LONG = re.compile(
 """How servers say that a prompt exceeds the window: OpenAI and vLLM, llama.cpp, Gemini, TGI."""
 
 
+LASTING = re.compile(
+    r"invalid|bad.?request|unprocessable|unsupported|context.?length|too.?(?:long|large)|not.?found"
+    r"|content.?(?:filter|policy)|authenti|authori|permission|forbidden|insufficient.?quota|billing|credit",
+    re.I,
+)
+"""In the type or the code of an error without a status: the same request will fail again."""
+
+
 def translated(error: Exception, where: str, key: str | None) -> EndpointError:
     """Our error for one of the library's; `where` names the endpoint and its model. Not raised here, and without the
     library's as its cause."""
@@ -164,8 +172,17 @@ def may_succeed(error: Exception) -> bool:
     if isinstance(status, int):
         return (status in AGAIN or status >= 500) and getattr(error, "code", None) != "insufficient_quota"
     if isinstance(error, ReplyFailed):
-        return error.again
+        return error.again and not _lasts(error)
+    if type(error).__name__ == "APIError":  # an error within a stream; those with a status have classes of their own
+        return not _lasts(error)
     return bool(_names(error) & set(DROPPED))
+
+
+def _lasts(error: Exception) -> bool:
+    """Whether an error without a status says that the request, the key or the account is wrong."""
+    body = getattr(error, "body", None)
+    names = [body.get("type"), body.get("code")] if isinstance(body, Mapping) else []
+    return any(isinstance(name, str) and LASTING.search(name) for name in names) or bool(TOO_LONG.search(_said(error)))
 
 
 def _origins(error: BaseException) -> list[BaseException]:

@@ -19,6 +19,7 @@ from selfroute.endpoints import Completion, Follow, Request
 from selfroute.endpoints.arrived import Arrived
 from selfroute.endpoints.failures import (
     ReplyFailed,
+    harmless,
     may_succeed,
     status_within,
     storable,
@@ -27,11 +28,7 @@ from selfroute.endpoints.failures import (
     was_sent,
 )
 from selfroute.endpoints.per_loop import PerLoop
-from selfroute.errors import (
-    EndpointTimeout,
-    MissingKey,
-    SelfrouteError,
-)
+from selfroute.errors import EndpointFailed, EndpointTimeout, MissingKey, SelfrouteError
 from selfroute.keys import without_keys
 from selfroute.tokens import Tokenizer
 from selfroute.types import ABANDONED, Call, Record, Usage
@@ -95,7 +92,7 @@ class OpenAIEndpoint:
         self.options = options
         self._tokenizer = tokenizer
         self._key = key
-        self._clients: PerLoop[AsyncOpenAI] = PerLoop(self._opened, lambda client: not client.is_closed(), _close)
+        self._clients: PerLoop[AsyncOpenAI] = PerLoop(self._opened, _is_open, _close, again=True)
 
     def __repr__(self) -> str:
         return f"OpenAIEndpoint({self.where})"
@@ -197,7 +194,7 @@ class OpenAIEndpoint:
 
     async def metrics(self) -> str | None:
         """What the server tells Prometheus of itself, at `/metrics` beside `/v1`; `None` if it tells nothing there.
-        Raises `MissingKey`."""
+        Raises `EndpointFailed` where no client can be made, and `MissingKey`."""
         client = await self._client()
         try:
             async with asyncio.timeout(self.options.timeout):
@@ -228,8 +225,8 @@ class OpenAIEndpoint:
                 failed = self._timed_out()
             else:
                 failed, sent = translated(error, self.where, self._key), was_sent(error)
-                sent = sent and (bool(got.parts) or status_within(error) is None)
-                garbled = bool(got.parts) and isinstance(error, _Broken | ValueError)  # after a good beginning
+                sent = sent and (got.began or status_within(error) is None)
+                garbled = got.streamed and isinstance(error, _Broken | ValueError)
                 once_more, after = garbled or may_succeed(error), wait_of(error)
         if failed is not None and not got.complete:
             await record(await self._call(request, got, began, str(failed), sent=sent))
@@ -261,7 +258,7 @@ class OpenAIEndpoint:
     async def _streamed(
         self, client: AsyncOpenAI, request: Request, got: Arrived, follow: Follow | None, limit: Patience
     ) -> None:
-        from openai import APIConnectionError, AsyncStream
+        from openai import AsyncStream
         from openai.types import Completion as Raw
         from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
@@ -273,6 +270,7 @@ class OpenAIEndpoint:
         stream = await client.post(_path(request), cast_to=cast_to, body=body, stream=True, stream_cls=stream_cls)
         if not hasattr(stream, "response"):
             raise _Broken("it sent no stream")
+        got.streamed = True
         async with stream:
             async for chunk in stream:
                 choices = getattr(chunk, "choices", "none")
@@ -292,7 +290,7 @@ class OpenAIEndpoint:
                 got.counted = len(got.parts) == before and (told or got.counted)
         if not got.complete:
             if not got.counted or not got.parts:
-                raise APIConnectionError(message="the stream broke off", request=stream.response.request)
+                raise _Broken("the stream broke off" if got.began else "its stream ended without a reply")
             got.finish = "stop"  # a server that never says why it ended, but counted to the end
 
     def _body(self, request: Request) -> dict[str, Any]:
@@ -335,10 +333,18 @@ class OpenAIEndpoint:
         return Usage(read, output_tokens=self.count_tokens(got.text))
 
     async def _client(self) -> AsyncOpenAI:
-        """With its connections, which end with their event loop."""
+        """With its connections, which end with their event loop. Raises `MissingKey`, and `EndpointFailed` where this
+        machine cannot make one: no more files can be opened, no certificates are found."""
         if self.options.key_variable and not self._key:
             raise MissingKey(self.options.name, self.options.key_variable)
-        return await self._clients.get()
+        try:
+            return await self._clients.get()
+        except Exception as error:  # whatever this machine made the library raise
+            # Without the name of a file, which is no business of who asks a service.
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            said = harmless(reason or type(error).__name__, self._key)
+        remedy = "see to it on this machine; the next request tries again"
+        raise EndpointFailed(self.where, f"its client did not start: {said}", remedy)
 
     async def _opened(self) -> AsyncOpenAI:
         await asyncio.to_thread(import_module, "openai.types.chat")  # takes a second, in which others go on
@@ -359,6 +365,10 @@ class OpenAIEndpoint:
 
     def _timed_out(self) -> EndpointTimeout:
         return EndpointTimeout(self.where, f"no reply within {self.options.timeout:g} seconds")
+
+
+def _is_open(client: AsyncOpenAI) -> bool:
+    return not client.is_closed()
 
 
 async def _close(client: AsyncOpenAI) -> None:

@@ -22,24 +22,31 @@ class _Kept(Generic[T]):
 
 
 class PerLoop(Generic[T]):
-    """`works` tells whether a thing can still be used: one that cannot is closed, and another started in its place."""
+    """`works` tells whether a thing can still be used: one that cannot is closed, and another started in its place.
+    `again` tells whether a start that failed is tried again by the next who asks, for what is quick to start."""
 
     def __init__(
-        self, start: Callable[[], Awaitable[T]], works: Callable[[T], bool], close: Callable[[T], Awaitable[None]]
+        self,
+        start: Callable[[], Awaitable[T]],
+        works: Callable[[T], bool],
+        close: Callable[[T], Awaitable[None]],
+        again: bool = False,
     ) -> None:
         self._start = start
         self._works = works
         self._close = close
+        self._again = again
         self._kept: dict[asyncio.AbstractEventLoop, _Kept[T]] = {}
 
     async def get(self) -> T:
-        """This loop's. Raises what the start raises, each time: it is not tried again in this loop.
+        """This loop's. Raises what the start raises: to all who wait for it and, unless it is tried `again`, to all
+        who ask later in this loop.
 
         Who is cancelled while it starts leaves it to the others.
         """
         loop = asyncio.get_running_loop()
         kept = self._kept.get(loop)
-        if kept is None or (kept.value is not None and not self._works(kept.value)):
+        if kept is None or self._is_over(kept):
             self._kept = {one: of for one, of in self._kept.items() if not one.is_closed()}
             old, kept = kept, _Kept()
             kept.held = self._hold(kept)
@@ -48,6 +55,12 @@ class PerLoop(Generic[T]):
         await asyncio.shield(kept.ready)
         assert kept.value is not None
         return kept.value
+
+    def _is_over(self, kept: _Kept[T]) -> bool:
+        if kept.value is not None:
+            return not self._works(kept.value)
+        ended = self._again and kept.ready.done()
+        return ended and (kept.ready.cancelled() or kept.ready.exception() is not None)
 
     async def _hold(self, kept: _Kept[T]) -> AsyncGenerator[None]:
         """A generator, because `asyncio.run` closes those that are open before it closes its loop."""
