@@ -238,7 +238,7 @@ GARBLED = b'{"choices": [{"index": 0, "del\n\n'
 @pytest.mark.parametrize(
     ("first", "said"),
     [
-        (Plan(THOUGHT + json.dumps(FOUND), breaks="within"), "check its base_url"),
+        (Plan(THOUGHT + json.dumps(FOUND), breaks="within"), "the connection was cut"),
         (broken(BEGUN, FAILED), "out of memory"),
         (broken(BEGUN, OVERLOADED), "too many of you"),
         (broken(BEGUN, GARBLED), "no JSON"),

@@ -152,7 +152,11 @@ def _said(error: Exception) -> str:
         return body
     if isinstance(error, ValueError) and not hasattr(error, "body"):
         return "it sent what is no JSON"
-    return str(_origins(error)[-1]) or str(error) if _names(error) & set(DROPPED) else str(error)
+    if not _names(error) & set(DROPPED):
+        return str(error)
+    if any("ClientPayloadError" in _names(one) for one in _origins(error)):  # which speaks of a status 400 of its own
+        return "the connection was cut within its reply"
+    return str(_origins(error)[-1]) or str(error)
 
 
 def was_sent(error: Exception) -> bool:
