@@ -80,3 +80,15 @@ def test_what_is_past_the_limit_is_neither_embedded_nor_counted(embedder: OnnxEm
 def test_no_texts_are_no_vectors(embedder: OnnxEmbedder) -> None:
     embedded = embedder.embed([])
     assert (embedded.vectors.shape, embedded.tokens) == ((0, 384), 0)
+
+
+def test_similarities_are_the_same_on_a_processor_that_adds_int8_up_in_16_bits() -> None:
+    """Where the sums overflow, as without VNNI, the first was 0.187 and the second 0.359."""
+    asked = ["What does the tug Ulv cost an hour?", "What did mobile crane M2 cost to buy?"]
+    power = (
+        "Shore power is available at berths 5, 7 and 9: 6.6 kilovolts at Project Quay, 11 kilovolts at Ferry Berth "
+        "East and 400 volts at Fishing Quay. Since 1 January 2022 a ship that lies longer than four hours at one of "
+        "these berths must connect if it has the equipment."
+    )
+    tug, crane, about = OnnxEmbedder().embed([*asked, power]).vectors
+    assert [float(tug @ about), float(crane @ about)] == pytest.approx([0.2238, 0.3245], abs=0.01)
