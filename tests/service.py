@@ -141,6 +141,7 @@ class House:
             k=1,
             cache=self.home / "documents.sqlite",
             identity={},
+            deadline=self.deadline,
             overflow=self.overflow,
         )
 

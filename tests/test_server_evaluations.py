@@ -20,11 +20,12 @@ from service import HARBOUR, KNOWN, NIGHT, PRICES, WHO, Callers, House, ended, s
 
 from selfroute.budget import Budgets
 from selfroute.evaluation.charging import Charges, charged
+from selfroute.ledger import Recorded
 from selfroute.ledger.upkeep import Upkeep
 from selfroute.prices import Prices
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Caller
-from selfroute.types import Call, Draft, Limits, Passage, Question, Reading, Record, Route, Shown, Stage
+from selfroute.types import Call, Draft, Limits, Passage, Question, Reading, Record, Route, Shown, Stage, Usage
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -41,6 +42,18 @@ class Halting(KnowingReader):
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         self.begun.set()
         await asyncio.to_thread(self.may.wait, 60)
+        return await KnowingReader.read(self, reading, record, shown)
+
+
+@dataclass(frozen=True)
+class Stumbling(KnowingReader):
+    """Its first attempt at a question of `stumbles` fails, and is paid all the same."""
+
+    stumbles: frozenset[str] = frozenset()
+
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
+        if reading.question.text in self.stumbles:
+            await record(Call(reading.stage, self.model, Usage(self.count_tokens(reading)), 0.0, error="stumbled"))
         return await KnowingReader.read(self, reading, record, shown)
 
 
@@ -215,6 +228,11 @@ def several(number: int) -> list[dict[str, Any]]:
     return [record(n) | {"context": f"{HARBOUR} {n}"} for n in range(number)]
 
 
+def charged_questions(house: House) -> list[Recorded]:
+    """All that stands in the ledger."""
+    return list(Upkeep(house.home / "ledger.sqlite").records())
+
+
 def used(client: httpx.Client, **query: str) -> dict[str, Any]:
     return {row["key"]: row for row in client.get("/v1/usage", params=query, headers=A).json()["rows"]}
 
@@ -271,28 +289,62 @@ def test_an_evaluation_that_comes_to_its_keys_budget_fails_naming_it_and_keeps_t
         assert (reply.status_code, reply.json()["type"]) == (429, "/problems/over-budget")
 
 
+def test_the_same_question_twice_and_a_budget_that_is_used_up_end_an_evaluation(house: House, wait_until: Wait) -> None:
+    limited(house, tokens=10)
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, [record(1), record(2)], "always_long")
+        assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
+        assert (job["result"]["rows"], used(client, group="key")) == (0, {})
+
+
+def test_no_question_of_an_evaluation_loses_its_time_to_another_of_the_same_key(house: House, wait_until: Wait) -> None:
+    limited(house, tokens=60)
+    house.reader, house.deadline = KnowingReader(KNOWN, seconds=0.8), 1.5
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, several(5), "always_long")
+        assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
+        assert (job["result"]["rows"], job["result"]["failed"]) == (2, 0)
+
+
+def test_an_attempt_that_fails_and_uses_the_budget_up_ends_an_evaluation_and_is_charged_as_all_before_it(
+    house: House, wait_until: Wait
+) -> None:
+    limited(house, tokens=90)
+    house.reader = Stumbling(KNOWN, seconds=0.05, stumbles=frozenset({NIGHT}))
+    asked = [*several(2), record(2, NIGHT, "in writing"), *several(3)[2:]]
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, asked, "always_long")
+        assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
+        assert (job["result"]["rows"], job["result"]["failed"]) == (2, 0)
+        assert job["result"]["summary"]["made"]["always_long"]["score"] == 100.0
+        assert used(client, group="key")["a"]["usage"] == job["result"]["read"]
+    calls = [(one.question, call.error) for one in charged_questions(house) for call in one.calls]
+    assert sorted(calls, key=str) == [(NIGHT, "stumbled"), (WHO, None), (WHO, None)]
+
+
 @pytest.mark.parametrize(
     ("limits", "policies", "rows", "named"),
     [
         ({"escalations": 2}, ["always_long"], 2, "cap of 2 escalations a day"),
-        ({"escalations": 2}, ["always_rag", "always_long"], None, "cap of 2 escalations a day"),
+        ({"escalations": 2}, ["always_rag", "always_long"], 5, "cap of 2 escalations a day"),
         ({"cost": Decimal("0.0003")}, ["always_long"], 3, "budget of $ 0.0003 a day"),
     ],
 )
 def test_each_budget_of_a_key_ends_an_evaluation(
-    house: House, wait_until: Wait, limits: dict[str, Any], policies: list[str], rows: int | None, named: str
+    house: House, wait_until: Wait, limits: dict[str, Any], policies: list[str], rows: int, named: str
 ) -> None:
+    """Where two policies are asked, the last question is a row of the first of them alone."""
     limited(house, **limits)
     with served(house.app()) as client:
         job = evaluated(client, wait_until, several(8), *policies)
         assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
         assert named in job["error"]["detail"]
         done = job["result"]["summary"]["made"]
-        assert rows is None or done["always_long"]["score"] == 100.0
-        assert job["result"]["rows"] == (rows or job["result"]["rows"])
+        assert done["always_long"]["score"] == 100.0
+        assert job["result"]["rows"] == rows
     made = Upkeep(house.home / "ledger.sqlite").records()
     read = [call for one in made for call in one.calls if call.stage is Stage.READ_DOCUMENTS]
-    assert len(read) == (rows or 2)
+    assert len(read) == done["always_long"]["n"]
 
 
 def test_an_evaluation_of_a_model_without_a_price_fails_where_money_is_limited(house: House, wait_until: Wait) -> None:

@@ -46,45 +46,6 @@ class _Charge:
     error: str | None = None
 
 
-class _Flight:
-    """The questions of a run that are being asked: so many are `asking`, of which so many are `stuck`, for what they
-    would read next has no room beside what others have reserved."""
-
-    def __init__(self) -> None:
-        self.asking = self.stuck = self.settled = 0
-        self._news = asyncio.Event()
-
-    def begun(self) -> None:
-        self.asking += 1
-
-    def ended(self) -> None:
-        self.asking -= 1
-        self.has_settled()
-
-    def has_settled(self) -> None:
-        """Something that was reserved may be free again."""
-        self.settled += 1
-        self._tell()
-
-    async def others(self, settled: int) -> bool:
-        """Waits until something has settled since `settled` was read. False where nothing will, for all are stuck: so
-        a run that comes to its limit ends when what it has begun to read is a row."""
-        self.stuck += 1
-        self._tell()
-        try:
-            while self.settled == settled:
-                if self.stuck >= self.asking:
-                    return False
-                await self._news.wait()
-            return True
-        finally:
-            self.stuck -= 1
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
-
-
 _NOW: ContextVar[_Charge] = ContextVar("charge")
 """Readers are shared by all questions, and each question is asked in a task of its own."""
 
@@ -92,7 +53,9 @@ _NOW: ContextVar[_Charge] = ContextVar("charge")
 @dataclass(frozen=True, slots=True)
 class Charges:
     """To the API key `key`, if there is one, within its `limits`; `corpus` is what the questions are listed under.
-    `budgets` must be those that the key's other questions are asked within, for what is reserved is known there."""
+    `budgets` must be those that the key's other questions are asked within, for what is reserved is known there. Where
+    there are limits, a run must ask one question at a time: what another had reserved would be a reason to end it, and
+    its end would cut off what the other reads."""
 
     ledger: Ledger
     budgets: Budgets
@@ -100,7 +63,6 @@ class Charges:
     corpus: str
     key: str | None = None
     limits: Limits = field(default_factory=Limits)
-    _flight: _Flight = field(default_factory=_Flight)
 
     @asynccontextmanager
     async def question(self, question: Question) -> AsyncIterator[None]:
@@ -108,7 +70,6 @@ class Charges:
         terms = Terms(key=self.key, limits=self.limits)
         charge = _Charge(question, terms, self.budgets.open(terms))
         held = _NOW.set(charge)
-        self._flight.begun()
         try:
             yield
         except BaseException as error:
@@ -122,7 +83,6 @@ class Charges:
             _NOW.reset(held)
             if charge.allowance is not None:
                 await charge.allowance.close()
-            self._flight.ended()
 
     async def _end(self, charge: _Charge) -> None:
         id_, draft, ledger = charge.terms.id, charge.draft, self.ledger
@@ -135,15 +95,9 @@ class Charges:
             await to_its_end(asyncio.to_thread(ledger.finish_reading, id_, answer, draft.route))
 
     async def reserve(self, charge: _Charge, stage: Stage, model: str, most: Usage) -> None:
-        """As `Allowance.reserve`, once nothing else of the run can make room."""
-        while charge.allowance is not None:
-            settled = self._flight.settled
-            try:
-                await charge.allowance.reserve(stage, model, most)
-                break
-            except OverLimit:
-                if not await self._flight.others(settled):
-                    raise
+        """As `Allowance.reserve`."""
+        if charge.allowance is not None:
+            await charge.allowance.reserve(stage, model, most)
         if not charge.begun:
             told = (charge.terms.id, charge.question, POLICY, self.corpus, self.key)
             await to_its_end(asyncio.to_thread(self.ledger.begin, *told))
@@ -154,7 +108,6 @@ class Charges:
         await to_its_end(asyncio.to_thread(self.ledger.record, charge.terms.id, priced))
         if charge.allowance is not None:
             await charge.allowance.settle(priced)
-            self._flight.has_settled()
 
 
 def charged(reader: Reader, charges: Charges | None, *, judging: bool = False) -> Reader:

@@ -120,7 +120,7 @@ class Evaluating:
         result = replace(made_with, charges=charges).run(
             suite,
             folder,
-            concurrency=request.concurrency,
+            concurrency=1 if request.limits is not None else request.concurrency,
             data=self._datasets.folder,
             progress=heard,
             run=answered,
