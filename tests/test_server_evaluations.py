@@ -23,6 +23,7 @@ from selfroute.evaluation.charging import Charges, charged
 from selfroute.ledger import Recorded
 from selfroute.ledger.upkeep import Upkeep
 from selfroute.prices import Prices
+from selfroute.rates import Rates
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Caller
 from selfroute.types import Call, Draft, Limits, Passage, Question, Reading, Record, Route, Shown, Stage, Usage
@@ -53,6 +54,7 @@ class Stumbling(KnowingReader):
 
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         if reading.question.text in self.stumbles:
+            await asyncio.sleep(self.seconds)
             await record(Call(reading.stage, self.model, Usage(self.count_tokens(reading)), 0.0, error="stumbled"))
         return await KnowingReader.read(self, reading, record, shown)
 
@@ -247,7 +249,7 @@ def evaluated(client: httpx.Client, wait_until: Wait, records: list[dict[str, An
 
 @pytest.mark.parametrize(
     "limits",
-    [{}, {"tokens": 10**9}, {"cost": Decimal("0.9")}, {"escalations": 1000}, {"per_minute": 1}],
+    [{}, {"tokens": 10**9}, {"cost": Decimal("0.9")}, {"escalations": 1000}, {"per_minute": 5}],
 )
 def test_what_an_evaluation_really_reads_is_in_the_ledger_under_its_key_once(
     house: House, wait_until: Wait, limits: dict[str, Any]
@@ -309,9 +311,10 @@ def test_no_question_of_an_evaluation_loses_its_time_to_another_of_the_same_key(
 def test_an_attempt_that_fails_and_uses_the_budget_up_ends_an_evaluation_and_is_charged_as_all_before_it(
     house: House, wait_until: Wait
 ) -> None:
-    limited(house, tokens=90)
+    limited(house, tokens=110)
     house.reader = Stumbling(KNOWN, seconds=0.05, stumbles=frozenset({NIGHT}))
-    asked = [*several(2), record(2, NIGHT, "in writing"), *several(3)[2:]]
+    first, last = (record(n, NIGHT, "in writing") | {"context": f"{HARBOUR} {n}"} for n in (10, 11))
+    asked = [first, *several(1), last, *several(3)[1:]]
     with served(house.app()) as client:
         job = evaluated(client, wait_until, asked, "always_long")
         assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
@@ -319,7 +322,7 @@ def test_an_attempt_that_fails_and_uses_the_budget_up_ends_an_evaluation_and_is_
         assert job["result"]["summary"]["made"]["always_long"]["score"] == 100.0
         assert used(client, group="key")["a"]["usage"] == job["result"]["read"]
     calls = [(one.question, call.error) for one in charged_questions(house) for call in one.calls]
-    assert sorted(calls, key=str) == [(NIGHT, "stumbled"), (WHO, None), (WHO, None)]
+    assert sorted(calls, key=str) == [(NIGHT, "stumbled"), (NIGHT, "stumbled"), (NIGHT, None), (WHO, None)]
 
 
 @pytest.mark.parametrize(
@@ -385,13 +388,59 @@ def test_a_document_that_is_read_in_parts_is_one_escalation(house: House, wait_u
         assert job["error"]["type"] == "/problems/over-budget"
 
 
-def test_an_evaluation_counts_as_one_question_by_the_rate_of_its_key(house: House, wait_until: Wait) -> None:
-    limited(house, per_minute=1)
+def test_each_question_of_an_evaluation_waits_for_a_place_by_the_rate_of_its_key(
+    house: House, wait_until: Wait
+) -> None:
+    limited(house, per_minute=2)
+    sent = {"records": several(4), "policies": ["always_rag", "always_long"], "k": [1]}
     with served(house.app()) as client:
-        assert evaluated(client, wait_until, several(3), "always_long")["state"] == "done"
-        reply = client.post(PLACE, json={"records": several(1)}, headers=A)
+        job = client.post(PLACE, json=sent, headers=A)
+        place = job.headers["location"]
+        wait_until(lambda: client.get(place, headers=A).json()["progress"]["done"] == 4)
+        reply = client.post("/v1/ask", json={"question": WHO, "text": HARBOUR, "policy": "always_rag"}, headers=A)
         assert (reply.status_code, reply.json()["type"]) == (429, "/problems/over-rate")
-        assert len(client.get(PLACE, headers=A).json()["evaluations"]) == 1
+        assert client.get(place, headers=A).json()["state"] == "running"
+        client.delete(place, headers=A)
+        wait_until(lambda: client.get(place, headers=A).json()["state"] == "cancelled")
+        assert used(client, group="key")["a"]["questions"] == 2
+
+
+def test_a_question_that_waited_for_a_place_is_read_for_when_there_is_one(home: Path) -> None:
+    moments = iter([0.0, 59.5, 60.0])  # at 59.5 there is a second to wait
+    ledger, prices = House(home).ledger, Prices(PRICES)
+    rates = Rates(lambda: next(moments))
+    charges = Charges(ledger, Budgets(prices, ledger), prices, "evaluation:1", "a", rates=rates, per_minute=1)
+    reader = charged(KnowingReader(KNOWN), charges)
+
+    async def record(call: Call) -> None: ...
+
+    async def read() -> None:
+        for question in (Question(WHO), Question(NIGHT)):
+            async with charges.question(question):
+                await reader.read(Reading(question, (Passage("harbour", 0, HARBOUR),), Route.RAG), record)
+
+    asyncio.run(read())
+    assert len(ledger.spent("a", datetime.now(UTC).date())) == 2
+    assert next(moments, None) is None
+
+
+def test_submitting_an_evaluation_takes_no_place_of_a_rate(house: House, wait_until: Wait) -> None:
+    limited(house, per_minute=1)
+    sent, same = {"records": several(1), "policies": ["always_long"]}, A | {"Idempotency-Key": "k-1"}
+    with served(house.app()) as client:
+        jobs = [client.post(PLACE, json=sent, headers=same) for _ in range(3)]
+        assert [job.status_code for job in jobs] == [202, 202, 202]
+        assert len({job.json()["id"] for job in jobs}) == 1
+        wait_until(lambda: client.get(jobs[0].headers["location"], headers=A).json()["state"] == "done")
+
+
+def test_a_place_of_a_rate_that_nothing_was_read_in_is_free_again(house: House, wait_until: Wait) -> None:
+    limited(house, per_minute=2)
+    asked = {"question": WHO, "text": HARBOUR, "policy": "always_rag"}
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, [record(1), record(2)], "always_long")  # the second is replayed
+        assert (job["state"], job["result"]["rows"], job["result"]["readings"]) == ("done", 2, 1)
+        assert [client.post("/v1/ask", json=asked, headers=A).status_code for _ in range(2)] == [200, 429]
 
 
 def test_the_limits_of_an_evaluation_hold_after_a_restart(house: House, wait_until: Wait) -> None:

@@ -13,9 +13,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from selfroute.budget import Budgets, QuestionAllowance
-from selfroute.errors import OverLimit, RunStopped, SelfrouteError
+from selfroute.errors import OverLimit, OverRate, RunStopped, SelfrouteError
 from selfroute.ledger import Ledger
 from selfroute.prices import Prices
+from selfroute.rates import Rates
 from selfroute.readers import Reader
 from selfroute.types import Call, Draft, Limits, Question, Reading, Record, Route, Shown, Stage, Terms, Usage
 from selfroute.waiting import to_its_end
@@ -52,9 +53,11 @@ _NOW: ContextVar[_Charge] = ContextVar("charge")
 
 @dataclass(frozen=True, slots=True)
 class Charges:
-    """To the API key `key`, if there is one, within its `limits`; `corpus` is what the questions are listed under.
-    `budgets` must be those that the key's other questions are asked within, for what is reserved is known there. Where
-    there are limits, a run must ask one question at a time: what another had reserved would be a reason to end it, and
+    """To the API key `key`, if there is one, within its `limits` and its rate `per_minute`; `corpus` is what the
+    questions are listed under. `budgets` and `rates` must be those that the key's other questions are asked within, for
+    what is reserved and what was asked is known there.
+
+    A run that is `limited` must ask one question at a time: what another had reserved would be a reason to end it, and
     its end would cut off what the other reads."""
 
     ledger: Ledger
@@ -63,10 +66,18 @@ class Charges:
     corpus: str
     key: str | None = None
     limits: Limits = field(default_factory=Limits)
+    rates: Rates = field(default_factory=Rates)
+    per_minute: int | None = None
+
+    @property
+    def limited(self) -> bool:
+        return self.limits != Limits() or self.per_minute is not None
 
     @asynccontextmanager
     async def question(self, question: Question) -> AsyncIterator[None]:
-        """All that is read within, by this task, is charged as this question."""
+        """All that is read within, by this task, is charged as this question. Waits for a place by the key's rate,
+        which is free again if nothing was read."""
+        place = await self._place()
         terms = Terms(key=self.key, limits=self.limits)
         charge = _Charge(question, terms, self.budgets.open(terms))
         held = _NOW.set(charge)
@@ -81,8 +92,20 @@ class Charges:
             await self._end(charge)
         finally:
             _NOW.reset(held)
+            if place is not None and self.key is not None and not charge.begun:
+                self.rates.give_back(self.key, place)
             if charge.allowance is not None:
                 await charge.allowance.close()
+
+    async def _place(self) -> float | None:
+        """Before anything is begun: what waits here uses up no question's time."""
+        if self.key is None or self.per_minute is None:
+            return None
+        while True:
+            try:
+                return self.rates.take(self.key, self.per_minute)
+            except OverRate as full:
+                await asyncio.sleep(full.retry_after)
 
     async def _end(self, charge: _Charge) -> None:
         id_, draft, ledger = charge.terms.id, charge.draft, self.ledger
