@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,12 +20,14 @@ import pytest
 from service import HARBOUR, KNOWN, NIGHT, PRICES, WHO, Callers, House, ended, served
 
 from selfroute.budget import Budgets
+from selfroute.errors import RunStopped, UnsupportedTask
 from selfroute.evaluation.charging import Charges, charged
 from selfroute.ledger import Recorded
 from selfroute.ledger.upkeep import Upkeep
 from selfroute.prices import Prices
 from selfroute.rates import Rates
-from selfroute.readers.scripted import KnowingReader
+from selfroute.readers import Reader
+from selfroute.readers.scripted import KnowingReader, Line, ScriptedReader, answers, declines, fails
 from selfroute.server.access import Caller
 from selfroute.types import Call, Draft, Limits, Passage, Question, Reading, Record, Route, Shown, Stage, Usage
 
@@ -482,6 +485,69 @@ def test_an_evaluation_whose_ledger_cannot_be_written_ends_with_that(house: Hous
     assert (told["state"], told["error"]["type"]) == ("failed", "/problems/corrupt-ledger")
 
 
+Came = tuple[str | None, str | None, str | None, str | None]
+RAG, LONG = Route.RAG, Route.LONG_CONTEXT
+
+
+@dataclass(frozen=True)
+class Unsuited(KnowingReader):
+    """Sees that it cannot read, and makes no call."""
+
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
+        raise UnsupportedTask("this reader cannot do code")
+
+
+def came_to(home: Path, reader: Reader, *routes: Route, limits: Limits | None = None) -> list[Came]:
+    """(answer, outcome, route, error) of what stands in the ledger after readings of one question by these routes."""
+    ledger, prices = House(home).ledger, Prices(PRICES)
+    charges = Charges(ledger, Budgets(prices, ledger), prices, "evaluation:1", "a", limits or Limits())
+    read = charged(reader, charges).read
+    question = Question(WHO)
+
+    async def record(call: Call) -> None: ...
+
+    async def all_read() -> None:
+        async with charges.question(question):
+            for route in routes:
+                with suppress(RuntimeError, UnsupportedTask):
+                    await read(Reading(question, (Passage("harbour", 0, HARBOUR),), route), record)
+
+    with suppress(RunStopped):
+        asyncio.run(all_read())
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as connection:
+        return connection.execute("SELECT answer, outcome, route, error FROM questions").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("script", "routes", "told"),
+    [
+        ([answers("part one"), declines()], [LONG, LONG], ("part one", "answered", "long_context", None)),
+        ([declines(), answers("part two")], [LONG, LONG], ("part two", "answered", "long_context", None)),
+        ([answers("a chunk"), declines()], [RAG, LONG], ("a chunk", "answered", "long_context", None)),
+        ([answers("a chunk"), answers("whole")], [RAG, LONG], ("whole", "answered", "long_context", None)),
+        ([answers("whole"), answers("a chunk")], [LONG, RAG], ("whole", "answered", "long_context", None)),
+        ([answers("k = 1"), declines()], [RAG, RAG], ("k = 1", "answered", "rag", None)),
+        ([declines()], [RAG], (None, None, "rag", None)),
+        ([declines(), declines()], [RAG, LONG], (None, None, "long_context", None)),
+        ([fails(RuntimeError("down")), answers("whole")], [RAG, LONG], ("whole", "answered", "long_context", None)),
+        ([fails(RuntimeError("down"))], [RAG], (None, None, None, "RuntimeError: down")),
+    ],
+)
+def test_the_ledger_has_the_best_answer_that_readings_came_to_and_an_outcome_where_it_is_known(
+    home: Path, script: list[Line], routes: list[Route], told: Came
+) -> None:
+    assert came_to(home, ScriptedReader(script), *routes) == [told]
+
+
+def test_a_question_that_no_call_was_made_for_is_not_in_the_ledger(home: Path) -> None:
+    assert came_to(home, Unsuited(KNOWN), RAG, LONG) == []
+
+
+def test_a_question_that_was_read_for_before_its_budget_ended_it_has_not_failed(home: Path) -> None:
+    told = came_to(home, KnowingReader(KNOWN), RAG, LONG, limits=Limits(escalations=0))
+    assert told == [("Olof Berg", "answered", "rag", None)]
+
+
 def test_what_judges_chunks_is_charged_as_a_judge_and_takes_no_tokens_of_a_budget(home: Path) -> None:
     ledger, prices = House(home).ledger, Prices(PRICES)
     charges = Charges(ledger, Budgets(prices, ledger), prices, "evaluation:1", "a", Limits(tokens=1, cost=Decimal(1)))
@@ -497,6 +563,8 @@ def test_what_judges_chunks_is_charged_as_a_judge_and_takes_no_tokens_of_a_budge
             await judge.read(Reading(question, (Passage("harbour", 0, HARBOUR),), Route.RAG), record)
 
     asyncio.run(judged())
+    [one] = charged_questions(House(home))
+    assert (one.outcome, one.error) == (None, None)  # a judgement is no reading, and no failure
     [made] = ledger.spent("a", datetime.now(UTC).date())
     assert (made.call.stage, seen[0].stage) == (Stage.JUDGE, Stage.READ_CHUNKS)
     assert made.call.cost == Decimal(21) * Decimal("2.5") / 10**6

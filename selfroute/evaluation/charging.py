@@ -11,20 +11,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from selfroute.budget import Budgets, QuestionAllowance
 from selfroute.errors import OverLimit, OverRate, RunStopped, SelfrouteError
-from selfroute.ledger import Ledger
+from selfroute.ledger import EVALUATION, Ledger
 from selfroute.prices import Prices
 from selfroute.rates import Rates
 from selfroute.readers import Reader
 from selfroute.types import Call, Draft, Limits, Question, Reading, Record, Route, Shown, Stage, Terms, Usage
 from selfroute.waiting import to_its_end
 
-__all__ = ["POLICY", "Charges", "charged", "uncharged"]
-
-POLICY = "evaluation"
-"""In the place of a policy: a reading is of all policies that are computed from it."""
+__all__ = ["Charges", "charged", "uncharged"]
 
 Charged = Callable[[Question], AbstractAsyncContextManager[object]]
 """What a question's readings stand in."""
@@ -37,14 +35,24 @@ def uncharged(question: Question) -> AbstractAsyncContextManager[object]:
 
 @dataclass
 class _Charge:
-    """A question under way. `begun`: it stands in the ledger, for something was read for it."""
+    """A question under way, since `asked`. `begun`: it stands in the ledger, for a call was made for it. `draft` is the
+    best that its readings came to, the furthest of them by `route`."""
 
     question: Question
     terms: Terms
     allowance: QuestionAllowance | None
+    asked: datetime
     begun: bool = False
     draft: Draft | None = None
+    route: Route = Route.RAG
     error: str | None = None
+
+    def read(self, draft: Draft, route: Route) -> None:
+        """An answer stands whatever is declined behind it, and that of a document before that of its chunks."""
+        whole = route is Route.LONG_CONTEXT
+        self.route = route if whole else self.route
+        if self.draft is None or self.draft.declined or (whole and not draft.declined):
+            self.draft = draft
 
 
 _NOW: ContextVar[_Charge] = ContextVar("charge")
@@ -79,12 +87,12 @@ class Charges:
         which is free again if nothing was read."""
         place = await self._place()
         terms = Terms(key=self.key, limits=self.limits)
-        charge = _Charge(question, terms, self.budgets.open(terms))
+        charge = _Charge(question, terms, self.budgets.open(terms), datetime.now(UTC))
         held = _NOW.set(charge)
         try:
             yield
         except BaseException as error:
-            charge.error, charge.draft = f"{type(error).__name__}: {error}", None
+            charge.error = f"{type(error).__name__}: {error}"
             with suppress(SelfrouteError):  # an account that fails as well must not hide the cause
                 await self._end(charge)
             raise
@@ -108,25 +116,26 @@ class Charges:
                 await asyncio.sleep(full.retry_after)
 
     async def _end(self, charge: _Charge) -> None:
+        """A question that was read for has not failed, whatever befell it later: a policy has its row of that."""
         id_, draft, ledger = charge.terms.id, charge.draft, self.ledger
         if not charge.begun:
             return
-        if draft is None:
-            await to_its_end(asyncio.to_thread(ledger.fail, id_, charge.error or "nothing was read"))
-        else:
+        if draft is not None:
             answer = None if draft.declined else draft.answer
-            await to_its_end(asyncio.to_thread(ledger.finish_reading, id_, answer, draft.route))
+            await to_its_end(asyncio.to_thread(ledger.finish_reading, id_, answer, charge.route))
+        elif charge.error is not None:
+            await to_its_end(asyncio.to_thread(ledger.fail, id_, charge.error))
 
     async def reserve(self, charge: _Charge, stage: Stage, model: str, most: Usage) -> None:
         """As `Allowance.reserve`."""
         if charge.allowance is not None:
             await charge.allowance.reserve(stage, model, most)
-        if not charge.begun:
-            told = (charge.terms.id, charge.question, POLICY, self.corpus, self.key)
-            await to_its_end(asyncio.to_thread(self.ledger.begin, *told))
-            charge.begun = True
 
     async def made(self, charge: _Charge, call: Call) -> None:
+        if not charge.begun:
+            told = (charge.terms.id, charge.question, EVALUATION, self.corpus, self.key, charge.asked)
+            await to_its_end(asyncio.to_thread(self.ledger.begin, *told))
+            charge.begun = True
         priced = replace(call, cost=self.prices.cost(call.model, call.usage))
         await to_its_end(asyncio.to_thread(self.ledger.record, charge.terms.id, priced))
         if charge.allowance is not None:
@@ -187,6 +196,6 @@ class ChargedReader:
         except BaseException as error:
             charge.error = f"{type(error).__name__}: {error}"
             raise
-        if not self._judging and (charge.draft is None or reading.route is Route.LONG_CONTEXT):
-            charge.draft = draft
+        if not self._judging:
+            charge.read(draft, reading.route)
         return draft

@@ -20,6 +20,9 @@ from selfroute.types import Route, Stage, Usage
 
 JUDGING = "judge"
 """What stands in place of a policy and a route for an answer that a judge was asked about."""
+EVALUATION = "evaluation"
+"""What stands in place of a policy for a question of an evaluation: a reading is of all policies that are computed from
+it."""
 UNFINISHED = "unfinished"
 NO_KEY = "keyless"
 
