@@ -265,7 +265,8 @@ def test_what_an_evaluation_really_reads_is_in_the_ledger_under_its_key_once(
         [row] = used(client, group="policy").values()
         assert (row["key"], row["questions"], row["calls"]) == ("evaluation", 5, 10)
         assert row["usage"] == job["result"]["read"]
-        assert row["escalated"] == 5
+        assert (row["evaluation"], row["long_context_tokens"], row["saved_tokens"]) == (True, None, None)
+        assert row["escalated"] is None
         assert Decimal(row["cost"]) == Decimal(row["usage"]["input_tokens"]) * Decimal("2.5") / 10**6
         assert used(client, group="route").keys() == {"long_context"}
     records = list(Upkeep(house.home / "ledger.sqlite").records())

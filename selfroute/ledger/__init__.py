@@ -257,9 +257,9 @@ class Ledger:
         corpus: str | None = None,
         key: str | None = None,
     ) -> list[UsageRow]:
-        """Sums by group, ordered by its key, those of judging last. Questions that failed or were cut off count with
-        their calls. Only of those asked from the day `first` to the day `last` (UTC, both included), of one corpus, or
-        by the API key of one id, where given."""
+        """Sums by group, ordered by its key, those of evaluations and of judging last. Questions that failed or were
+        cut off count with their calls. Only of those asked from the day `first` to the day `last` (UTC, both included),
+        of one corpus, or by the API key of one id, where given."""
         with self._reading() as connection:
             return summed(connection, by, Within(first, last, corpus, key))
 
