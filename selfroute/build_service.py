@@ -23,6 +23,7 @@ from selfroute.jobs.store import Jobs
 from selfroute.jobs.worker import Worker
 from selfroute.ledger import Ledger
 from selfroute.ledger.upkeep import Upkeep
+from selfroute.rates import Rates
 from selfroute.server.access import KeyAccess
 from selfroute.server.app import Alongside, Mounted, create_app
 from selfroute.server.desk import Desk
@@ -68,15 +69,15 @@ def app(settings: Settings) -> FastAPI:
         alongside.append(partial(flushed, spans))
     if limits.ledger_days is not None:
         alongside.append(partial(kept_for, limits.ledger_days, Upkeep(build.ledger_path(settings))))
-    budgets = Budgets(build.prices(settings), kept)
+    budgets, rates = Budgets(build.prices(settings), kept), Rates()
     engine = build.engine_within(settings, kept, budgets)
     parts = Parts(
-        desk=Desk(engine, limits.in_flight, limits.question_chars, limits.text_chars, observers),
+        desk=Desk(engine, limits.in_flight, limits.question_chars, limits.text_chars, observers, rates),
         ledger=kept,
         corpora=build.corpora(settings),
         access=KeyAccess(keys, needed=keys.read().held),
         policies=names,
-        intake=_intake(settings, indexing, kept, budgets),
+        intake=_intake(settings, indexing, kept, budgets, rates),
         create=lambda corpus: indexing().create(corpus),
         metrics=metrics,
         readiness=Readiness(_needed(settings, kept)),
@@ -128,13 +129,15 @@ def _mounted(parts: Parts) -> dict[str, Mounted]:
     return {"/mcp": McpServer(Tools(parts))}
 
 
-def _intake(settings: Settings, indexing: Callable[[], Indexer], ledger: Ledger, budgets: Budgets) -> Intake:
+def _intake(
+    settings: Settings, indexing: Callable[[], Indexer], ledger: Ledger, budgets: Budgets, rates: Rates
+) -> Intake:
     """Where the service takes jobs in, and what does them."""
     below = settings.home / FOLDER
     jobs, spool, datasets = Jobs(settings.home), Spool(below / "spool"), Datasets(settings.server.datasets)
     runs = below / "evaluations"
     works: dict[Kind, Work] = {
         Kind.INGEST: Ingesting(indexing, spool),
-        Kind.EVALUATE: Evaluating(lambda: build.evaluator(settings), spool, runs, datasets, ledger, budgets),
+        Kind.EVALUATE: Evaluating(lambda: build.evaluator(settings), spool, runs, datasets, ledger, budgets, rates),
     }
     return Intake(jobs, spool, Worker(jobs, spool, works), datasets, runs, settings.server.queue)

@@ -121,13 +121,19 @@ def usage(rows: Sequence[UsageRow], by: str) -> RenderableType:
     table = _table(by, "questions", "calls", "input", "cached", "output", "embedding", "cost $", "if all read", "saved")
     for row in rows:
         table.add_row(
-            _text(f"{row.key} (judging)" if row.judging else row.key),
+            _text(f"{row.key}{_named(row)}"),
             *_numbers(row.questions, row.calls, row.usage.input_tokens, row.usage.cached_input_tokens),
             *_numbers(row.usage.output_tokens, row.embedding_tokens),
             _cost(row.cost),
             *_numbers(row.long_context_tokens, row.saved_tokens),
         )
     return table
+
+
+def _named(row: UsageRow) -> str:
+    """What a group is of, where it is not of questions that were asked and its key does not say so."""
+    kind = "judging" if row.judging else "evaluation" if row.evaluation else row.key
+    return "" if kind == row.key else f" ({kind})"
 
 
 def holdings(held: Holdings) -> RenderableType:

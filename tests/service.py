@@ -35,6 +35,7 @@ from selfroute.jobs.worker import Worker
 from selfroute.ledger import Ledger
 from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
+from selfroute.rates import Rates
 from selfroute.readers import Reader
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Access, Anybody, Caller
@@ -141,16 +142,17 @@ class House:
             k=1,
             cache=self.home / "documents.sqlite",
             identity={},
+            deadline=self.deadline,
             overflow=self.overflow,
         )
 
-    def intake(self, budgets: Budgets) -> Intake:
+    def intake(self, budgets: Budgets, rates: Rates) -> Intake:
         below = self.home / FOLDER
         jobs, spool, datasets = Jobs(self.home), Spool(below / "spool"), Datasets(self.datasets)
         runs = below / "evaluations"
         works: dict[Kind, Work] = {
             Kind.INGEST: Ingesting(self.indexer, spool),
-            Kind.EVALUATE: Evaluating(self.evaluator, spool, runs, datasets, self.ledger, budgets),
+            Kind.EVALUATE: Evaluating(self.evaluator, spool, runs, datasets, self.ledger, budgets, rates),
             **self.works,
         }
         worker = Worker(jobs, spool, works, patience=self.patience, poll=0.05)
@@ -158,14 +160,14 @@ class House:
 
     def app(self) -> FastAPI:
         metrics = Metrics(tuple(POLICIES))
-        observers, budgets = (metrics, *self.observers), self.budgets()
+        observers, budgets, rates = (metrics, *self.observers), self.budgets(), Rates()
         parts = Parts(
-            desk=Desk(self.engine(budgets), self.in_flight, self.question_chars, self.text_chars, observers),
+            desk=Desk(self.engine(budgets), self.in_flight, self.question_chars, self.text_chars, observers, rates),
             ledger=self.ledger,
             corpora=Corpora(self.home),
             access=self.access,
             policies=tuple(POLICIES),
-            intake=self.intake(budgets),
+            intake=self.intake(budgets, rates),
             create=lambda corpus: self.indexer().create(corpus),
             upload_files=self.upload_files,
             upload_idle=self.upload_idle,

@@ -25,7 +25,7 @@ Wait = Callable[[Callable[[], bool]], None]
 MOST = 5
 FILES = Ingest((Spooled("00000.md", "a.md", "upload:a.md"),))
 LIMITS = Limits(tokens=10, cost=Decimal("0.30"), escalations=None)
-RUN = Evaluate(("qasper",), "records.jsonl", ("self_route",), (1, 5), None, "strict", limits=LIMITS)
+RUN = Evaluate(("qasper",), "records.jsonl", ("self_route",), (1, 5), None, "strict", limits=LIMITS, per_minute=5)
 
 
 @dataclass

@@ -249,6 +249,27 @@ def test_what_a_judge_took_is_never_summed_with_what_questions_cost(ledger: Ledg
     assert judging.key == keys[by]
 
 
+@pytest.mark.parametrize("by", By)
+def test_what_an_evaluation_read_is_never_summed_with_what_users_asked(ledger: Ledger, by: By) -> None:
+    """Its questions have no savings, and are read both ways without having escalated."""
+    asked(ledger, "a", [READ], answer("a", long=150, saved=50))
+    ledger.begin("b", Question("who?"), "evaluation", "evaluation:1")
+    for stage in (Stage.READ_CHUNKS, Stage.READ_DOCUMENTS):
+        ledger.record("b", Call(stage, "reader", Usage(input_tokens=1000), 0.1, cost=Decimal(1)))
+    ledger.finish_reading("b", "Olof", Route.LONG_CONTEXT)
+    question, read = ledger.usage(by)
+    assert (question.evaluation, question.questions, question.calls, question.escalated) == (
+        False,
+        1,
+        1,
+        None if by is By.MODEL else 0,
+    )
+    assert (question.usage.input_tokens, question.cost) == (100, Decimal("0.0001"))
+    assert (read.evaluation, read.judging, read.questions, read.calls) == (True, False, 1, 2)
+    assert (read.usage.input_tokens, read.cost) == (2000, Decimal(2))
+    assert (read.long_context_tokens, read.saved_tokens, read.escalated) == (None, None, None)
+
+
 def test_a_judgement_stands_in_the_file_from_its_beginning_to_its_verdict(ledger: Ledger, path: Path) -> None:
     ledger.begin_judging("a", None, "/runs/mine")
     told = "SELECT question, policy, corpus, run, answer, error FROM questions"

@@ -21,7 +21,7 @@ from selfroute.ledger import By, Ledger, Verdict
 from selfroute.ledger.upkeep import BATCH, Upkeep
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.retention import kept_for
-from selfroute.types import Call, Question, Stage, Usage
+from selfroute.types import Call, Question, Route, Stage, Usage
 from selfroute.wire import to_json
 
 TODAY = datetime.now(UTC).date()
@@ -122,6 +122,14 @@ def test_today_and_what_is_under_way_stay(ledger: Upkeep, path: Path) -> None:
     with pytest.raises(BadInput, match="budgets need today's questions"):
         ledger.purge(TODAY + timedelta(days=1))
     assert ledger.stats().questions == 2
+
+
+def test_a_question_of_an_evaluation_has_ended_without_an_outcome_too(ledger: Upkeep, path: Path) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    Ledger(path).begin("read", Question("who?"), "evaluation", "evaluation:1", "a", yesterday)
+    assert ledger.purge(TODAY).questions == 0
+    Ledger(path).finish_reading("read", None, Route.RAG)
+    assert ledger.purge(TODAY).questions == 1
 
 
 def test_while_another_still_reads_the_old_state_it_is_not_said_to_be_wiped(ledger: Upkeep, path: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from service import FOREST, HARBOUR, KNOWN, WHO, House, corpus, served
+from service import FOREST, HARBOUR, KNOWN, WHO, House, corpus, ended, served
 
 from selfroute import build, build_service
 from selfroute.errors import NotAdmitted
@@ -42,6 +42,7 @@ PATIENCE = 30_000
 NIGHT = "Who approves night work?"
 SALARY = "What is the salary of the harbour master?"
 HANDBOOK = Path(__file__).parents[1] / "eval" / "samples" / "harbour.md"
+Wait = Callable[[Callable[[], bool]], None]
 VIEWS = ["/", "/#corpora", "/#usage", "/#evaluate"]
 
 
@@ -301,12 +302,18 @@ def test_a_dropped_file_that_is_no_text_is_sent_on_to_a_corpus(
     assert not seen.errors
 
 
-def test_usage_adds_up_with_what_the_api_says(browser: Browser, bundled: httpx.Client) -> None:
+def test_usage_adds_up_with_what_the_api_says(browser: Browser, bundled: httpx.Client, wait_until: Wait) -> None:
+    """What an evaluation read is in the tables alone."""
+    asked = {"_id": "q1", "input": NIGHT, "context": "Night work is approved in writing.", "answers": ["in writing"]}
+    sent = {"records": [asked | {"dataset": "made"}], "policies": ["always_rag", "always_long"]}
+    assert ended(bundled, bundled.post("/v1/evaluations", json=sent), wait_until)["state"] == "done"
     bundled.post("/v1/ask", json={"question": NIGHT, "corpus": "harbour", "policy": "always_long"})
     bundled.post("/v1/ask", json={"question": SALARY, "corpus": "harbour"})
     with opened(browser, bundled, "/#usage") as (page, seen):
         page.locator(".plot svg").first.wait_for()
-        rows = bundled.get("/v1/usage?group=day").json()["rows"]
+        told = bundled.get("/v1/usage?group=day").json()["rows"]
+        rows = [row for row in told if not row["evaluation"]]
+        assert len(rows) < len(told)
         shown = {name: page.locator(f"[data-total={name}] dd").inner_text() for name in ("questions", "read", "saved")}
         assert shown == {
             "questions": f"{sum(row['questions'] for row in rows):,}",

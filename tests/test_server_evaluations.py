@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,12 +20,16 @@ import pytest
 from service import HARBOUR, KNOWN, NIGHT, PRICES, WHO, Callers, House, ended, served
 
 from selfroute.budget import Budgets
+from selfroute.errors import RunStopped, UnsupportedTask
 from selfroute.evaluation.charging import Charges, charged
+from selfroute.ledger import Recorded
 from selfroute.ledger.upkeep import Upkeep
 from selfroute.prices import Prices
-from selfroute.readers.scripted import KnowingReader
+from selfroute.rates import Rates
+from selfroute.readers import Reader
+from selfroute.readers.scripted import KnowingReader, Line, ScriptedReader, answers, declines, fails
 from selfroute.server.access import Caller
-from selfroute.types import Call, Draft, Limits, Passage, Question, Reading, Record, Route, Shown, Stage
+from selfroute.types import Call, Draft, Limits, Passage, Question, Reading, Record, Route, Shown, Stage, Usage
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -41,6 +46,19 @@ class Halting(KnowingReader):
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         self.begun.set()
         await asyncio.to_thread(self.may.wait, 60)
+        return await KnowingReader.read(self, reading, record, shown)
+
+
+@dataclass(frozen=True)
+class Stumbling(KnowingReader):
+    """Its first attempt at a question of `stumbles` fails, and is paid all the same."""
+
+    stumbles: frozenset[str] = frozenset()
+
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
+        if reading.question.text in self.stumbles:
+            await asyncio.sleep(self.seconds)
+            await record(Call(reading.stage, self.model, Usage(self.count_tokens(reading)), 0.0, error="stumbled"))
         return await KnowingReader.read(self, reading, record, shown)
 
 
@@ -215,6 +233,11 @@ def several(number: int) -> list[dict[str, Any]]:
     return [record(n) | {"context": f"{HARBOUR} {n}"} for n in range(number)]
 
 
+def charged_questions(house: House) -> list[Recorded]:
+    """All that stands in the ledger."""
+    return list(Upkeep(house.home / "ledger.sqlite").records())
+
+
 def used(client: httpx.Client, **query: str) -> dict[str, Any]:
     return {row["key"]: row for row in client.get("/v1/usage", params=query, headers=A).json()["rows"]}
 
@@ -229,7 +252,7 @@ def evaluated(client: httpx.Client, wait_until: Wait, records: list[dict[str, An
 
 @pytest.mark.parametrize(
     "limits",
-    [{}, {"tokens": 10**9}, {"cost": Decimal("0.9")}, {"escalations": 1000}, {"per_minute": 1}],
+    [{}, {"tokens": 10**9}, {"cost": Decimal("0.9")}, {"escalations": 1000}, {"per_minute": 5}],
 )
 def test_what_an_evaluation_really_reads_is_in_the_ledger_under_its_key_once(
     house: House, wait_until: Wait, limits: dict[str, Any]
@@ -242,7 +265,8 @@ def test_what_an_evaluation_really_reads_is_in_the_ledger_under_its_key_once(
         [row] = used(client, group="policy").values()
         assert (row["key"], row["questions"], row["calls"]) == ("evaluation", 5, 10)
         assert row["usage"] == job["result"]["read"]
-        assert row["escalated"] == 5
+        assert (row["evaluation"], row["long_context_tokens"], row["saved_tokens"]) == (True, None, None)
+        assert row["escalated"] is None
         assert Decimal(row["cost"]) == Decimal(row["usage"]["input_tokens"]) * Decimal("2.5") / 10**6
         assert used(client, group="route").keys() == {"long_context"}
     records = list(Upkeep(house.home / "ledger.sqlite").records())
@@ -271,28 +295,63 @@ def test_an_evaluation_that_comes_to_its_keys_budget_fails_naming_it_and_keeps_t
         assert (reply.status_code, reply.json()["type"]) == (429, "/problems/over-budget")
 
 
+def test_the_same_question_twice_and_a_budget_that_is_used_up_end_an_evaluation(house: House, wait_until: Wait) -> None:
+    limited(house, tokens=10)
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, [record(1), record(2)], "always_long")
+        assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
+        assert (job["result"]["rows"], used(client, group="key")) == (0, {})
+
+
+def test_no_question_of_an_evaluation_loses_its_time_to_another_of_the_same_key(house: House, wait_until: Wait) -> None:
+    limited(house, tokens=60)
+    house.reader, house.deadline = KnowingReader(KNOWN, seconds=0.8), 1.5
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, several(5), "always_long")
+        assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
+        assert (job["result"]["rows"], job["result"]["failed"]) == (2, 0)
+
+
+def test_an_attempt_that_fails_and_uses_the_budget_up_ends_an_evaluation_and_is_charged_as_all_before_it(
+    house: House, wait_until: Wait
+) -> None:
+    limited(house, tokens=110)
+    house.reader = Stumbling(KNOWN, seconds=0.05, stumbles=frozenset({NIGHT}))
+    first, last = (record(n, NIGHT, "in writing") | {"context": f"{HARBOUR} {n}"} for n in (10, 11))
+    asked = [first, *several(1), last, *several(3)[1:]]
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, asked, "always_long")
+        assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
+        assert (job["result"]["rows"], job["result"]["failed"]) == (2, 0)
+        assert job["result"]["summary"]["made"]["always_long"]["score"] == 100.0
+        assert used(client, group="key")["a"]["usage"] == job["result"]["read"]
+    calls = [(one.question, call.error) for one in charged_questions(house) for call in one.calls]
+    assert sorted(calls, key=str) == [(NIGHT, "stumbled"), (NIGHT, "stumbled"), (NIGHT, None), (WHO, None)]
+
+
 @pytest.mark.parametrize(
     ("limits", "policies", "rows", "named"),
     [
         ({"escalations": 2}, ["always_long"], 2, "cap of 2 escalations a day"),
-        ({"escalations": 2}, ["always_rag", "always_long"], None, "cap of 2 escalations a day"),
+        ({"escalations": 2}, ["always_rag", "always_long"], 5, "cap of 2 escalations a day"),
         ({"cost": Decimal("0.0003")}, ["always_long"], 3, "budget of $ 0.0003 a day"),
     ],
 )
 def test_each_budget_of_a_key_ends_an_evaluation(
-    house: House, wait_until: Wait, limits: dict[str, Any], policies: list[str], rows: int | None, named: str
+    house: House, wait_until: Wait, limits: dict[str, Any], policies: list[str], rows: int, named: str
 ) -> None:
+    """Where two policies are asked, the last question is a row of the first of them alone."""
     limited(house, **limits)
     with served(house.app()) as client:
         job = evaluated(client, wait_until, several(8), *policies)
         assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")
         assert named in job["error"]["detail"]
         done = job["result"]["summary"]["made"]
-        assert rows is None or done["always_long"]["score"] == 100.0
-        assert job["result"]["rows"] == (rows or job["result"]["rows"])
+        assert done["always_long"]["score"] == 100.0
+        assert job["result"]["rows"] == rows
     made = Upkeep(house.home / "ledger.sqlite").records()
     read = [call for one in made for call in one.calls if call.stage is Stage.READ_DOCUMENTS]
-    assert len(read) == (rows or 2)
+    assert len(read) == done["always_long"]["n"]
 
 
 def test_an_evaluation_of_a_model_without_a_price_fails_where_money_is_limited(house: House, wait_until: Wait) -> None:
@@ -333,13 +392,59 @@ def test_a_document_that_is_read_in_parts_is_one_escalation(house: House, wait_u
         assert job["error"]["type"] == "/problems/over-budget"
 
 
-def test_an_evaluation_counts_as_one_question_by_the_rate_of_its_key(house: House, wait_until: Wait) -> None:
-    limited(house, per_minute=1)
+def test_each_question_of_an_evaluation_waits_for_a_place_by_the_rate_of_its_key(
+    house: House, wait_until: Wait
+) -> None:
+    limited(house, per_minute=2)
+    sent = {"records": several(4), "policies": ["always_rag", "always_long"], "k": [1]}
     with served(house.app()) as client:
-        assert evaluated(client, wait_until, several(3), "always_long")["state"] == "done"
-        reply = client.post(PLACE, json={"records": several(1)}, headers=A)
+        job = client.post(PLACE, json=sent, headers=A)
+        place = job.headers["location"]
+        wait_until(lambda: client.get(place, headers=A).json()["progress"]["done"] == 4)
+        reply = client.post("/v1/ask", json={"question": WHO, "text": HARBOUR, "policy": "always_rag"}, headers=A)
         assert (reply.status_code, reply.json()["type"]) == (429, "/problems/over-rate")
-        assert len(client.get(PLACE, headers=A).json()["evaluations"]) == 1
+        assert client.get(place, headers=A).json()["state"] == "running"
+        client.delete(place, headers=A)
+        wait_until(lambda: client.get(place, headers=A).json()["state"] == "cancelled")
+        assert used(client, group="key")["a"]["questions"] == 2
+
+
+def test_a_question_that_waited_for_a_place_is_read_for_when_there_is_one(home: Path) -> None:
+    moments = iter([0.0, 59.5, 60.0])  # at 59.5 there is a second to wait
+    ledger, prices = House(home).ledger, Prices(PRICES)
+    rates = Rates(lambda: next(moments))
+    charges = Charges(ledger, Budgets(prices, ledger), prices, "evaluation:1", "a", rates=rates, per_minute=1)
+    reader = charged(KnowingReader(KNOWN), charges)
+
+    async def record(call: Call) -> None: ...
+
+    async def read() -> None:
+        for question in (Question(WHO), Question(NIGHT)):
+            async with charges.question(question):
+                await reader.read(Reading(question, (Passage("harbour", 0, HARBOUR),), Route.RAG), record)
+
+    asyncio.run(read())
+    assert len(ledger.spent("a", datetime.now(UTC).date())) == 2
+    assert next(moments, None) is None
+
+
+def test_submitting_an_evaluation_takes_no_place_of_a_rate(house: House, wait_until: Wait) -> None:
+    limited(house, per_minute=1)
+    sent, same = {"records": several(1), "policies": ["always_long"]}, A | {"Idempotency-Key": "k-1"}
+    with served(house.app()) as client:
+        jobs = [client.post(PLACE, json=sent, headers=same) for _ in range(3)]
+        assert [job.status_code for job in jobs] == [202, 202, 202]
+        assert len({job.json()["id"] for job in jobs}) == 1
+        wait_until(lambda: client.get(jobs[0].headers["location"], headers=A).json()["state"] == "done")
+
+
+def test_a_place_of_a_rate_that_nothing_was_read_in_is_free_again(house: House, wait_until: Wait) -> None:
+    limited(house, per_minute=2)
+    asked = {"question": WHO, "text": HARBOUR, "policy": "always_rag"}
+    with served(house.app()) as client:
+        job = evaluated(client, wait_until, [record(1), record(2)], "always_long")  # the second is replayed
+        assert (job["state"], job["result"]["rows"], job["result"]["readings"]) == ("done", 2, 1)
+        assert [client.post("/v1/ask", json=asked, headers=A).status_code for _ in range(2)] == [200, 429]
 
 
 def test_the_limits_of_an_evaluation_hold_after_a_restart(house: House, wait_until: Wait) -> None:
@@ -381,6 +486,69 @@ def test_an_evaluation_whose_ledger_cannot_be_written_ends_with_that(house: Hous
     assert (told["state"], told["error"]["type"]) == ("failed", "/problems/corrupt-ledger")
 
 
+Came = tuple[str | None, str | None, str | None, str | None]
+RAG, LONG = Route.RAG, Route.LONG_CONTEXT
+
+
+@dataclass(frozen=True)
+class Unsuited(KnowingReader):
+    """Sees that it cannot read, and makes no call."""
+
+    async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
+        raise UnsupportedTask("this reader cannot do code")
+
+
+def came_to(home: Path, reader: Reader, *routes: Route, limits: Limits | None = None) -> list[Came]:
+    """(answer, outcome, route, error) of what stands in the ledger after readings of one question by these routes."""
+    ledger, prices = House(home).ledger, Prices(PRICES)
+    charges = Charges(ledger, Budgets(prices, ledger), prices, "evaluation:1", "a", limits or Limits())
+    read = charged(reader, charges).read
+    question = Question(WHO)
+
+    async def record(call: Call) -> None: ...
+
+    async def all_read() -> None:
+        async with charges.question(question):
+            for route in routes:
+                with suppress(RuntimeError, UnsupportedTask):
+                    await read(Reading(question, (Passage("harbour", 0, HARBOUR),), route), record)
+
+    with suppress(RunStopped):
+        asyncio.run(all_read())
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as connection:
+        return connection.execute("SELECT answer, outcome, route, error FROM questions").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("script", "routes", "told"),
+    [
+        ([answers("part one"), declines()], [LONG, LONG], ("part one", "answered", "long_context", None)),
+        ([declines(), answers("part two")], [LONG, LONG], ("part two", "answered", "long_context", None)),
+        ([answers("a chunk"), declines()], [RAG, LONG], ("a chunk", "answered", "long_context", None)),
+        ([answers("a chunk"), answers("whole")], [RAG, LONG], ("whole", "answered", "long_context", None)),
+        ([answers("whole"), answers("a chunk")], [LONG, RAG], ("whole", "answered", "long_context", None)),
+        ([answers("k = 1"), declines()], [RAG, RAG], ("k = 1", "answered", "rag", None)),
+        ([declines()], [RAG], (None, None, "rag", None)),
+        ([declines(), declines()], [RAG, LONG], (None, None, "long_context", None)),
+        ([fails(RuntimeError("down")), answers("whole")], [RAG, LONG], ("whole", "answered", "long_context", None)),
+        ([fails(RuntimeError("down"))], [RAG], (None, None, None, "RuntimeError: down")),
+    ],
+)
+def test_the_ledger_has_the_best_answer_that_readings_came_to_and_an_outcome_where_it_is_known(
+    home: Path, script: list[Line], routes: list[Route], told: Came
+) -> None:
+    assert came_to(home, ScriptedReader(script), *routes) == [told]
+
+
+def test_a_question_that_no_call_was_made_for_is_not_in_the_ledger(home: Path) -> None:
+    assert came_to(home, Unsuited(KNOWN), RAG, LONG) == []
+
+
+def test_a_question_that_was_read_for_before_its_budget_ended_it_has_not_failed(home: Path) -> None:
+    told = came_to(home, KnowingReader(KNOWN), RAG, LONG, limits=Limits(escalations=0))
+    assert told == [("Olof Berg", "answered", "rag", None)]
+
+
 def test_what_judges_chunks_is_charged_as_a_judge_and_takes_no_tokens_of_a_budget(home: Path) -> None:
     ledger, prices = House(home).ledger, Prices(PRICES)
     charges = Charges(ledger, Budgets(prices, ledger), prices, "evaluation:1", "a", Limits(tokens=1, cost=Decimal(1)))
@@ -396,6 +564,8 @@ def test_what_judges_chunks_is_charged_as_a_judge_and_takes_no_tokens_of_a_budge
             await judge.read(Reading(question, (Passage("harbour", 0, HARBOUR),), Route.RAG), record)
 
     asyncio.run(judged())
+    [one] = charged_questions(House(home))
+    assert (one.outcome, one.error) == (None, None)  # a judgement is no reading, and no failure
     [made] = ledger.spent("a", datetime.now(UTC).date())
     assert (made.call.stage, seen[0].stage) == (Stage.JUDGE, Stage.READ_CHUNKS)
     assert made.call.cost == Decimal(21) * Decimal("2.5") / 10**6

@@ -24,11 +24,11 @@ from service import HARBOUR, KNOWN, PORT, WHO, House, corpus, events, served
 
 from selfroute.endpoints.scripted import ScriptedEndpoint
 from selfroute.errors import BadInput, NotAllowed, UnknownCorpus, UnusableKeys
+from selfroute.rates import Rates
 from selfroute.readers.chat import ChatReader
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Caller, KeyAccess
 from selfroute.server.keyring import NAME, Grants, Keyring
-from selfroute.server.rates import Rates
 from selfroute.types import Limits
 
 SECRET = {"vault": "The password of the vault is Zanzibar."}
@@ -540,7 +540,10 @@ def test_a_rate_counts_the_last_minute(keyring: Keyring) -> None:
     with pytest.raises(Exception, match="try again in 30 seconds"):
         rates.take("a", 2)
     now[0] = 60.0
+    place = rates.take("a", 2)
+    rates.give_back("a", place)
     rates.take("a", 2)
+    rates.give_back("b", place)  # which it does not have
 
 
 ODD = [

@@ -166,6 +166,17 @@ def test_what_judging_took_is_named_beside_its_group() -> None:
     assert told.split()[:4] == ["2026-01-31", "(judging)", "3", "3"]
 
 
+def test_what_an_evaluation_read_is_named_beside_its_group_where_the_group_does_not_say_so() -> None:
+    day, policy = (
+        UsageRow(key, 3, 3, Usage(300), 0, Decimal(1), None, None, evaluation=True)
+        for key in ("2026-01-31", "evaluation")
+    )
+    [_, told] = shown(terminal.usage([day], "day")).splitlines()
+    assert told.split()[:3] == ["2026-01-31", "(evaluation)", "3"]
+    [_, told] = shown(terminal.usage([policy], "policy")).splitlines()
+    assert told.split()[:3] == ["evaluation", "3", "3"]
+
+
 def test_a_corpus_that_can_be_opened_is_ready_and_another_says_why_not() -> None:
     rows = [Listed("forest", 3, 40, 9000), Listed("harbour", 0, 0, 0, "the index is damaged")]
     _, forest, harbour = shown(terminal.corpora(rows)).splitlines()

@@ -11,19 +11,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from selfroute.budget import Budgets, QuestionAllowance
-from selfroute.errors import OverLimit, RunStopped, SelfrouteError
-from selfroute.ledger import Ledger
+from selfroute.errors import OverLimit, OverRate, RunStopped, SelfrouteError
+from selfroute.ledger import EVALUATION, Ledger
 from selfroute.prices import Prices
+from selfroute.rates import Rates
 from selfroute.readers import Reader
 from selfroute.types import Call, Draft, Limits, Question, Reading, Record, Route, Shown, Stage, Terms, Usage
 from selfroute.waiting import to_its_end
 
-__all__ = ["POLICY", "Charges", "charged", "uncharged"]
-
-POLICY = "evaluation"
-"""In the place of a policy: a reading is of all policies that are computed from it."""
+__all__ = ["Charges", "charged", "uncharged"]
 
 Charged = Callable[[Question], AbstractAsyncContextManager[object]]
 """What a question's readings stand in."""
@@ -36,53 +35,24 @@ def uncharged(question: Question) -> AbstractAsyncContextManager[object]:
 
 @dataclass
 class _Charge:
-    """A question under way. `begun`: it stands in the ledger, for something was read for it."""
+    """A question under way, since `asked`. `begun`: it stands in the ledger, for a call was made for it. `draft` is the
+    best that its readings came to, the furthest of them by `route`."""
 
     question: Question
     terms: Terms
     allowance: QuestionAllowance | None
+    asked: datetime
     begun: bool = False
     draft: Draft | None = None
+    route: Route = Route.RAG
     error: str | None = None
 
-
-class _Flight:
-    """The questions of a run that are being asked: so many are `asking`, of which so many are `stuck`, for what they
-    would read next has no room beside what others have reserved."""
-
-    def __init__(self) -> None:
-        self.asking = self.stuck = self.settled = 0
-        self._news = asyncio.Event()
-
-    def begun(self) -> None:
-        self.asking += 1
-
-    def ended(self) -> None:
-        self.asking -= 1
-        self.has_settled()
-
-    def has_settled(self) -> None:
-        """Something that was reserved may be free again."""
-        self.settled += 1
-        self._tell()
-
-    async def others(self, settled: int) -> bool:
-        """Waits until something has settled since `settled` was read. False where nothing will, for all are stuck: so
-        a run that comes to its limit ends when what it has begun to read is a row."""
-        self.stuck += 1
-        self._tell()
-        try:
-            while self.settled == settled:
-                if self.stuck >= self.asking:
-                    return False
-                await self._news.wait()
-            return True
-        finally:
-            self.stuck -= 1
-
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def read(self, draft: Draft, route: Route) -> None:
+        """An answer stands whatever is declined behind it, and that of a document before that of its chunks."""
+        whole = route is Route.LONG_CONTEXT
+        self.route = route if whole else self.route
+        if self.draft is None or self.draft.declined or (whole and not draft.declined):
+            self.draft = draft
 
 
 _NOW: ContextVar[_Charge] = ContextVar("charge")
@@ -91,8 +61,12 @@ _NOW: ContextVar[_Charge] = ContextVar("charge")
 
 @dataclass(frozen=True, slots=True)
 class Charges:
-    """To the API key `key`, if there is one, within its `limits`; `corpus` is what the questions are listed under.
-    `budgets` must be those that the key's other questions are asked within, for what is reserved is known there."""
+    """To the API key `key`, if there is one, within its `limits` and its rate `per_minute`; `corpus` is what the
+    questions are listed under. `budgets` and `rates` must be those that the key's other questions are asked within, for
+    what is reserved and what was asked is known there.
+
+    A run that is `limited` must ask one question at a time: what another had reserved would be a reason to end it, and
+    its end would cut off what the other reads."""
 
     ledger: Ledger
     budgets: Budgets
@@ -100,19 +74,25 @@ class Charges:
     corpus: str
     key: str | None = None
     limits: Limits = field(default_factory=Limits)
-    _flight: _Flight = field(default_factory=_Flight)
+    rates: Rates = field(default_factory=Rates)
+    per_minute: int | None = None
+
+    @property
+    def limited(self) -> bool:
+        return self.limits != Limits() or self.per_minute is not None
 
     @asynccontextmanager
     async def question(self, question: Question) -> AsyncIterator[None]:
-        """All that is read within, by this task, is charged as this question."""
+        """All that is read within, by this task, is charged as this question. Waits for a place by the key's rate,
+        which is free again if nothing was read."""
+        place = await self._place()
         terms = Terms(key=self.key, limits=self.limits)
-        charge = _Charge(question, terms, self.budgets.open(terms))
+        charge = _Charge(question, terms, self.budgets.open(terms), datetime.now(UTC))
         held = _NOW.set(charge)
-        self._flight.begun()
         try:
             yield
         except BaseException as error:
-            charge.error, charge.draft = f"{type(error).__name__}: {error}", None
+            charge.error = f"{type(error).__name__}: {error}"
             with suppress(SelfrouteError):  # an account that fails as well must not hide the cause
                 await self._end(charge)
             raise
@@ -120,41 +100,46 @@ class Charges:
             await self._end(charge)
         finally:
             _NOW.reset(held)
+            if place is not None and self.key is not None and not charge.begun:
+                self.rates.give_back(self.key, place)
             if charge.allowance is not None:
                 await charge.allowance.close()
-            self._flight.ended()
+
+    async def _place(self) -> float | None:
+        """Before anything is begun: what waits here uses up no question's time."""
+        if self.key is None or self.per_minute is None:
+            return None
+        while True:
+            try:
+                return self.rates.take(self.key, self.per_minute)
+            except OverRate as full:
+                await asyncio.sleep(full.retry_after)
 
     async def _end(self, charge: _Charge) -> None:
+        """A question that was read for has not failed, whatever befell it later: a policy has its row of that."""
         id_, draft, ledger = charge.terms.id, charge.draft, self.ledger
         if not charge.begun:
             return
-        if draft is None:
-            await to_its_end(asyncio.to_thread(ledger.fail, id_, charge.error or "nothing was read"))
-        else:
+        if draft is not None:
             answer = None if draft.declined else draft.answer
-            await to_its_end(asyncio.to_thread(ledger.finish_reading, id_, answer, draft.route))
+            await to_its_end(asyncio.to_thread(ledger.finish_reading, id_, answer, charge.route))
+        elif charge.error is not None:
+            await to_its_end(asyncio.to_thread(ledger.fail, id_, charge.error))
 
     async def reserve(self, charge: _Charge, stage: Stage, model: str, most: Usage) -> None:
-        """As `Allowance.reserve`, once nothing else of the run can make room."""
-        while charge.allowance is not None:
-            settled = self._flight.settled
-            try:
-                await charge.allowance.reserve(stage, model, most)
-                break
-            except OverLimit:
-                if not await self._flight.others(settled):
-                    raise
-        if not charge.begun:
-            told = (charge.terms.id, charge.question, POLICY, self.corpus, self.key)
-            await to_its_end(asyncio.to_thread(self.ledger.begin, *told))
-            charge.begun = True
+        """As `Allowance.reserve`."""
+        if charge.allowance is not None:
+            await charge.allowance.reserve(stage, model, most)
 
     async def made(self, charge: _Charge, call: Call) -> None:
+        if not charge.begun:
+            told = (charge.terms.id, charge.question, EVALUATION, self.corpus, self.key, charge.asked)
+            await to_its_end(asyncio.to_thread(self.ledger.begin, *told))
+            charge.begun = True
         priced = replace(call, cost=self.prices.cost(call.model, call.usage))
         await to_its_end(asyncio.to_thread(self.ledger.record, charge.terms.id, priced))
         if charge.allowance is not None:
             await charge.allowance.settle(priced)
-            self._flight.has_settled()
 
 
 def charged(reader: Reader, charges: Charges | None, *, judging: bool = False) -> Reader:
@@ -211,6 +196,6 @@ class ChargedReader:
         except BaseException as error:
             charge.error = f"{type(error).__name__}: {error}"
             raise
-        if not self._judging and (charge.draft is None or reading.route is Route.LONG_CONTEXT):
-            charge.draft = draft
+        if not self._judging:
+            charge.read(draft, reading.route)
         return draft

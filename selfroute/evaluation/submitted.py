@@ -27,6 +27,7 @@ from selfroute.index.files import make_folder
 from selfroute.jobs import Ended, Evaluate, Fault, Job, Report, Stopped
 from selfroute.jobs.spool import Spool
 from selfroute.ledger import Ledger
+from selfroute.rates import Rates
 from selfroute.types import Limits, Usage
 from selfroute.wire import to_json
 
@@ -68,7 +69,7 @@ class Datasets:
 
 class Evaluating:
     """`evaluator` is made for each job, with models of its own. Runs stand in `folder`, each named as its job. What
-    they read is charged in `ledger`, within `budgets`, to the key that submitted them."""
+    they read is charged in `ledger`, within `budgets` and `rates`, to the key that submitted them."""
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Evaluating:
         datasets: Datasets,
         ledger: Ledger,
         budgets: Budgets,
+        rates: Rates,
     ) -> None:
         self._evaluator = evaluator
         self._spool = spool
@@ -85,6 +87,7 @@ class Evaluating:
         self._datasets = datasets
         self._ledger = ledger
         self._budgets = budgets
+        self._rates = rates
 
     def __call__(self, job: Job, report: Report) -> Ended:
         request = job.request
@@ -92,7 +95,14 @@ class Evaluating:
         folder = self._folder / job.id
         made_with = self._evaluator()
         charges = Charges(
-            self._ledger, self._budgets, made_with.prices, f"{SOURCE}{job.id}", job.key, request.limits or Limits()
+            self._ledger,
+            self._budgets,
+            made_with.prices,
+            f"{SOURCE}{job.id}",
+            job.key,
+            request.limits or Limits(),
+            self._rates,
+            request.per_minute,
         )
         for name in request.datasets:
             self._datasets.require(name)
@@ -120,7 +130,7 @@ class Evaluating:
         result = replace(made_with, charges=charges).run(
             suite,
             folder,
-            concurrency=request.concurrency,
+            concurrency=1 if charges.limited else request.concurrency,
             data=self._datasets.folder,
             progress=heard,
             run=answered,

@@ -53,8 +53,9 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """Ask the questions of `datasets`, by name, or those in the file `records` of the spool, within the `limits` that
-    the key had as it submitted the job: a key cannot be changed, and what a revoked one was asking is finished."""
+    """Ask the questions of `datasets`, by name, or those in the file `records` of the spool, within the `limits` and
+    the rate `per_minute` that the key had as it submitted the job: a key cannot be changed, and what a revoked one was
+    asking is finished."""
 
     datasets: tuple[str, ...]
     records: str | None
@@ -64,6 +65,7 @@ class Evaluate:
     mode: Literal["strict", "fixed"]
     concurrency: int = 4
     limits: Limits | None = None
+    per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

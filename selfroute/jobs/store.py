@@ -78,7 +78,7 @@ class Jobs:
                     QUEUED,
                     order.corpus,
                     order.key,
-                    json.dumps(asdict(order.request), default=str),
+                    _written(order.request),
                     _now(),
                 ),
             )

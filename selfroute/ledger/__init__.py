@@ -28,11 +28,11 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from selfroute.errors import CorruptLedger, DiskFull, HomeNotWritable, LedgerBusy
 from selfroute.ledger.schema import MIGRATIONS, calls, feedback, questions
-from selfroute.ledger.sums import JUDGING, By, DecimalSum, UsageRow, Within, summed
+from selfroute.ledger.sums import EVALUATION, JUDGING, By, DecimalSum, UsageRow, Within, summed
 from selfroute.types import Answer, Call, Outcome, Question, Route, Stage, Usage
 from selfroute.wire import to_json
 
-__all__ = ["NAME", "By", "Feedback", "Ledger", "Recorded", "UsageRow", "Verdict"]
+__all__ = ["EVALUATION", "NAME", "By", "Feedback", "Ledger", "Recorded", "UsageRow", "Verdict"]
 
 NAME = "ledger.sqlite"
 ELSEWHERE = "SELFROUTE_LEDGER to a file elsewhere"
@@ -115,11 +115,20 @@ class Ledger:
         event.listen(self._engine, "connect", _durable)
         self._migrate()
 
-    def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
-        """A question was asked, by the API key of this id if by any; until it is finished its outcome is null."""
+    def begin(
+        self,
+        id: str,  # noqa: A002
+        question: Question,
+        policy: str,
+        corpus: str,
+        key: str | None = None,
+        asked: datetime | None = None,
+    ) -> None:
+        """A question was asked, by the API key of this id if by any; until it is finished its outcome is null. It was
+        `asked` now unless that is told (UTC)."""
         row = {
             "id": id,
-            "asked_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "asked_at": (asked or datetime.now(UTC)).isoformat(timespec="milliseconds"),
             "question": question.text,
             "policy": policy,
             "corpus": corpus,
@@ -173,10 +182,11 @@ class Ledger:
         self._commit(ENDED, {"of": answer.id, **row})
 
     def finish_reading(self, id: str, answer: str | None, route: Route) -> None:  # noqa: A002
-        """A question of an evaluation was read for, by this route at the furthest, which gave `answer`; `None` where
-        the reader declined. What policies make of it stands in the run."""
-        outcome = Outcome.INSUFFICIENT if answer is None else Outcome.ANSWERED
-        row = {"answer": answer, "outcome": outcome.value, "route": route.value}
+        """A question of an evaluation was read for, by this route at the furthest, which and came to `answer`; `None`
+        where every reading was declined. What that means no reading knows, so that the outcome is null then: what
+        policies make of it stands in the run."""
+        outcome = None if answer is None else Outcome.ANSWERED.value
+        row = {"answer": answer, "outcome": outcome, "route": route.value}
         self._commit(ENDED, {"of": id, **row})
 
     def finish_judging(self, id: str, verdict: str) -> None:  # noqa: A002
@@ -247,9 +257,9 @@ class Ledger:
         corpus: str | None = None,
         key: str | None = None,
     ) -> list[UsageRow]:
-        """Sums by group, ordered by its key, those of judging last. Questions that failed or were cut off count with
-        their calls. Only of those asked from the day `first` to the day `last` (UTC, both included), of one corpus, or
-        by the API key of one id, where given."""
+        """Sums by group, ordered by its key, those of evaluations and of judging last. Questions that failed or were
+        cut off count with their calls. Only of those asked from the day `first` to the day `last` (UTC, both included),
+        of one corpus, or by the API key of one id, where given."""
         with self._reading() as connection:
             return summed(connection, by, Within(first, last, corpus, key))
 

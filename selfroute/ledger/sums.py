@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from sqlalchemy import ColumnElement, Connection, and_, case, distinct, func, literal, select
 from sqlalchemy.sql.functions import GenericFunction
@@ -20,6 +20,9 @@ from selfroute.types import Route, Stage, Usage
 
 JUDGING = "judge"
 """What stands in place of a policy and a route for an answer that a judge was asked about."""
+EVALUATION = "evaluation"
+"""What stands in place of a policy for a question of an evaluation: a reading is of all policies that are computed from
+it."""
 UNFINISHED = "unfinished"
 NO_KEY = "keyless"
 
@@ -35,6 +38,15 @@ class By(StrEnum):
     KEY = "key"
 
 
+class Kind(IntEnum):
+    """What stands in the ledger: questions that users asked, questions that an evaluation read for, and answers of one
+    that a judge was asked about."""
+
+    ASKED = 0
+    EVALUATED = 1
+    JUDGED = 2
+
+
 @dataclass(frozen=True, slots=True)
 class UsageRow:
     """Sums over one group. `usage` is what readers took; embedding stands in `embedding_tokens`, and what rewriting a
@@ -42,7 +54,9 @@ class UsageRow:
     that the model took but for embedding. `long_context_tokens` and `saved_tokens` are null by model: they belong to
     questions.
     `judging`: the group is of answers of evaluations that were judged, which `questions` counts, and `usage` is the
-    judge's; what questions cost is in the other groups. By corpus its key is the run's folder."""
+    judge's; what questions cost is in the other groups. By corpus its key is the run's folder.
+    `evaluation`: the group is of questions that evaluations of the service read for, each for several policies at once:
+    what reading everything would have taken, what was saved and what escalated is a policy's own, and null."""
 
     key: str
     questions: int
@@ -57,6 +71,7 @@ class UsageRow:
     judging: bool = False
     rewrite_tokens: int = 0
     judging_tokens: int = 0
+    evaluation: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,26 +134,25 @@ class _Group:
 
 
 def summed(connection: Connection, by: By, within: Within) -> list[UsageRow]:
-    """Sums by group, ordered by its key, those of judging last. `connection` must know `DecimalSum`."""
-    judging, key = questions.c.run.isnot(None).label("judging"), _key(by).label("name")
-    groups: dict[tuple[bool, str], _Group] = {}
+    """Sums by group, ordered by its key, those of evaluations and then of judging last. `connection` must know
+    `DecimalSum`."""
+    kind, key = _kind().label("kind"), _key(by).label("name")
+    groups: dict[tuple[Kind, str], _Group] = {}
     if by is not By.MODEL:
         asked = select(
-            judging,
+            kind,
             key,
             func.count(),
             func.coalesce(func.sum(questions.c.long_context_tokens), 0),
             func.coalesce(func.sum(questions.c.saved_tokens), 0),
             func.sum(case((_escalated(), 1), else_=0)),
         ).where(within.condition())
-        for judges, name, count, long, saved, escalated in connection.execute(
-            asked.where(within.condition()).group_by("judging", "name")
+        for of, name, count, long, saved, escalated in connection.execute(
+            asked.where(within.condition()).group_by("kind", "name")
         ):
-            groups[bool(judges), name] = _Group(
-                count, long_context_tokens=long, saved_tokens=saved, escalated=escalated
-            )
+            groups[Kind(of), name] = _Group(count, long_context_tokens=long, saved_tokens=saved, escalated=escalated)
     made = select(
-        judging,
+        kind,
         key,
         calls.c.stage,
         func.count(),
@@ -146,27 +160,25 @@ def summed(connection: Connection, by: By, within: Within) -> list[UsageRow]:
         decimal_sum(calls.c.cost),
     )
     made = made.select_from(questions.join(calls, calls.c.question == questions.c.id)).where(within.condition())
-    for judges, name, stage, count, *tokens, cost in connection.execute(
-        made.group_by("judging", "name", calls.c.stage)
-    ):
-        group = groups.setdefault((bool(judges), name), _Group())
+    for of, name, stage, count, *tokens, cost in connection.execute(made.group_by("kind", "name", calls.c.stage)):
+        group = groups.setdefault((Kind(of), name), _Group())
         usage = Usage(*tokens)
         group.calls += count
         group.costs.append(cost)
-        if Stage(stage).reads or judges or (by is By.MODEL and stage != Stage.EMBED):
+        if Stage(stage).reads or of == Kind.JUDGED or (by is By.MODEL and stage != Stage.EMBED):
             group.usage += usage
         if stage == Stage.EMBED:
             group.embedding_tokens += usage.input_tokens
         if stage == Stage.REWRITE:
             group.rewrite_tokens += usage.input_tokens + usage.output_tokens
-        if stage == Stage.JUDGE and not judges:
+        if stage == Stage.JUDGE and of != Kind.JUDGED:
             group.judging_tokens += usage.input_tokens + usage.output_tokens
     if by is By.MODEL:
-        members = select(judging, key, func.count(distinct(calls.c.question)))
+        members = select(kind, key, func.count(distinct(calls.c.question)))
         members = members.select_from(questions.join(calls, calls.c.question == questions.c.id))
-        for judges, name, count in connection.execute(members.where(within.condition()).group_by("judging", "name")):
-            groups[bool(judges), name].questions = count
-    return [_row(by, judges, name, group) for (judges, name), group in sorted(groups.items(), key=lambda item: item[0])]
+        for of, name, count in connection.execute(members.where(within.condition()).group_by("kind", "name")):
+            groups[Kind(of), name].questions = count
+    return [_row(by, of, name, group) for (of, name), group in sorted(groups.items(), key=lambda item: item[0])]
 
 
 USAGE = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
@@ -179,6 +191,11 @@ def _escalated() -> ColumnElement[bool]:
     return and_(questions.c.route == Route.LONG_CONTEXT.value, chunks.exists())
 
 
+def _kind() -> ColumnElement[int]:
+    read = case((questions.c.policy == EVALUATION, Kind.EVALUATED.value), else_=Kind.ASKED.value)
+    return case((questions.c.run.isnot(None), Kind.JUDGED.value), else_=read)
+
+
 def _key(by: By) -> ColumnElement[str]:
     if by is By.DAY:
         return func.substr(questions.c.asked_at, 1, 10)
@@ -188,8 +205,8 @@ def _key(by: By) -> ColumnElement[str]:
     return case((questions.c.run.isnot(None), JUDGING), else_=named) if by is By.ROUTE else named
 
 
-def _row(by: By, judging: bool, key: str, group: _Group) -> UsageRow:
-    of_questions = by is not By.MODEL and not judging
+def _row(by: By, kind: Kind, key: str, group: _Group) -> UsageRow:
+    of_questions = by is not By.MODEL and kind is Kind.ASKED
     costs = [Decimal(cost) for cost in group.costs if cost is not None]
     return UsageRow(
         key=key,
@@ -201,7 +218,8 @@ def _row(by: By, judging: bool, key: str, group: _Group) -> UsageRow:
         long_context_tokens=group.long_context_tokens if of_questions else None,
         saved_tokens=group.saved_tokens if of_questions else None,
         escalated=group.escalated if of_questions else None,
-        judging=judging,
+        evaluation=kind is Kind.EVALUATED,
+        judging=kind is Kind.JUDGED,
         rewrite_tokens=group.rewrite_tokens,
         judging_tokens=group.judging_tokens,
     )

@@ -124,6 +124,7 @@ class Upkeep(Ledger):
         ended = or_(
             questions.c.outcome.isnot(None),
             questions.c.error.isnot(None),
+            questions.c.route.isnot(None),  # of an evaluation, which may know no outcome
             questions.c.run.isnot(None) & questions.c.answer.isnot(None),
             questions.c.asked_at < (datetime.now(UTC) - LONGEST).isoformat(),
         )

@@ -144,9 +144,10 @@ async def cancel(request: Request, id: str, asker: Asker) -> Response:  # noqa: 
 
 @router.post("/evaluations", status_code=202, response_model=JobTold, responses=documented(400))
 async def evaluate(request: Request, sent: EvaluationSent, asker: Asker, token: Token = None) -> Response:
-    """Asks questions by several policies and scores the answers, as a job. It takes what the questions take: each
-    policy reads, by the service's own readers. The daily budgets of a key count that as they count its questions; where
-    they are used up, the job fails with the rows that are done."""
+    """Asks questions by several policies and scores the answers, as a job. What one policy had the service's readers
+    read is not read again for another. The limits of a key count each question that is read for as one of its own, and
+    such a key's are asked one at a time: by its rate they wait for their turn, and where a daily budget is used up, the
+    job fails with the rows that are done."""
     asker.require_write()
     parts = parts_of(request)
     for policy in sent.policies:
@@ -166,10 +167,10 @@ async def evaluate(request: Request, sent: EvaluationSent, asker: Asker, token: 
             sent.limit,
             sent.mode,
             limits=None if asker.limits == Limits() else asker.limits,
+            per_minute=asker.per_minute,
         )
         return Filled(Order(wanted, key=asker.key), fingerprint(sent.model_dump()))
 
-    parts.desk.count(asker)
     return accepted(*await parts.intake.submit(asker.key, token, fill))
 
 

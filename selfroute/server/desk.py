@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from selfroute.engine import Engine
 from selfroute.errors import TooBusy, TooLarge
+from selfroute.rates import Rates
 from selfroute.server.access import Caller
-from selfroute.server.rates import Rates
 from selfroute.server.watching import Ask, Observer, Watched
 from selfroute.types import Answer, Document, Done, Event, Found, Question, Terms
 
@@ -38,15 +38,16 @@ class Desk:
         question_chars: int,
         text_chars: int,
         observers: Sequence[Observer] = (),
+        rates: Rates | None = None,
     ) -> None:
         """`text_chars` is the most of a text that comes with its question. `observers` see every question, those that
-        are refused as well."""
+        are refused as well. `rates` is where else questions of the same keys are counted."""
         self._engine = engine
         self._observers = observers
         self._most = in_flight
         self._question_chars = question_chars
         self._text_chars = text_chars
-        self._rates = Rates()
+        self._rates = rates or Rates()
         self.asking = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -96,11 +97,6 @@ class Desk:
                 async with aclosing(_with(first, events, watched)) as whole:
                     yield whole
 
-    def count(self, caller: Caller) -> None:
-        """Something was begun that counts as one question by the rate of a key. Raises `OverRate`."""
-        if caller.key is not None and caller.per_minute is not None:
-            self._rates.take(caller.key, caller.per_minute)
-
     @contextmanager
     def _asking(self, ask: Ask, caller: Caller) -> Iterator[Watched]:
         """Watched from before it is admitted: a refusal is seen too."""
@@ -123,7 +119,8 @@ class Desk:
         """One of the questions in flight."""
         if self.asking >= self._most:
             raise TooBusy(self._most)
-        self.count(caller)
+        if caller.key is not None and caller.per_minute is not None:
+            self._rates.take(caller.key, caller.per_minute)
         self.asking += 1
         self._idle.clear()
         try:

@@ -60,8 +60,18 @@ export async function show(root, _, { signal }) {
   await draw();
 }
 
+// What evaluations read and what judges took is in the tables, each in groups of its own.
+function asked(row) {
+  return !row.judging && !row.evaluation;
+}
+
+function kind(row) {
+  const named = row.judging ? "judging" : row.evaluation ? "evaluation" : row.key;
+  return named === row.key ? "" : ` (${named})`;
+}
+
 function pictured(groups, drawing) {
-  const days = groups.day.filter((row) => !row.judging);
+  const days = groups.day.filter(asked);
   if (!groups.day.length) return [el("p", { class: "about" }, "Nothing was asked in this time.")];
   const all = (of) => days.reduce((total, row) => total + of(row), 0);
   const questions = all((row) => row.questions);
@@ -101,7 +111,7 @@ function pictured(groups, drawing) {
 }
 
 function plot(group, rows) {
-  const shown = rows.filter((row) => !row.judging);
+  const shown = rows.filter(asked);
   if (!shown.length) return "";
   const label = (row) => ROUTES[row.key]?.replace(/ \(.*/, "") ?? row.key;
   const series =
@@ -132,7 +142,7 @@ function figures(group, name, rows) {
     [
       [
         name.replace("By ", "").replace(/^./, (first) => first.toUpperCase()),
-        (row) => (ROUTES[row.key] ?? row.key) + (row.judging ? " (judging)" : ""),
+        (row) => (ROUTES[row.key] ?? row.key) + kind(row),
       ],
       ["Questions", (row) => count(row.questions), true],
       ["Calls", (row) => count(row.calls), true],
