@@ -31,7 +31,7 @@ from selfroute.evaluation.runner import Tally
 from selfroute.evaluation.scorer import DatasetScorer, ReplayScorer, Scorer
 from selfroute.index import Index
 from selfroute.policies import Policy, Steps, always_long, always_rag, evidence_gated, standing
-from selfroute.readers import Reader
+from selfroute.readers import Before, Reader
 from selfroute.readers.recorded import Recorded, RecordedReader
 from selfroute.routing.features import Features, features
 from selfroute.types import Answer, Call, Document, Draft, Move, Question, Readers, Reading, Record, Shown
@@ -80,30 +80,8 @@ class Unread(BadInput):
     """A reading that the run does not hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Absent:
+class _Absent(Before):
     """In place of a reader: what is not in the record is not read."""
-
-    reader: Reader
-
-    @property
-    def model(self) -> str:
-        return self.reader.model
-
-    @property
-    def window(self) -> int:
-        return self.reader.window
-
-    @property
-    def max_output_tokens(self) -> int:
-        return self.reader.max_output_tokens
-
-    @property
-    def counted_by(self) -> str:
-        return self.reader.counted_by
-
-    def count_tokens(self, reading: Reading) -> int:
-        return self.reader.count_tokens(reading)
 
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         raise Unread(f"the run holds no reading of {reading.question.text!r} by {self.model}")

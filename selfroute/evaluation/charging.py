@@ -18,7 +18,7 @@ from selfroute.errors import OverLimit, OverRate, RunStopped, SelfrouteError
 from selfroute.ledger import EVALUATION, Ledger
 from selfroute.prices import Prices
 from selfroute.rates import Rates
-from selfroute.readers import Reader
+from selfroute.readers import Before, Reader
 from selfroute.types import Call, Draft, Limits, Question, Reading, Record, Route, Shown, Stage, Terms, Usage
 from selfroute.waiting import to_its_end
 
@@ -147,32 +147,13 @@ def charged(reader: Reader, charges: Charges | None, *, judging: bool = False) -
     return reader if charges is None else ChargedReader(reader, charges, judging)
 
 
-class ChargedReader:
+class ChargedReader(Before):
     """Stands before the reader that is really asked. Its readings must be made within `Charges.question`."""
 
     def __init__(self, reader: Reader, charges: Charges, judging: bool) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._charges = charges
         self._judging = judging
-
-    @property
-    def model(self) -> str:
-        return self._reader.model
-
-    @property
-    def window(self) -> int:
-        return self._reader.window
-
-    @property
-    def max_output_tokens(self) -> int:
-        return self._reader.max_output_tokens
-
-    @property
-    def counted_by(self) -> str:
-        return self._reader.counted_by
-
-    def count_tokens(self, reading: Reading) -> int:
-        return self._reader.count_tokens(reading)
 
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         """Raises `RunStopped` for what the key's limits leave no room for: the run ends there, for rows that a limit

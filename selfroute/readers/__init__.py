@@ -37,3 +37,29 @@ class Reader(Protocol):
         that makes it piece by piece: always a beginning of `Draft.answer`, and nothing of a declined draft. What it
         did not receive its giver shows."""
         ...
+
+
+class Before:
+    """Stands before another reader, and is asked in its place: what is known of it is what is known of the other."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    @property
+    def model(self) -> str:
+        return self._reader.model
+
+    @property
+    def window(self) -> int:
+        return self._reader.window
+
+    @property
+    def max_output_tokens(self) -> int:
+        return self._reader.max_output_tokens
+
+    @property
+    def counted_by(self) -> str:
+        return self._reader.counted_by
+
+    def count_tokens(self, reading: Reading) -> int:
+        return self._reader.count_tokens(reading)

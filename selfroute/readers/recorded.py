@@ -16,7 +16,7 @@ from typing import Protocol
 from weakref import WeakValueDictionary
 
 from selfroute.errors import BadInput
-from selfroute.readers import Reader
+from selfroute.readers import Before, Reader
 from selfroute.types import Call, Citation, Draft, Reading, Record, Route, Shown, Usage
 
 
@@ -42,7 +42,7 @@ class Readings(Protocol):
         ...
 
 
-class RecordedReader:
+class RecordedReader(Before):
     """Stands before `reader` and asks it only for readings that `readings` does not hold.
 
     A replayed reading hands its recorded calls to `record` again, with their usage and seconds, so that each
@@ -50,28 +50,9 @@ class RecordedReader:
     """
 
     def __init__(self, reader: Reader, readings: Readings) -> None:
-        self._reader = reader
+        super().__init__(reader)
         self._readings = readings
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    @property
-    def model(self) -> str:
-        return self._reader.model
-
-    @property
-    def window(self) -> int:
-        return self._reader.window
-
-    @property
-    def max_output_tokens(self) -> int:
-        return self._reader.max_output_tokens
-
-    @property
-    def counted_by(self) -> str:
-        return self._reader.counted_by
-
-    def count_tokens(self, reading: Reading) -> int:
-        return self._reader.count_tokens(reading)
 
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         key = key_of(reading, self._reader.model)
