@@ -50,21 +50,14 @@ LEAST_WINDOW = 320
 """Tokens of prompt below which nothing can be read."""
 
 
-def engine(settings: Settings, *, keys: bool = True, account: Ledger | None = None) -> Engine:
-    """Writes to `account`, else to the settings' ledger. Without `keys` it can forecast and not ask: endpoints need not
-    have theirs yet, and no ledger is made.
+def engine(
+    settings: Settings, *, keys: bool = True, account: Ledger | None = None, budgets: Budgets | None = None
+) -> Engine:
+    """Writes to `account`, else to the settings' ledger, and keeps within `budgets`, else such as nobody else uses.
+    Without `keys` it can forecast and not ask: endpoints need not have theirs yet, and no ledger is made.
 
     Raises `InvalidSettings`, `MissingExtra`, `HomeNotWritable` or `CorruptLedger`.
     """
-    return _engine(settings, keys, account, None)
-
-
-def engine_within(settings: Settings, account: Ledger, budgets: Budgets) -> Engine:
-    """As `engine`; others ask and read within `budgets` too."""
-    return _engine(settings, True, account, budgets)
-
-
-def _engine(settings: Settings, keys: bool, account: Ledger | None, budgets: Budgets | None) -> Engine:
     chunk_reader, document_reader = readers(settings, keys)
     embedding = embedder(settings)
     account = account or (ledger(settings) if keys else None)

@@ -70,7 +70,7 @@ def app(settings: Settings) -> FastAPI:
     if limits.ledger_days is not None:
         alongside.append(partial(kept_for, limits.ledger_days, Upkeep(build.ledger_path(settings))))
     budgets, rates = Budgets(build.prices(settings), kept), Rates()
-    engine = build.engine_within(settings, kept, budgets)
+    engine = build.engine(settings, account=kept, budgets=budgets)
     parts = Parts(
         desk=Desk(engine, limits.in_flight, limits.question_chars, limits.text_chars, observers, rates),
         ledger=kept,

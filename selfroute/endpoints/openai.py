@@ -358,7 +358,7 @@ class OpenAIEndpoint:
             max_retries=0,
             timeout=None,
             default_headers={},
-            http_client=DefaultAioHttpClient(),  # a third of the processor time of the default one
+            http_client=DefaultAioHttpClient(),  # well under half of the default one's processor time
         )
         client.organization = client.project = None  # as the key: found in the environment, meant for another
         return client
@@ -377,5 +377,5 @@ async def _close(client: AsyncOpenAI) -> None:
 
 def _path(request: Request) -> str:
     """Posted to as it stands: the library's own methods first walk through all that is sent, to rename what need not
-    be renamed, and that takes as long as all else that they do."""
+    be renamed, and that takes nearly as long as all else that they do."""
     return "/chat/completions" if request.chat else "/completions"

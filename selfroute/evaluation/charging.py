@@ -126,11 +126,6 @@ class Charges:
         elif charge.error is not None:
             await to_its_end(asyncio.to_thread(ledger.fail, id_, charge.error))
 
-    async def reserve(self, charge: _Charge, stage: Stage, model: str, most: Usage) -> None:
-        """As `Allowance.reserve`."""
-        if charge.allowance is not None:
-            await charge.allowance.reserve(stage, model, most)
-
     async def made(self, charge: _Charge, call: Call) -> None:
         if not charge.begun:
             told = (charge.terms.id, charge.question, EVALUATION, self.corpus, self.key, charge.asked)
@@ -166,11 +161,10 @@ class ChargedReader(Before):
             await self._charges.made(charge, replace(call, stage=stage))
 
         try:
-            most = Usage()
             if charge.allowance is not None:  # where nothing is limited nothing is counted
-                read = await asyncio.to_thread(self._reader.count_tokens, reading)
-                most = Usage(read, output_tokens=self._reader.max_output_tokens)
-            await self._charges.reserve(charge, stage, self.model, most)
+                read = await asyncio.to_thread(self.count_tokens, reading)
+                most = Usage(read, output_tokens=self.max_output_tokens)
+                await charge.allowance.reserve(stage, self.model, most)
             draft = await self._reader.read(reading, noted, shown)
         except OverLimit as limit:
             raise RunStopped(limit) from limit

@@ -28,7 +28,7 @@ from selfroute.jobs import Ended, Evaluate, Fault, Job, Report, Stopped
 from selfroute.jobs.spool import Spool
 from selfroute.ledger import Ledger
 from selfroute.rates import Rates
-from selfroute.types import Limits, Usage
+from selfroute.types import Usage
 from selfroute.wire import to_json
 
 SOURCE = "evaluation:"
@@ -100,7 +100,7 @@ class Evaluating:
             made_with.prices,
             f"{SOURCE}{job.id}",
             job.key,
-            request.limits or Limits(),
+            request.limits,
             self._rates,
             request.per_minute,
         )

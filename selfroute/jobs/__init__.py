@@ -10,7 +10,7 @@ These are the nouns; knows nothing of HTTP, of how a job is kept or of what does
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -64,7 +64,7 @@ class Evaluate:
     limit: int | None
     mode: Literal["strict", "fixed"]
     concurrency: int = 4
-    limits: Limits | None = None
+    limits: Limits = field(default_factory=Limits)
     per_minute: int | None = None
 
 

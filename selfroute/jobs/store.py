@@ -72,15 +72,7 @@ class Jobs:
             self._require_room(connection, most)
             connection.execute(
                 "INSERT INTO jobs (id, kind, state, corpus, key, request, created) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    id,
-                    order.kind.value,
-                    QUEUED,
-                    order.corpus,
-                    order.key,
-                    _written(order.request),
-                    _now(),
-                ),
+                (id, order.kind.value, QUEUED, order.corpus, order.key, _written(order.request), _now()),
             )
             if once is not None:
                 _remember(connection, order.key, once, id)
@@ -343,11 +335,10 @@ def _request(kind: Kind, text: str) -> Ingest | Evaluate:
     if kind is Kind.INGEST:
         return Ingest(tuple(Spooled(**file) for file in values["files"]))
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    limits = values.get("limits")
-    return Evaluate(**{**values, **lists, "limits": limits and _limits(**limits)})
+    return Evaluate(**{**values, **lists, "limits": _limits(**(values.get("limits") or {}))})
 
 
-def _limits(tokens: int | None, cost: str | None, escalations: int | None) -> Limits:
+def _limits(tokens: int | None = None, cost: str | None = None, escalations: int | None = None) -> Limits:
     return Limits(tokens, None if cost is None else Decimal(cost), escalations)
 
 

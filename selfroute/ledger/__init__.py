@@ -182,7 +182,7 @@ class Ledger:
         self._commit(ENDED, {"of": answer.id, **row})
 
     def finish_reading(self, id: str, answer: str | None, route: Route) -> None:  # noqa: A002
-        """A question of an evaluation was read for, by this route at the furthest, which and came to `answer`; `None`
+        """A question of an evaluation was read for, by this route at the furthest, and came to `answer`; `None`
         where every reading was declined. What that means no reading knows, so that the outcome is null then: what
         policies make of it stands in the run."""
         outcome = None if answer is None else Outcome.ANSWERED.value

@@ -146,7 +146,7 @@ def summed(connection: Connection, by: By, within: Within) -> list[UsageRow]:
             func.coalesce(func.sum(questions.c.long_context_tokens), 0),
             func.coalesce(func.sum(questions.c.saved_tokens), 0),
             func.sum(case((_escalated(), 1), else_=0)),
-        ).where(within.condition())
+        )
         for of, name, count, long, saved, escalated in connection.execute(
             asked.where(within.condition()).group_by("kind", "name")
         ):

@@ -22,7 +22,6 @@ from selfroute.server.intake import Filled
 from selfroute.server.parts import parts_of
 from selfroute.server.problems import documented, named
 from selfroute.server.schemas import Name, Sent
-from selfroute.types import Limits
 from selfroute.wire import to_json
 
 router = APIRouter(prefix="/v1")
@@ -166,7 +165,7 @@ async def evaluate(request: Request, sent: EvaluationSent, asker: Asker, token: 
             tuple(dict.fromkeys(sent.k)),
             sent.limit,
             sent.mode,
-            limits=None if asker.limits == Limits() else asker.limits,
+            limits=asker.limits,
             per_minute=asker.per_minute,
         )
         return Filled(Order(wanted, key=asker.key), fingerprint(sent.model_dump()))
