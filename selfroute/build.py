@@ -50,11 +50,9 @@ LEAST_WINDOW = 320
 """Tokens of prompt below which nothing can be read."""
 
 
-def engine(
-    settings: Settings, *, keys: bool = True, account: Ledger | None = None, budgets: Budgets | None = None
-) -> Engine:
-    """Writes to `account`, else to the settings' ledger, and keeps within `budgets`, else such as nobody else uses.
-    Without `keys` it can forecast and not ask: endpoints need not have theirs yet, and no ledger is made.
+def engine(settings: Settings, *, keys: bool = True, account: Ledger | None = None) -> Engine:
+    """Writes to `account`, else to the settings' ledger. Without `keys` it can forecast and not ask: endpoints need not
+    have theirs yet, and no ledger is made.
 
     Raises `InvalidSettings`, `MissingExtra`, `HomeNotWritable` or `CorruptLedger`.
     """
@@ -77,7 +75,7 @@ def engine(
         rewriter=rewriter(settings, keys),
         judge=bundled_judge(settings),
         cache_seconds=settings.routing.cache_seconds,
-        budgets=budgets or Budgets(prices(settings), account),
+        budgets=Budgets(prices(settings), account),
     )
 
 

@@ -69,15 +69,14 @@ def app(settings: Settings) -> FastAPI:
         alongside.append(partial(flushed, spans))
     if limits.ledger_days is not None:
         alongside.append(partial(kept_for, limits.ledger_days, Upkeep(build.ledger_path(settings))))
-    budgets, rates = Budgets(build.prices(settings), kept), Rates()
-    engine = build.engine(settings, account=kept, budgets=budgets)
+    engine, rates = build.engine(settings, account=kept), Rates()
     parts = Parts(
         desk=Desk(engine, limits.in_flight, limits.question_chars, limits.text_chars, observers, rates),
         ledger=kept,
         corpora=build.corpora(settings),
         access=KeyAccess(keys, needed=keys.read().held),
         policies=names,
-        intake=_intake(settings, indexing, kept, budgets, rates),
+        intake=_intake(settings, indexing, kept, engine.budgets, rates),
         create=lambda corpus: indexing().create(corpus),
         metrics=metrics,
         readiness=Readiness(_needed(settings, kept)),

@@ -121,7 +121,7 @@ class Engine:
         shelf = Shelf(home, embedder.name)
         finalize(self, shelf.close)
         self._sources = Sources(shelf, embedder, chunk_tokens, chunk_words)
-        self._budgets = budgets or Budgets(prices)
+        self.budgets = budgets or Budgets(prices)
 
     async def ask(
         self,
@@ -244,7 +244,7 @@ class Engine:
         terms = terms or Terms()
         began = time.perf_counter()
         calls: list[Call] = []
-        allowance = self._budgets.open(terms)
+        allowance = self.budgets.open(terms)
         if allowance is not None and emit is not None:
             emit = allowance.begun = Withheld(emit)
 
