@@ -220,7 +220,7 @@ class QuestionSteps:
         may be estimates, and a server's window smaller than the settings say."""
         fit = await asyncio.to_thread(self._fit, question, hits, move)
         try:
-            return await self._drafted(fit, move, final)
+            return await self._drafted(fit, hits, move, final)
         except PromptTooLong as error:
             if len(fit.readings) > 1:
                 raise  # what of it could be read in smaller parts was
@@ -230,9 +230,9 @@ class QuestionSteps:
             if self.shown or not any(reading.passages for reading in fit.readings):
                 raise
             self._warn(f"the text was too long for the server: {error}; it was read once more, with less of it")
-            return await self._drafted(fit, move, final)
+            return await self._drafted(fit, hits, move, final)
 
-    async def _drafted(self, fit: Fit, move: Move, final: bool) -> Draft:
+    async def _drafted(self, fit: Fit, hits: Hits, move: Move, final: bool) -> Draft:
         """The best supported draft of the readings of a fit. Of several, none is shown before all are read, and one
         that the server finds too long is read in smaller ones: what was read before it is not paid for again."""
         shown = self._show if final and self._emit is not None and len(fit.readings) == 1 else None
@@ -259,7 +259,7 @@ class QuestionSteps:
                 break
         if fit.warning:
             self._warn(fit.warning)
-        await asyncio.to_thread(self._note, replace(fit, readings=tuple(read)))
+        await self._note(replace(fit, readings=tuple(read)), hits, move)
         draft = better_supported(tuple(drafts)) if drafts else Draft(True, ROUTES[move])
         self.drafts.append(draft)
         await self._tell(Step(self.path[-1], draft.declined))
@@ -306,7 +306,7 @@ class QuestionSteps:
 
     def _ranked(self, documents: Sequence[str], hits: Hits) -> list[Chunk]:
         """All chunks of some documents: hits first, then by likeness to the question; as they stand without one."""
-        chunks = [chunk for id_ in documents for chunk in self._index.chunks(id_)]
+        chunks = self._chunks_of(documents)
         found = [hit.chunk for hit in hits if hit.chunk.document in documents]
         if self._vector is not None:
             found += [hit.chunk for hit in self._index.search(self._vector, len(chunks), documents)]
@@ -333,13 +333,19 @@ class QuestionSteps:
     def _tokens(self, fit: Fit, move: Move) -> int:
         return sum(map(self._reader(move).count_tokens, fit.readings))
 
-    def _note(self, fit: Fit) -> None:
+    async def _note(self, fit: Fit, hits: Hits, move: Move) -> None:
         """What was read: documents, and the chunks that lie within what was shown of others."""
         self._whole |= dict.fromkeys(fit.documents)
         shown = [passage for reading in fit.readings for passage in reading.passages]
-        for id_ in dict.fromkeys(passage.document for passage in shown if passage.document not in self._whole):
-            for chunk in within(self._index.chunks(id_), shown):
-                self._seen.setdefault(id_, {})[chunk.start] = chunk.tokens
+        chunks = [hit.chunk for hit in hits]
+        if move is Move.READ_DOCUMENTS:
+            partly = dict.fromkeys(passage.document for passage in shown if passage.document not in self._whole)
+            chunks = await asyncio.to_thread(self._chunks_of, tuple(partly)) if partly else []
+        for chunk in within(chunks, shown):
+            self._seen.setdefault(chunk.document, {})[chunk.start] = chunk.tokens
+
+    def _chunks_of(self, documents: Sequence[str]) -> list[Chunk]:
+        return [chunk for id_ in documents for chunk in self._index.chunks(id_)]
 
     def _warn(self, warning: str) -> None:
         if warning not in self.warnings:

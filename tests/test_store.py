@@ -60,6 +60,27 @@ def test_the_text_of_a_chunk_is_sliced_by_characters(tmp_path: Path) -> None:
         assert list(store.chunks(store.chunk_rows(["a"], 1).tolist()).values()) == chunks
 
 
+def test_chunks_come_in_the_order_of_their_rows_and_those_that_are_gone_are_left_out(tmp_path: Path) -> None:
+    one, other = item("a", "Night work. Day work. Rest."), item("b", "Other. More.")
+    with made(tmp_path) as store:
+        store.put(1, [one, other], 240, "hashing-4")
+        a, b = (store.chunk_rows([id_], 1).tolist() for id_ in "ab")
+        wanted = [b[1], a[2], 999, a[0], b[0]]
+        found = store.chunks(wanted)
+        assert list(found) == [b[1], a[2], a[0], b[0]]
+        assert list(found.values()) == [other[1][1], one[1][2], one[1][0], other[1][0]]
+
+
+def test_the_text_of_a_document_is_read_once_for_all_its_chunks(tmp_path: Path) -> None:
+    statements: list[str] = []
+    with made(tmp_path) as store:
+        store.put(1, [item("a", "Work. " * 50), item("b", "Other.")], 240, "hashing-4")
+        rows = store.chunk_rows(["a", "b"], 1).tolist()
+        store._connection.set_trace_callback(statements.append)
+        assert len(store.chunks(rows)) == len(rows) > 10
+    assert len([one for one in statements if "substr(" in one]) == 2
+
+
 def test_vectors_come_back_as_they_were_put_by_row(tmp_path: Path) -> None:
     put = item("a", "One. Two. Three.")
     with made(tmp_path) as store:

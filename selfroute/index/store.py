@@ -215,16 +215,27 @@ class Store:
         return tuple(json.loads(found[0][0])) if found else ()
 
     def chunks(self, rows: Sequence[int]) -> dict[int, Chunk]:
-        """Chunks by row, with their text."""
-        found: dict[int, Chunk] = {}
+        """Chunks by row, with their text; those that are there."""
+        places: dict[int, list[tuple[int, str, int, int, int]]] = {}  # by their document's row
         for row in rows:
-            for id_, start, end, text, tokens in self._all(
-                'SELECT d.id, c.start, c."end", substr(d.text, c.start + 1, c."end" - c.start), c.tokens '
+            for document, *place in self._all(
+                'SELECT d.row, c.row, d.id, c.start, c."end", c.tokens '
                 "FROM chunks c JOIN documents d ON d.row = c.document WHERE c.row = :row",
                 row=row,
             ):
-                found[row] = Chunk(id_, start, end, text, tokens)
-        return found
+                places.setdefault(document, []).append(tuple(place))
+        found: dict[int, Chunk] = {}
+        for document, chunks in places.items():
+            # In one piece: to cut something out of a text SQLite reads all of it.
+            first, last = min(start for *_, start, _, _ in chunks), max(end for *_, end, _ in chunks)
+            for (text,) in self._all(
+                "SELECT substr(text, :first + 1, :last - :first) FROM documents WHERE row = :row",
+                first=first,
+                last=last,
+                row=document,
+            ):
+                found |= {r: Chunk(id_, s, e, text[s - first : e - first], tokens) for r, id_, s, e, tokens in chunks}
+        return {row: found[row] for row in rows if row in found}
 
     def chunk_rows(self, ids: Sequence[str], generation: int) -> Ids:
         """Rows of the live chunks of these documents."""
