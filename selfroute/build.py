@@ -16,6 +16,7 @@ from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
 from selfroute.ledger import NAME as LEDGER
 from selfroute.ledger import Ledger
+from selfroute.ledger.account import LedgerAccount
 from selfroute.ledger.upkeep import Upkeep
 from selfroute.policies import POLICIES, Policy, calibrated
 from selfroute.prices import Price, Prices
@@ -66,7 +67,7 @@ def engine(settings: Settings, *, keys: bool = True, account: Ledger | None = No
         chunk_words=settings.chunking.words,
         chunk_reader=chunk_reader,
         document_reader=document_reader,
-        account=account or _NoAccount(),
+        account=LedgerAccount(account) if account else _NoAccount(),
         prices=prices(settings),
         policies=policies(settings),
         k=settings.retrieval.k,
@@ -175,13 +176,13 @@ def prices(settings: Settings) -> Prices:
 class _NoAccount:
     """Of an engine that only forecasts. It cannot ask, since nothing that is asked goes unrecorded."""
 
-    def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
+    async def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
         raise BadInput("this engine was built without keys, to forecast: build it with them to ask")
 
-    def record(self, question: str, call: Call) -> None:
+    async def record(self, question: str, call: Call) -> None:
         """Nothing was begun."""
 
-    def finish(self, answer: Answer) -> None:
+    async def finish(self, answer: Answer) -> None:
         """As `record`."""
 
     def fail(self, id: str, error: str) -> None:  # noqa: A002

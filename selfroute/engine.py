@@ -5,7 +5,6 @@ Knows nothing of the command line, HTTP or configuration: it receives plain valu
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -61,21 +60,23 @@ if TYPE_CHECKING:
 
 
 class Account(Protocol):
-    """Where questions and their calls are written down; each method returns when that is done. Blocking.
+    """Where questions and their calls are written down; each method returns when that is done.
 
-    The ledger is one; an evaluation keeps another, so that its questions are not mixed with a user's.
+    The ledger's is one; an evaluation keeps another, so that its questions are not mixed with a user's.
     """
 
-    def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None: ...  # noqa: A002
+    async def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None: ...  # noqa: A002
 
-    def record(self, question: str, call: Call) -> None: ...
+    async def record(self, question: str, call: Call) -> None: ...
 
-    def finish(self, answer: Answer) -> None: ...
+    async def finish(self, answer: Answer) -> None: ...
 
-    def fail(self, id: str, error: str) -> None: ...  # noqa: A002
+    def fail(self, id: str, error: str) -> None:  # noqa: A002
+        """Blocking: a question may end where nothing can be awaited."""
+        ...
 
     def read(self, corpus: str, model: str, seconds: float) -> Sequence[Usage]:
-        """What `model` read of the documents of `corpus` in the last so many seconds, newest first."""
+        """What `model` read of the documents of `corpus` in the last so many seconds, newest first. Blocking."""
         ...
 
 
@@ -251,7 +252,7 @@ class Engine:
         async def record(call: Call) -> None:
             priced = replace(call, cost=self._prices.cost(call.model, call.usage))
             calls.append(priced)
-            await to_its_end(asyncio.to_thread(self._account.record, terms.id, priced))
+            await to_its_end(self._account.record(terms.id, priced))
             if watch is not None:
                 watch(Used(priced))
             if emit is not None:
@@ -260,7 +261,7 @@ class Engine:
                 await allowance.settle(priced)
 
         try:
-            await to_its_end(asyncio.to_thread(self._account.begin, terms.id, question, policy, name, terms.key))
+            await to_its_end(self._account.begin(terms.id, question, policy, name, terms.key))
             async with until(_nearer(self._deadline, terms.deadline)) as deadline:
                 index = await self._sources.searchable(source, record, allowance)
                 steps = self._steps(name, index, record, k, deadline, emit, allowance, watch)
@@ -271,7 +272,7 @@ class Engine:
                     draft = steps.stopped(limit)
             full = await steps.long_context(alone)
             answer = answer_of(terms.id, question, policy, name, draft, steps, full, calls, time.perf_counter() - began)
-            await to_its_end(asyncio.to_thread(self._account.finish, answer))
+            await to_its_end(self._account.finish(answer))
         except BaseException as error:
             # Cancellation too: what was spent must not look like a question still under way. An account that fails
             # as well must not hide the cause.

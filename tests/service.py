@@ -33,6 +33,7 @@ from selfroute.jobs.spool import Spool
 from selfroute.jobs.store import Jobs
 from selfroute.jobs.worker import Worker
 from selfroute.ledger import Ledger
+from selfroute.ledger.account import LedgerAccount
 from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.rates import Rates
@@ -120,7 +121,7 @@ class House:
             chunk_tokens=16,
             chunk_reader=self.reader,
             document_reader=self.reader,
-            account=ledger,
+            account=LedgerAccount(ledger),
             budgets=budgets or self.budgets(),
             prices=Prices({**PRICES, **FREE}),
             policies={name: make() for name, make in POLICIES.items()},

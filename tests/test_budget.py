@@ -21,6 +21,7 @@ from selfroute.endpoints.scripted import ScriptedEndpoint
 from selfroute.engine import Engine
 from selfroute.errors import BadInput, OverBudget, OverLimit, OverTerms, UnknownPrice
 from selfroute.ledger import Ledger
+from selfroute.ledger.account import LedgerAccount
 from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
@@ -66,7 +67,7 @@ def engine(
         chunk_tokens=16,
         chunk_reader=reader,
         document_reader=reader,
-        account=ledger,
+        account=LedgerAccount(ledger),
         prices=priced,
         policies={name: make() for name, make in POLICIES.items()},
         k=1,

@@ -21,6 +21,7 @@ from selfroute.engine import Engine
 from selfroute.errors import DeadlineExceeded, EndpointError
 from selfroute.index import writing
 from selfroute.ledger import By, Ledger
+from selfroute.ledger.account import LedgerAccount
 from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.readers.chat import ChatReader
@@ -190,7 +191,7 @@ def house(
         chunk_tokens=16,
         chunk_reader=reader("small"),
         document_reader=reader("large"),
-        account=ledger,
+        account=LedgerAccount(ledger),
         prices=Prices(PRICES),
         policies={name: make() for name, make in POLICIES.items()},
         k=3,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from selfroute.embedders.hashing import HashingEmbedder
-from selfroute.engine import Engine
+from selfroute.engine import Account, Engine
 from selfroute.errors import (
     BadInput,
     CorruptLedger,
@@ -30,6 +29,7 @@ from selfroute.errors import (
 )
 from selfroute.index import writing
 from selfroute.ledger import By, Ledger
+from selfroute.ledger.account import LedgerAccount
 from selfroute.policies import POLICIES, calibrated
 from selfroute.prices import Price, Prices
 from selfroute.readers import Reader
@@ -79,6 +79,7 @@ class House:
         k: int = 1,
         prices: Mapping[str, Price] | None = None,
         deadline: float | None = None,
+        account: Account | None = None,
     ) -> Engine:
         reader = reader or ScriptedReader(script, window=window)
         return Engine(
@@ -87,7 +88,7 @@ class House:
             chunk_tokens=16,
             chunk_reader=reader,
             document_reader=reader,
-            account=self.ledger,
+            account=account or LedgerAccount(self.ledger),
             prices=Prices(FREE if prices is None else prices),
             policies={name: make() for name, make in POLICIES.items()},
             k=k,
@@ -300,7 +301,7 @@ def test_a_bundled_reader_before_a_chat_model_is_told_that_the_shipped_router_ha
             chunk_tokens=16,
             chunk_reader=chunk_reader,
             document_reader=document_reader,
-            account=house.ledger,
+            account=LedgerAccount(house.ledger),
             prices=Prices({}),
             policies={"calibrated": calibrated(read_router(), Dial())},
             k=1,
@@ -412,18 +413,16 @@ def test_a_question_that_is_cancelled_leaves_its_calls_and_the_reason_in_the_led
 
 
 def test_a_question_that_is_cancelled_while_a_call_is_written_down_has_it_written_down(house: House) -> None:
-    ledger = SlowLedger(house.home / "ledger.sqlite")
-    house.ledger = ledger
-
     async def meanwhile() -> None:
-        task = asyncio.create_task(house.engine(declines()).ask(WHO, "always_rag", corpus="port"))
-        assert await asyncio.to_thread(ledger.asked.wait, 30)
+        account = SlowAccount(house.ledger)
+        task = asyncio.create_task(house.engine(declines(), account=account).ask(WHO, "always_rag", corpus="port"))
+        await asyncio.wait_for(account.asked.wait(), 30)
         task.cancel()
         await asyncio.sleep(0)
         task.cancel()  # twice, as a server does whose client has gone
         await asyncio.wait({task}, timeout=0.2)
         assert not task.done()
-        ledger.let.set()
+        account.let.set()
         with pytest.raises(asyncio.CancelledError):
             await task
         assert house.in_ledger("SELECT stage FROM calls") == [("embed",)]
@@ -563,17 +562,17 @@ class SureReader(WaitingReader):
         return Draft(True, reading.route, confidence=0.25)
 
 
-class SlowLedger(Ledger):
+class SlowAccount(LedgerAccount):
     """Writes a call down only when it is let."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.asked, self.let = threading.Event(), threading.Event()
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger)
+        self.asked, self.let = asyncio.Event(), asyncio.Event()
 
-    def record(self, question: str, call: Call) -> None:
+    async def record(self, question: str, call: Call) -> None:
         self.asked.set()
-        assert self.let.wait(30)
-        super().record(question, call)
+        await asyncio.wait_for(self.let.wait(), 30)
+        await super().record(question, call)
 
 
 async def cancelled(house: House) -> None:

@@ -23,6 +23,7 @@ from selfroute.errors import EmptyQuestion, UnknownCorpus
 from selfroute.indexer import Indexer
 from selfroute.integrations.llama_index import SelfRouteQueryEngine
 from selfroute.ledger import Ledger
+from selfroute.ledger.account import LedgerAccount
 from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.readers.scripted import ScriptedReader, answers, declines
@@ -40,7 +41,7 @@ def engine_with(home: Path, reader: ScriptedReader) -> Engine:
         chunk_tokens=100,
         chunk_reader=reader,
         document_reader=reader,
-        account=Ledger(home / "ledger.sqlite"),
+        account=LedgerAccount(Ledger(home / "ledger.sqlite")),
         prices=Prices({"scripted": Price(1, 2), "hashing-64": Price(0, 0)}),
         policies={name: make() for name, make in POLICIES.items()},
     )

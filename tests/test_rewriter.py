@@ -19,6 +19,7 @@ from selfroute.endpoints.scripted import Says, ScriptedEndpoint
 from selfroute.engine import Engine
 from selfroute.errors import BadInput, EndpointFailed
 from selfroute.ledger import Ledger
+from selfroute.ledger.account import LedgerAccount
 from selfroute.policies import POLICIES
 from selfroute.prices import Price, Prices
 from selfroute.prompts import REWRITE_SYSTEM
@@ -219,7 +220,7 @@ def engine(home: Path, reader: ScriptedReader, rewriter: Rewriter | None) -> Eng
         chunk_tokens=16,
         chunk_reader=reader,
         document_reader=reader,
-        account=Ledger(home / "ledger.sqlite"),
+        account=LedgerAccount(Ledger(home / "ledger.sqlite")),
         prices=PRICES,
         policies={name: make() for name, make in POLICIES.items()},
         k=1,

@@ -49,13 +49,13 @@ class Notes:
     finished: list[Answer] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
-    def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
+    async def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
         pass
 
-    def record(self, question: str, call: Call) -> None:
+    async def record(self, question: str, call: Call) -> None:
         self.calls.append(call)
 
-    def finish(self, answer: Answer) -> None:
+    async def finish(self, answer: Answer) -> None:
         self.finished.append(answer)
 
     def fail(self, id: str, error: str) -> None:  # noqa: A002
@@ -188,6 +188,7 @@ def test_text_is_told_before_the_reply_has_ended_and_leaving_stops_the_server_an
         async with aclosing(engine(chat(stub), notes).ask_stream(WHO, "always_long", corpus=HARBOUR)) as events:
             async for event in events:
                 if isinstance(event, Delta):
+                    await asyncio.to_thread(wait_until, lambda: bool(stub.stalled))  # all that it sends is charged
                     break
         # The stream is closed, and so is the connection; what it took is in the account already.
         [call] = [call for call in notes.calls if call.stage is Stage.READ_DOCUMENTS]

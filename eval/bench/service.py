@@ -143,6 +143,7 @@ def scripted(home: Path, port: int) -> None:
     from selfroute import build, build_service, settings
     from selfroute.embedders.hashing import HashingEmbedder
     from selfroute.engine import Engine
+    from selfroute.ledger.account import LedgerAccount
     from selfroute.readers.scripted import KnowingReader
     from selfroute.server.desk import Desk
     from selfroute.server.listening import loops, serve
@@ -155,7 +156,7 @@ def scripted(home: Path, port: int) -> None:
         chunk_tokens=chosen.chunking.tokens,
         chunk_reader=reader,
         document_reader=reader,
-        account=build.ledger(chosen),
+        account=LedgerAccount(build.ledger(chosen)),
         prices=build.prices(chosen),
         policies=build.policies(chosen),
     )

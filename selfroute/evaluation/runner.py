@@ -40,13 +40,13 @@ class Tally:
     def __init__(self) -> None:
         self.calls: list[Call] = []
 
-    def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
+    async def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
         """A row is the record of a question."""
 
-    def record(self, question: str, call: Call) -> None:
+    async def record(self, question: str, call: Call) -> None:
         self.calls.append(call)
 
-    def finish(self, answer: Answer) -> None:
+    async def finish(self, answer: Answer) -> None:
         """As `begin`."""
 
     def fail(self, id: str, error: str) -> None:  # noqa: A002

@@ -7,32 +7,26 @@ and are never summed with them. Knows nothing of indexes, readers or policies.
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
-import threading
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import URL, Connection, Executable, bindparam, create_engine, event, insert, select, text, update
-from sqlalchemy.engine import Row
+from sqlalchemy import URL, Connection, create_engine, event, select, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from selfroute.errors import CorruptLedger, DiskFull, HomeNotWritable, LedgerBusy
+from selfroute.ledger import rows
+from selfroute.ledger.rows import Feedback, Recorded, Spent, Verdict
 from selfroute.ledger.schema import MIGRATIONS, calls, feedback, questions
-from selfroute.ledger.sums import EVALUATION, JUDGING, By, DecimalSum, UsageRow, Within, summed
-from selfroute.types import Answer, Call, Outcome, Question, Route, Stage, Usage
-from selfroute.wire import to_json
+from selfroute.ledger.sums import EVALUATION, By, DecimalSum, UsageRow, Within, summed
+from selfroute.ledger.writer import Write, Writer
+from selfroute.types import Answer, Call, Question, Route, Stage, Usage
 
-__all__ = ["EVALUATION", "NAME", "By", "Feedback", "Ledger", "Recorded", "UsageRow", "Verdict"]
+__all__ = ["EVALUATION", "NAME", "By", "Feedback", "Ledger", "Recorded", "Spent", "UsageRow", "Verdict"]
 
 NAME = "ledger.sqlite"
 ELSEWHERE = "SELFROUTE_LEDGER to a file elsewhere"
@@ -44,62 +38,6 @@ LEAST_DISK = 16 << 20
 """Bytes. With less, a question may be answered that cannot be written down."""
 
 
-ASKED, CALLED, SAID = insert(questions), insert(calls), insert(feedback)
-ENDED = update(questions).where(questions.c.id == bindparam("of"))
-"""Made once: SQLAlchemy takes longer to make a statement than SQLite to do it."""
-
-
-class Verdict(StrEnum):
-    """What a user says of an answer."""
-
-    RIGHT = "right"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """A verdict, and what would have been the better answer, if the user says so. `at` is ISO 8601, UTC."""
-
-    verdict: Verdict
-    better_answer: str | None
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """All that is known of a question. `answer` is the whole `Answer` as JSON, null unless it was finished (and for
-    questions of an earlier selfroute); `key` the id of the API key that asked; `error` why it failed."""
-
-    id: str
-    asked_at: str
-    question: str | None
-    policy: str
-    corpus: str
-    key: str | None
-    outcome: str | None
-    error: str | None
-    answer: Mapping[str, object] | None
-    calls: tuple[Call, ...]
-    feedback: tuple[Feedback, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """A call that a question of an API key took, in the order of the ledger by `number`."""
-
-    number: int
-    question: str
-    call: Call
-
-
-@dataclass(slots=True, eq=False)
-class _Write:
-    statement: Executable
-    values: Mapping[str, object]
-    done: bool = False
-    error: Exception | None = None
-
-
 class Ledger:
     """One file; safe to use from several threads and processes."""
 
@@ -109,10 +47,9 @@ class Ledger:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise HomeNotWritable(path.parent, (error.strerror or str(error)).lower(), ELSEWHERE) from error
-        self._committing = threading.Lock()
-        self._waiting: deque[_Write] = deque()
         self._engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": PATIENCE})
         event.listen(self._engine, "connect", _durable)
+        self.writer = Writer(self._writing)
         self._migrate()
 
     def begin(
@@ -126,76 +63,32 @@ class Ledger:
     ) -> None:
         """A question was asked, by the API key of this id if by any; until it is finished its outcome is null. It was
         `asked` now unless that is told (UTC)."""
-        row = {
-            "id": id,
-            "asked_at": (asked or datetime.now(UTC)).isoformat(timespec="milliseconds"),
-            "question": question.text,
-            "policy": policy,
-            "corpus": corpus,
-            "key": key,
-        }
-        self._commit(ASKED, row)
+        self._write(rows.asked(id, question, policy, corpus, key, asked))
 
     def begin_judging(self, id: str, question: str | None, run: str) -> None:  # noqa: A002
         """A judge is asked about an answer to `question` of the evaluation in the folder `run`. Its calls are recorded
         as a question's are, and it ends by `finish_judging` or `fail`."""
-        row = {
-            "id": id,
-            "asked_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "question": question,
-            "policy": JUDGING,
-            "corpus": run,
-            "run": run,
-        }
-        self._commit(ASKED, row)
+        self._write(rows.judging(id, question, run))
 
     def record(self, question: str, call: Call) -> None:
-        usage = call.usage
-        row = {
-            "question": question,
-            "stage": call.stage.value,
-            "model": call.model,
-            "input_tokens": usage.input_tokens,
-            "cached_input_tokens": usage.cached_input_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-            "output_tokens": usage.output_tokens,
-            "reasoning_tokens": usage.reasoning_tokens,
-            "estimated": call.estimated,
-            "cost": None if call.cost is None else str(call.cost),
-            "seconds": call.seconds,
-            "error": call.error,
-        }
-        self._commit(CALLED, row)
+        self._write(rows.called(question, call))
 
     def finish(self, answer: Answer) -> None:
-        row = {
-            "answer": answer.answer,
-            "outcome": answer.outcome.value,
-            "route": answer.route.value,
-            "coverage": answer.coverage,
-            "long_context_tokens": answer.long_context_tokens,
-            "saved_tokens": answer.saved_tokens,
-            "seconds": answer.totals.seconds,
-            "rewritten": answer.explain.get("rewritten"),
-            "record": json.dumps(to_json(answer)),
-        }
-        self._commit(ENDED, {"of": answer.id, **row})
+        self._write(rows.finished(answer))
 
     def finish_reading(self, id: str, answer: str | None, route: Route) -> None:  # noqa: A002
         """A question of an evaluation was read for, by this route at the furthest, and came to `answer`; `None`
         where every reading was declined. What that means no reading knows, so that the outcome is null then: what
         policies make of it stands in the run."""
-        outcome = None if answer is None else Outcome.ANSWERED.value
-        row = {"answer": answer, "outcome": outcome, "route": route.value}
-        self._commit(ENDED, {"of": id, **row})
+        self._write(rows.read(id, answer, route))
 
     def finish_judging(self, id: str, verdict: str) -> None:  # noqa: A002
         """`verdict` is the grade or the letter, as text."""
-        self._commit(ENDED, {"of": id, "answer": verdict})
+        self._write(rows.judged(id, verdict))
 
     def fail(self, id: str, error: str) -> None:  # noqa: A002
         """The question ended without an answer; its calls stay."""
-        self._commit(ENDED, {"of": id, "error": error})
+        self._write(rows.failed(id, error))
 
     def question(self, id: str) -> Recorded | None:  # noqa: A002
         """All that is known of a question; `None` if there is none of this id."""
@@ -205,20 +98,19 @@ class Ledger:
                 return None
             made = connection.execute(select(calls).where(calls.c.question == id).order_by(calls.c.id)).all()
             said = connection.execute(select(feedback).where(feedback.c.question == id).order_by(feedback.c.id)).all()
-        return _recorded(row, made, said)
+        return rows.recorded(row, made, said)
 
     def add_feedback(self, id: str, verdict: Verdict, better_answer: str | None = None) -> Feedback:  # noqa: A002
         """Puts down what a user says of an answer; what was said before stays. The question must be there."""
         said = Feedback(verdict, better_answer, datetime.now(UTC).isoformat(timespec="milliseconds"))
-        row = {"question": id, "at": said.at, "verdict": verdict.value, "better_answer": better_answer}
-        self._commit(SAID, row)
+        self._write(rows.said(id, said))
         return said
 
     def calls(self, question: str) -> list[Call]:
         """The calls of one question in the order of their completion."""
         with self._reading() as connection:
-            rows = connection.execute(select(calls).where(calls.c.question == question).order_by(calls.c.id)).all()
-        return [_call(row) for row in rows]
+            made = connection.execute(select(calls).where(calls.c.question == question).order_by(calls.c.id)).all()
+        return [rows.call_of(row) for row in made]
 
     def read(self, corpus: str, model: str, seconds: float) -> list[Usage]:
         """What `model` read of the documents of `corpus` in the last so many seconds, newest first. Which documents
@@ -228,7 +120,7 @@ class Ledger:
         wanted = wanted.where(questions.c.corpus == corpus, questions.c.asked_at >= since, calls.c.model == model)
         wanted = wanted.where(calls.c.stage == Stage.READ_DOCUMENTS.value, calls.c.error.is_(None))
         with self._reading() as connection:
-            return [_call(row).usage for row in connection.execute(wanted.order_by(calls.c.id.desc()))]
+            return [rows.call_of(row).usage for row in connection.execute(wanted.order_by(calls.c.id.desc()))]
 
     def spent(self, key: str, day: date, after: int = 0) -> list[Spent]:
         """The calls of what the API key of this id asked on that day (UTC), beyond the number `after`, in their order.
@@ -246,7 +138,7 @@ class Ledger:
         )
         given = {"key": key, "day": day.isoformat(), "next": (day + timedelta(days=1)).isoformat(), "after": after}
         with self._reading() as connection:
-            return [Spent(row.id, row.question, _call(row)) for row in connection.execute(wanted, given)]
+            return [Spent(row.id, row.question, rows.call_of(row)) for row in connection.execute(wanted, given)]
 
     def usage(
         self,
@@ -263,39 +155,9 @@ class Ledger:
         with self._reading() as connection:
             return summed(connection, by, Within(first, last, corpus, key))
 
-    def _commit(self, statement: Executable, values: Mapping[str, object]) -> None:
-        """Returns when it is durable. What several threads write at once is committed together: the disk is waited
-        for once, not once for each."""
-        mine = _Write(statement, values)
-        self._waiting.append(mine)
-        with self._committing:
-            if not mine.done:
-                self._commit_all()
-        if mine.error is not None:
-            raise mine.error
-
-    def _commit_all(self) -> None:
-        together = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        try:
-            self._execute(together)
-        except Exception as error:
-            # Of one of them, maybe: then each for itself.
-            for write in together:
-                try:
-                    if len(together) == 1:
-                        raise error
-                    self._execute([write])
-                except Exception as own:
-                    write.error, write.done = own, True
-        finally:
-            self._waiting.extendleft(write for write in reversed(together) if not write.done)  # after an interruption
-
-    def _execute(self, writes: Sequence[_Write]) -> None:
-        with self._writing() as connection:
-            for write in writes:
-                connection.execute(write.statement, write.values)
-        for write in writes:
-            write.done = True
+    def _write(self, write: Write) -> None:
+        """Returns when it is durable."""
+        self.writer.submit(write).result()
 
     def check_writable(self) -> None:
         """Raises unless a question could be written down now: the file can be written, no other writer holds it, and
@@ -392,38 +254,3 @@ def _code(error: OperationalError) -> int | None:
     """SQLite's primary result code."""
     code = getattr(error.orig, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
-
-
-def _recorded(row: Row[Any], made: Iterable[Row[Any]], said: Iterable[Row[Any]]) -> Recorded:
-    """From a row of questions, and those of its calls and its feedback."""
-    return Recorded(
-        id=row.id,
-        asked_at=row.asked_at,
-        question=row.question,
-        policy=row.policy,
-        corpus=row.corpus,
-        key=row.key,
-        outcome=row.outcome,
-        error=row.error,
-        answer=None if row.record is None else json.loads(row.record),
-        calls=tuple(map(_call, made)),
-        feedback=tuple(Feedback(Verdict(one.verdict), one.better_answer, one.at) for one in said),
-    )
-
-
-def _call(row: Row[tuple[object, ...]]) -> Call:
-    call = Call(
-        Stage(row.stage),
-        row.model,
-        Usage(
-            row.input_tokens,
-            row.cached_input_tokens,
-            row.cache_write_tokens,
-            row.output_tokens,
-            row.reasoning_tokens,
-        ),
-        row.seconds,
-        bool(row.estimated),
-        error=row.error,
-    )
-    return call if row.cost is None else replace(call, cost=Decimal(row.cost))

@@ -26,7 +26,8 @@ from sqlalchemy import (
 )
 
 from selfroute.errors import BadInput
-from selfroute.ledger import Ledger, Recorded, _recorded
+from selfroute.ledger import Ledger, Recorded
+from selfroute.ledger.rows import recorded
 from selfroute.ledger.schema import calls, feedback, questions
 from selfroute.ledger.sums import Within
 
@@ -105,7 +106,7 @@ class Upkeep(Ledger):
                 said = connection.execute(select(feedback).where(feedback.c.question.in_(ids)).order_by(feedback.c.id))
                 told = said.all()
                 for row in rows:
-                    yield _recorded(
+                    yield recorded(
                         row,
                         [call for call in made if call.question == row.id],
                         [one for one in told if one.question == row.id],

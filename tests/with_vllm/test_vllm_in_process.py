@@ -39,6 +39,7 @@ from selfroute.errors import (
     RequestRejected,
 )
 from selfroute.ledger import Ledger
+from selfroute.ledger.account import LedgerAccount
 from selfroute.policies import POLICIES
 from selfroute.prices import Prices
 from selfroute.readers.chat import ChatReader
@@ -81,7 +82,7 @@ def engine_of(endpoint: VLLMEndpoint, home: Path) -> Engine:
         chunk_tokens=200,
         chunk_reader=reader,
         document_reader=reader,
-        account=Ledger(home / "ledger.sqlite"),
+        account=LedgerAccount(Ledger(home / "ledger.sqlite")),
         prices=Prices({}),
         policies={name: make() for name, make in POLICIES.items()},
     )

@@ -30,6 +30,7 @@ from selfroute.endpoints.tokenize import served
 from selfroute.engine import Engine
 from selfroute.errors import EndpointUnreachable, PromptTooLong
 from selfroute.ledger import Ledger
+from selfroute.ledger.account import LedgerAccount
 from selfroute.policies import POLICIES
 from selfroute.prices import Prices
 from selfroute.readers.chat import ChatReader
@@ -66,7 +67,7 @@ def ask(endpoint: OpenAIEndpoint, document: Document, home: Path, policy: str = 
         chunk_tokens=200,
         chunk_reader=reader,
         document_reader=reader,
-        account=Ledger(home / "ledger.sqlite"),
+        account=LedgerAccount(Ledger(home / "ledger.sqlite")),
         prices=Prices({}),
         policies={name: make() for name, make in POLICIES.items()},
     )

@@ -1,0 +1,34 @@
+"""The ledger as an engine keeps it: no thread waits for the disk.
+
+Knows nothing of how a question is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from selfroute.ledger import Ledger, rows
+from selfroute.types import Answer, Call, Question, Usage
+
+
+class LedgerAccount:
+    """The `Account` of an engine that stands in a ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
+        await asyncio.wrap_future(self._ledger.writer.submit(rows.asked(id, question, policy, corpus, key)))
+
+    async def record(self, question: str, call: Call) -> None:
+        await asyncio.wrap_future(self._ledger.writer.submit(rows.called(question, call)))
+
+    async def finish(self, answer: Answer) -> None:
+        await asyncio.wrap_future(self._ledger.writer.submit(rows.finished(answer)))
+
+    def fail(self, id: str, error: str) -> None:  # noqa: A002
+        self._ledger.fail(id, error)
+
+    def read(self, corpus: str, model: str, seconds: float) -> Sequence[Usage]:
+        return self._ledger.read(corpus, model, seconds)
