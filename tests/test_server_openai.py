@@ -256,6 +256,8 @@ def test_what_is_not_done_here_is_refused_by_name(
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages.role"),
         ({"messages": [{"role": "boss", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content.0.text"),
         ({"messages": asking(" ")}, None),
         ({"messages": [*asking(WHO), {"role": "assistant", "content": "Berg"}]}, None),
         ({"model": None}, "model"),
@@ -566,6 +568,22 @@ def test_what_is_not_done_of_responses_is_refused_by_name(client: OpenAI, change
     with pytest.raises(openai.BadRequestError) as refused:
         client.responses.create(model=MODEL, input=WHO, **change)
     assert (refused.value.param, refused.value.code) == (param, "unsupported_parameter")
+
+
+@pytest.mark.parametrize(
+    ("sent", "param", "message"),
+    [
+        ([], "input", "at least 1 item"),
+        (5, "input", "valid string"),
+        ([{"role": "user", "content": 5}], "input.0.content", "valid string"),
+    ],
+)
+def test_an_input_that_cannot_be_read_is_named_with_what_is_wrong(
+    client: OpenAI, sent: Any, param: str, message: str
+) -> None:
+    with pytest.raises(openai.BadRequestError, match=message) as refused:
+        client.responses.create(model=MODEL, input=sent)
+    assert refused.value.param == param
 
 
 def test_what_is_sent_is_what_openai_s_own_types_say(http: httpx.Client) -> None:

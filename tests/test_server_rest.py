@@ -68,6 +68,7 @@ def test_a_stream_tells_steps_calls_text_and_citations_and_ends_with_the_answer(
         ({"corpus": "../port"}, 422, "invalid-name"),
         ({"colour": "red"}, 422, "invalid-request"),
         ({"text": "both"}, 422, "invalid-request"),
+        ({"corpus": None, "text": " \n"}, 422, "invalid-request"),
         ({"k": 0}, 422, "invalid-request"),
     ],
 )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, Tag, model_validator
 
 from selfroute.errors import BadInput, ModelNotFound, UnsupportedParameter
 from selfroute.server.desk import Ask
@@ -44,6 +44,15 @@ def _none_as_unset(value: Any) -> Any:
     return [] if value is None else value
 
 
+def _as(value: Any) -> str:
+    return "(list)" if isinstance(value, list) else "(text)"
+
+
+Text = Annotated[str, Tag("(text)")]
+EITHER = Discriminator(_as)
+"""Of a text and a list: so that of what is wrong with one it is not said that it is not the other."""
+
+
 class Part(BaseModel):
     """A piece of a message. Only text is read here."""
 
@@ -60,7 +69,7 @@ class Message(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: Annotated[str | list[Part], BeforeValidator(_none_as_unset)]
+    content: Annotated[Text | Annotated[list[Part], Tag("(list)")], EITHER, BeforeValidator(_none_as_unset)]
 
     @property
     def text(self) -> str:
@@ -174,7 +183,10 @@ class ResponseSent(Sent):
     taken = COMMON_TAKEN | {"stream_options"}
 
     model: ModelName
-    input: str | Annotated[list[Message], Field(min_length=1, max_length=1000)]
+    input: Annotated[
+        Text | Annotated[list[Message], Field(min_length=1, max_length=1000), Tag("(list)")],
+        EITHER,
+    ]
     instructions: str | None = None
     stream: StrictBool = False
     temperature: Temperature = 0.0

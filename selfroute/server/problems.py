@@ -235,8 +235,10 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _field(wrong: Mapping[str, Any]) -> str | None:
-    """Dotted, or `None` for the whole body; of what is no JSON the framework names a character."""
-    return None if wrong["type"] == "json_invalid" else ".".join(map(str, wrong["loc"][1:])) or None
+    """Dotted, or `None` for the whole body; of what is no JSON the framework names a character. In parentheses stands
+    which of several kinds a value was taken for."""
+    path = [str(part) for part in wrong["loc"][1:] if part not in ("(list)", "(text)")]
+    return None if wrong["type"] == "json_invalid" else ".".join(path) or None
 
 
 async def _http(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:

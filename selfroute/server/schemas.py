@@ -56,6 +56,8 @@ class AskSent(OptionsSent):
     def _one_source(self) -> Self:
         if (self.corpus is None) == (self.text is None):
             raise ValueError("name what to ask: either a corpus or a text")
+        if self.text is not None and not self.text.strip():
+            raise ValueError("the text is blank: send what the question is asked of")
         if self.text is not None and self.documents:
             raise ValueError("documents are of a corpus: a text has none")
         return self
