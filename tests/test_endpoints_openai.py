@@ -615,6 +615,20 @@ def test_what_a_model_had_worked_before_an_error_is_estimated(
     assert (unread.estimated, unread.usage) == (False, Usage())
 
 
+@pytest.mark.parametrize("fields", [("reasoning_content",), ("reasoning",), ("reasoning_content", "reasoning")])
+def test_what_a_model_thought_before_its_stream_broke_is_estimated_as_written(
+    stub: StubOpenAI, fields: tuple[str, ...]
+) -> None:
+    count = tokenizer("gpt-4o").count
+    thoughts = ["Who is the harbour master, ", "and of which port?"]
+    delta = [part(dict.fromkeys(fields, thought)) for thought in thoughts]
+    stub.answer = lambda asked: events([*delta, part({"content": "the harbour"}), {"error": {"message": "x"}}])
+    _, [call] = refused(stub, stream=True, retries=0)
+    thought = count("".join(thoughts))
+    assert call.estimated
+    assert (call.usage.reasoning_tokens, call.usage.output_tokens) == (thought, thought + count("the harbour"))
+
+
 @pytest.mark.parametrize("begun", [b"", b'data: {"choices": [{"delta": {"reasoning_content": "Who?"}}]}\n\n'])
 def test_a_stream_that_is_garbled_is_tried_again_and_a_whole_reply_is_not(stub: StubOpenAI, begun: bytes) -> None:
     broken = Plan(body=begun + b'data: {"choices": [{"ind\n\n', content_type="text/event-stream")

@@ -18,6 +18,9 @@ from selfroute.types import Usage
 FAILED = ("error", "abort")
 """Why a reply ended that is none: gateways and vLLM say so where they failed midway."""
 
+THOUGHTS = ("reasoning_content", "reasoning")
+"""Fields of a message in which servers show thoughts; some fill both with the same words."""
+
 LEAST_ODDS = -1e300
 """A logarithm below is no number."""
 
@@ -31,6 +34,8 @@ class Arrived:
     began: bool = False
     """Whether the model has worked for it: words came, or thoughts, which `parts` leaves out."""
     parts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    """As far as the server shows them, beside the reply: they are paid as it is."""
     tokens: list[Token] = field(default_factory=list)
     usage: Usage | None = None
     finish: str | None = None
@@ -65,6 +70,8 @@ class Arrived:
         message = _of(choice, "delta") or _of(choice, "message")
         content = _of(message, "content") if message is not None else _of(choice, "text")
         self.began = self.began or bool(content) or _brings(message)
+        if thought := next((said for name in THOUGHTS if isinstance(said := _of(message, name), str) and said), None):
+            self.thoughts.append(storable(thought))
         text = storable(_words(content, "text"))
         if text:
             self.parts.append(text)

@@ -326,11 +326,13 @@ class OpenAIEndpoint:
         return Call(request.stage, self.model, usage, seconds, estimated, error=error)
 
     def _estimate(self, request: Request, got: Arrived) -> Usage:
+        thought = self.count_tokens("".join(got.thoughts))
+        written = self.count_tokens(got.text) + thought
         if not request.chat:
-            return Usage(self.count_tokens(request.prompt), output_tokens=self.count_tokens(got.text))
+            return Usage(self.count_tokens(request.prompt), output_tokens=written, reasoning_tokens=thought)
         messages = [("user", request.prompt), *([("system", request.system)] if request.system else [])]
         read = FRAME_TOKENS + sum(FRAME_TOKENS + self.count_tokens(r) + self.count_tokens(t) for r, t in messages)
-        return Usage(read, output_tokens=self.count_tokens(got.text))
+        return Usage(read, output_tokens=written, reasoning_tokens=thought)
 
     async def _client(self) -> AsyncOpenAI:
         """With its connections, which end with their event loop. Raises `MissingKey`, and `EndpointFailed` where this
