@@ -6,7 +6,6 @@ Counts by the reader's own count. Knows nothing of policies, calls or money.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -41,7 +40,7 @@ class Fitter:
     def chunks(self, hits: Hits) -> Fit:
         """As many hits as fit, best first."""
         passages = [Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text) for hit in hits]
-        number = _most(len(passages), lambda n: self.fits(Reading(self.question, tuple(passages[:n]), Route.RAG)))
+        number = self.most(len(passages), lambda n: Reading(self.question, tuple(passages[:n]), Route.RAG))
         warning = (
             f"{number} of {len(hits)} chunks fit the reader's window of {self.window} tokens: the rest was not read"
         )
@@ -53,7 +52,7 @@ class Fitter:
     def documents(self, wanted: Sequence[str], ranked: Ranked, strategy: str) -> Fit:
         """`wanted`, best first: whole if they all fit, else by `strategy`, one of `STRATEGIES`."""
         whole = self.whole(wanted)
-        number = _most(len(whole), lambda n: self.fits(self.reading(whole[:n])))
+        number = self.most(len(whole), lambda n: self.reading(whole[:n]))
         if number == len(whole):
             return Fit((self.reading(whole),), tuple(wanted))
         made = STRATEGIES[strategy](self, wanted, number, ranked)
@@ -66,8 +65,9 @@ class Fitter:
     def reading(self, passages: Sequence[Passage]) -> Reading:
         return Reading(self.question, tuple(passages), Route.LONG_CONTEXT)
 
-    def fits(self, reading: Reading) -> bool:
-        return self.reader.count_tokens(reading) <= self.window
+    def most(self, most: int, reading: Callable[[int], Reading], window: int | None = None) -> int:
+        """The greatest number up to `most` of which the reading fits into the window, 0 if none does."""
+        return _most(most, lambda n: self.reader.count_tokens(reading(n)), self.window if window is None else window)
 
     def of_chunks(self, chunks: Sequence[Chunk], order: Sequence[str]) -> tuple[Passage, ...]:
         """Chunks as they stand in their documents, neighbours as one passage."""
@@ -92,7 +92,7 @@ class Fitter:
             def shown(n: int, rest: Sequence[Chunk] = rest) -> Reading:
                 return self.reading(self.of_chunks(rest[:n], order))
 
-            fitting = _most(len(rest), lambda n: self.fits(shown(n)))
+            fitting = self.most(len(rest), shown)
             if not fitting:
                 break
             readings.append(shown(fitting))
@@ -121,7 +121,7 @@ def _fill(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) ->
     def shown(n: int) -> Reading:
         return fitter.reading((*whole, *fitter.of_chunks(chunks[:n], others)))
 
-    fitting = _most(len(chunks), lambda n: fitter.fits(shown(n)))
+    fitting = fitter.most(len(chunks), shown)
     told = f"{fitting} of {len(chunks)} chunks were read, those most like the question"
     if len(wanted) > 1:
         told = f"{number} were read whole, and {fitting} of the {len(chunks)} chunks of the others"
@@ -139,8 +139,8 @@ def _middle(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) 
 
     frame = fitter.reader.count_tokens(kept(0, 0))
     half = frame + (fitter.window - frame) // 2
-    head = _most(length, lambda n: fitter.reader.count_tokens(kept(n, 0)) <= half)
-    tail = _most(length - head, lambda n: fitter.fits(kept(head, n)))
+    head = fitter.most(length, lambda n: kept(n, 0), half)
+    tail = fitter.most(length - head, lambda n: kept(head, n))
     told = f"{length - head - tail} of {length} characters were cut out of the middle"
     return Fit((kept(head, tail),) if head + tail else (), (), told)
 
@@ -182,8 +182,23 @@ def _between(passages: Sequence[Passage], low: int, high: int) -> tuple[Passage,
     return tuple(kept)
 
 
-def _most(most: int, fits: Callable[[int], bool]) -> int:
-    """The greatest number up to `most` that fits, 0 if none does. All is tried first: most often it does."""
-    if most and fits(most):
+def _most(most: int, count: Callable[[int], int], room: int) -> int:
+    """The greatest number up to `most` of which the count, which grows with it, is at most `room`; 0 if none is.
+
+    All is tried first: most often it fits. Then the number at which it would be reached if each took as much as the
+    others, for counting is dear; and where that twice does not halve what is left, the middle of it.
+    """
+    below, above = (0, 0), (most, count(most) if most else 0)
+    if above[1] <= room:
         return most
-    return bisect_right(range(1, most), False, key=lambda n: not fits(n))
+    slow = 0
+    while (left := above[0] - below[0]) > 1:
+        share = (room - below[1]) / (above[1] - below[1]) if slow < 2 else 0.5
+        tried = below[0] + min(max(int(left * share), 1), left - 1)
+        counted = count(tried)
+        if counted <= room:
+            below = (tried, counted)
+        else:
+            above = (tried, counted)
+        slow = 0 if above[0] - below[0] <= left / 2 else slow + 1
+    return below[0]

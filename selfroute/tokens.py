@@ -34,13 +34,31 @@ class Split:
     approximate: bool = False
 
 
+class Counts:
+    """Remembers what texts were counted as, and not the texts. Safe to use from several threads."""
+
+    def __init__(self, count: Callable[[str], int]) -> None:
+        self._count = count
+        self._known: dict[bytes, int] = {}
+
+    def of(self, text: str) -> int:
+        key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self._known.get(key)
+        if known is None:
+            known = self._count(text)
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            self._known[key] = known
+        return known
+
+
 class Tokenizer:
     """Counts tokens, by what `load` gives at the first need. Blocking."""
 
     def __init__(self, load: Callable[[], Split]) -> None:
         self._load = load
         self._loaded: Split | None = None
-        self._known: dict[bytes, int] = {}
+        self._counts = Counts(self._counted)
 
     @property
     def split(self) -> Split:
@@ -49,15 +67,11 @@ class Tokenizer:
 
     def count(self, text: str) -> int:
         """The tokens of `text`."""
+        return self._counts.of(text)
+
+    def _counted(self, text: str) -> int:
         count = self.split.count
-        key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        known = self._known.get(key)
-        if known is None:
-            known = sum(count(text[at : at + STRETCH]) for at in range(0, len(text), STRETCH))
-            if len(self._known) >= KEPT:
-                self._known.clear()
-            self._known[key] = known
-        return known
+        return sum(count(text[at : at + STRETCH]) for at in range(0, len(text), STRETCH))
 
 
 def tokenizer(model: str, named: str | None = None, served: Callable[[], Split | None] = lambda: None) -> Tokenizer:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.fit import STRATEGIES, Fit, Fitter
 from selfroute.index import Index
 from selfroute.readers.scripted import ScriptedReader
-from selfroute.types import Chunk, Document, Hit, Question, Route
+from selfroute.types import Chunk, Document, Hit, Passage, Question, Reading, Route
 
 QUESTION = Question("who?")
 LINES = [f"line {n} of ten words about boats and the sea{n}." for n in range(6)]
@@ -44,6 +46,41 @@ def fitted(window: int, wanted: Sequence[str], strategy: str, best: Sequence[int
 
 def shown(fit: Fit) -> list[list[str]]:
     return [[passage.text for passage in reading.passages] for reading in fit.readings]
+
+
+class Tallying(ScriptedReader):
+    """Counts a reading as `sizes` say, by its number of passages, and how often it was asked."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__([])
+        self.sizes = sizes
+        self.asked = 0
+
+    def count_tokens(self, reading: Reading) -> int:
+        self.asked += 1
+        return self.sizes[len(reading.passages)]
+
+
+def most(sizes: Sequence[int], window: int) -> tuple[int, int]:
+    """How many passages fit, and how often was counted for that."""
+    reader, passages = Tallying(sizes), [Passage("a", n, "x") for n in range(len(sizes))]
+    made = replace(fitter(window), reader=reader)
+    return made.most(len(sizes) - 1, lambda n: made.reading(passages[:n])), reader.asked
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=400), st.integers(0, 30), st.integers(0, 10_000))
+def test_as_many_are_shown_as_fit_and_few_are_counted_to_find_out(steps: list[int], frame: int, window: int) -> None:
+    sizes = list(accumulate(steps, initial=frame))
+    number, asked = most(sizes, window)
+    assert number == max((n for n, size in enumerate(sizes) if size <= window), default=0)
+    assert asked <= 3 * len(steps).bit_length() + 1
+
+
+@pytest.mark.parametrize("window", [0, 999, 1000, 31_415, 99_999])
+def test_of_passages_of_one_size_three_counts_tell_how_many_fit(window: int) -> None:
+    number, asked = most([200 * n for n in range(501)], window)
+    assert number == window // 200
+    assert asked <= 3
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

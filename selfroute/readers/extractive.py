@@ -16,7 +16,6 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from selfroute import weights
 from selfroute.errors import UnsupportedTask
 from selfroute.readers.evidence import Calibration, Evidence, lead, mentioned
+from selfroute.tokens import Counts
 from selfroute.types import Call, Citation, Draft, Passage, Reading, Record, Route, Shape, Shown, Usage
 from selfroute.waiting import in_thread, long_threads, never
 
@@ -100,7 +100,7 @@ class ExtractiveReader:
             Route.RAG: Calibration.of(self._model.about["confidence_chunks"]),
             Route.LONG_CONTEXT: Calibration.of(self._model.about["confidence_documents"]),
         }
-        self._split = lru_cache(maxsize=64)(self._windows)
+        self._pieces = Counts(lambda text: len(self._model.encode(text)))
         self._threads = long_threads()
 
     @property
@@ -115,7 +115,7 @@ class ExtractiveReader:
     def count_tokens(self, reading: Reading) -> int:
         """Word pieces of all windows: the question and special pieces are repeated in each."""
         question = len(self._question(reading))
-        sizes = [len(w.ids) for passage in reading.passages for w in self._split(passage.text)]
+        sizes = [b - a for passage in reading.passages for a, b in _stretches(self._pieces.of(passage.text))]
         return sum(sizes) + len(sizes) * (question + SPECIAL_PIECES)
 
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
@@ -150,7 +150,7 @@ class ExtractiveReader:
         """
         question = self._question(reading)
         first = len(question) + 2
-        windows = [(p, w) for p in reading.passages for w in self._split(p.text)]
+        windows = [(p, w) for p in reading.passages for w in self._windows(p.text)]
         rows = []
         for _, window in windows:
             ids = [weights.CLS, *question, weights.SEP, *window.ids, weights.SEP]
@@ -178,10 +178,7 @@ class ExtractiveReader:
     def _windows(self, text: str) -> tuple[_Window, ...]:
         encoding = self._model.encode(text)
         ids, offsets = encoding.ids, encoding.offsets
-        return tuple(
-            _Window(tuple(ids[a:b]), tuple(offsets[a:b]))
-            for a, b in slides(len(ids), WINDOW_PIECES, WINDOW_PIECES - OVERLAP_PIECES)
-        )
+        return tuple(_Window(tuple(ids[a:b]), tuple(offsets[a:b])) for a, b in _stretches(len(ids)))
 
 
 def slides(length: int, size: int, stride: int) -> Iterator[tuple[int, int]]:
@@ -192,6 +189,10 @@ def slides(length: int, size: int, stride: int) -> Iterator[tuple[int, int]]:
         if start + size >= length:
             return
         start += stride
+
+
+def _stretches(pieces: int) -> Iterator[tuple[int, int]]:
+    return slides(pieces, WINDOW_PIECES, WINDOW_PIECES - OVERLAP_PIECES)
 
 
 def best_span(start: NDArray[np.float32], end: NDArray[np.float32]) -> tuple[int, int, float]:
