@@ -42,6 +42,7 @@ bench: $(VENV)/dev.stamp
 	$(BIN)/python eval/bench/cold_start.py eval/samples/harbour.md
 	$(BIN)/python eval/bench/runner.py
 	$(BIN)/python eval/bench/index.py $(DATA)/dev/squad_long.jsonl.xz
+	$(BIN)/python eval/bench/long_documents.py $(DATA)/dev/squad_long.jsonl.xz $(DATA)/dev/covidqa.jsonl.xz
 	$(PIP) install --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python eval/bench/indexing.py $(wildcard $(DATA)/dev/*.jsonl.xz)
 	$(BIN)/python eval/bench/embedder.py $(DATA)/dev/squad_long.jsonl.xz
