@@ -28,7 +28,7 @@ def row(id: str = "0", policy: str = "always_rag", score: float | None = 100.0, 
         "answerable": True,
         "outcome": "answered",
         "route": "long_context" if long else "rag",
-        "path": ("retrieve",),
+        "path": ("read_documents",) if long else ("retrieve", "read_chunks"),
         "confidence": None,
         "usage": {"input_tokens": FULL if long else CHUNKS, "embedding_tokens": 7},
         "long_context_tokens": FULL,
@@ -62,8 +62,8 @@ def declined(id: str, policy: str, score: float, **values: Any) -> Row:  # noqa:
 
 def escalated(id: str, score: float, policy: str = "self_route", **values: Any) -> Row:  # noqa: A002
     """Read from its chunks and then from its document."""
-    usage = {"input_tokens": CHUNKS + FULL}
-    return row(id, policy, score, **{"route": "long_context", "usage": usage} | values)
+    path, usage = ("retrieve", "read_chunks", "read_documents"), {"input_tokens": CHUNKS + FULL}
+    return row(id, policy, score, **{"route": "long_context", "path": path, "usage": usage} | values)
 
 
 def hit(start: int, end: int, document: str = "doc-0", score: float = 0.5) -> Span:

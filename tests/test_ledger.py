@@ -175,11 +175,12 @@ def test_usage_sums_what_was_read_and_keeps_embedding_apart(ledger: Ledger) -> N
 def test_usage_counts_what_went_from_chunks_to_documents_as_escalated(ledger: Ledger) -> None:
     whole = replace(READ, stage=Stage.READ_DOCUMENTS)
     asked(ledger, "escalated", [EMBED, READ, whole], replace(answer("escalated"), route=Route.LONG_CONTEXT))
+    asked(ledger, "escalated for nothing", [EMBED, READ, whole], answer("escalated for nothing"))
     asked(ledger, "documents alone", [whole], replace(answer("documents alone"), route=Route.LONG_CONTEXT))
     asked(ledger, "chunks alone", [EMBED, READ], answer("chunks alone"))
     assert [(row.key, row.questions, row.escalated) for row in ledger.usage(By.ROUTE)] == [
         ("long_context", 2, 1),
-        ("rag", 1, 0),
+        ("rag", 2, 1),
     ]
     assert [row.escalated for row in ledger.usage(By.MODEL)] == [None, None]
 

@@ -57,6 +57,11 @@ def test_a_decline_is_no_answer_from_chunks() -> None:
     assert entry([row("0"), declined("1", "always_rag", 0.0)], "always_rag").from_chunks == 0.5
 
 
+def test_an_answer_of_the_chunks_that_stands_after_the_documents_were_read_is_not_from_chunks() -> None:
+    rows = [row("0", "self_route"), escalated("1", 100.0, route="rag")]
+    assert entry(rows, "self_route").from_chunks == 0.5
+
+
 def test_an_unknown_price_makes_the_sum_unknown() -> None:
     assert entry([row("0"), row("1", cost=None)], "always_rag").cost is None
 

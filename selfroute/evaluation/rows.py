@@ -28,7 +28,7 @@ from selfroute.evaluation.columns import (
     truth,
 )
 from selfroute.evaluation.lines import Lines, read_lines, write_lines
-from selfroute.types import Outcome, Route, Stage
+from selfroute.types import Move, Outcome, Route, Stage
 
 NAME = "rows.jsonl"
 PACKED = "rows.jsonl.xz"
@@ -106,6 +106,12 @@ class Row:
     @property
     def key(self) -> Key:
         return (self.dataset, self.id, self.policy, self.k)
+
+    @property
+    def read_documents(self) -> bool:
+        """Whether the documents were read: `route` may be the chunks' all the same, where their answer is the better
+        supported one."""
+        return Move.READ_DOCUMENTS in self.path
 
     @property
     def declined(self) -> bool:

@@ -75,7 +75,7 @@ def cell(rows: Sequence[Row]) -> Cell:
         n=len(scored),
         failed=len(scored) - len(read),
         na=len(rows) - len(scored),
-        escalated=_share(read, lambda row: row.route == "long_context"),
+        escalated=_share(read, lambda row: row.read_documents),
         answerable_score=_mean([_score(row) for row in scored if row.answerable]),
         unanswerable_score=_mean([_score(row) for row in scored if not row.answerable]),
         declines=count_declines(Judged(row.answerable, row.declined, _score(row) >= RIGHT) for row in read),

@@ -16,7 +16,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Text
 
 from selfroute.ledger.schema import calls, questions
-from selfroute.types import Route, Stage, Usage
+from selfroute.types import Stage, Usage
 
 JUDGING = "judge"
 """What stands in place of a policy and a route for an answer that a judge was asked about."""
@@ -186,9 +186,12 @@ USAGE = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_to
 
 
 def _escalated() -> ColumnElement[bool]:
-    """Calls are looked up only where documents were read."""
-    chunks = select(calls.c.id).where(calls.c.question == questions.c.id, calls.c.stage == Stage.READ_CHUNKS.value)
-    return and_(questions.c.route == Route.LONG_CONTEXT.value, chunks.exists())
+    """The documents were read after the chunks, whichever of the two drafts stands."""
+    made = [
+        select(calls.c.id).where(calls.c.question == questions.c.id, calls.c.stage == stage.value).exists()
+        for stage in (Stage.READ_DOCUMENTS, Stage.READ_CHUNKS)
+    ]
+    return and_(questions.c.route.isnot(None), *made)
 
 
 def _kind() -> ColumnElement[int]:

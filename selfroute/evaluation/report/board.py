@@ -136,7 +136,7 @@ def _line(policy: str, k: int, rows: dict[int, Row], size: int) -> Line:
         score=np.array([np.nan if row is None or row.score is None else row.score for row in made], dtype=float),
         tokens=np.array([row.usage["input_tokens"] if row else 0 for row in made], dtype=float),
         answered=np.array([row is not None and row.outcome == "answered" for row in made], dtype=bool),
-        read_long=np.array([row is not None and row.route == "long_context" for row in made], dtype=bool),
+        read_long=np.array([row is not None and row.read_documents for row in made], dtype=bool),
     )
 
 

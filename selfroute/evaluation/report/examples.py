@@ -166,7 +166,7 @@ def _verdict(row: Row, pieces: Sequence[Piece] | None, missed: Missed | None) ->
         return "the document holds no answer, and one was made up"
     if missed is None:
         return "where the answer stands cannot be told"
-    if row.route == "long_context":
+    if row.read_documents:
         return "the document was read, and the span was not taken"
     if pieces is None:
         return "which chunks were shown was not recorded"
