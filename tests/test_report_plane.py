@@ -62,6 +62,14 @@ def test_a_policy_that_reads_more_than_everything_is_compared_with_reading_every
     assert above.mean == pytest.approx(10.0)
 
 
+def test_a_policy_stands_beside_either_constant_on_the_same_questions() -> None:
+    scores = [(100, 0, False), (0, 100, True), (0, 100, False), (60, 100, False)]  # 40 and 75; self_route has 65
+    hybrid = point(three(scores), "self_route")
+    assert (hybrid.over_rag.mean, hybrid.over_long.mean) == (pytest.approx(25.0), pytest.approx(-10.0))
+    long = point(three(scores), "always_long")
+    assert (long.over_long.low, long.over_long.mean, long.over_long.high) == (0.0, 0.0, 0.0)
+
+
 def test_where_the_oracle_gains_nothing_there_is_no_gap() -> None:
     assert point(three([(50, 50, False), (70, 70, True)]), "self_route").gap is None
 
@@ -95,8 +103,7 @@ def test_the_better_constant_closes_nothing_and_the_oracle_all_of_any_gap(
         assert by[ORACLE].score.mean == pytest.approx(by[found.better].score.mean)
         return
     assert (none.mean, all_.mean) == (pytest.approx(0.0), pytest.approx(1.0))
-    # In some draws the other constant is the better one, so that this one is at most as good as it.
-    assert none.high is None or none.high <= 1e-9
+    assert none.low is None or (none.low, none.high) == (pytest.approx(0.0), pytest.approx(0.0))
     assert all_.low is None or (all_.low, all_.high) == (pytest.approx(1.0), pytest.approx(1.0))
 
 

@@ -6,13 +6,14 @@ over which questions it is, and why it is empty where it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from selfroute.evaluation.report.absence import SHARES
 from selfroute.evaluation.report.board import HYBRID, LONG, RAG
 from selfroute.evaluation.report.figures import Figures
 from selfroute.evaluation.report.page import Block, Column, Picture, Section, Table, around, mean
-from selfroute.evaluation.report.plane import ORACLE
+from selfroute.evaluation.report.plane import ORACLE, Point
 from selfroute.evaluation.report.scores import MACRO, MICRO, Crossing
-from selfroute.evaluation.statistics import Interval
 
 TWO_CONSTANTS = (
     f"This needs rows of both {RAG} and {LONG} at the same k, of questions that they read and did not fail at: run "
@@ -121,9 +122,10 @@ def plane(made: Figures) -> Section:
         f"the chunks where they are equal, and reads a document for {made.plane.documents_needed:.1%} of the "
         "questions. The gap closed is (policy - better constant) / (oracle - better constant). Above random: points "
         "over the router that draws lots and reads as much.",
-        *[_gap(point.policy, point.gap, made.plane.better) for point in routers],
+        *[_gap(point, made.plane.better) for point in routers],
         Picture("plane", "Every policy by its score and tokens, the random router's line, and the oracle"),
         Table("plane", columns, rows),
+        *([_over(routers)] if routers else []),
     ]
     if made.by_dataset:
         blocks.append(_by_dataset(made))
@@ -149,20 +151,39 @@ def _by_dataset(made: Figures) -> Table:
     return Table("gaps", columns, rows)
 
 
-def _gap(policy: str, gap: Interval | None, better: str) -> str:
-    if gap is None:
-        return f"{policy}: there is no gap to close, for the oracle scores no more than {better}."
-    if gap.low is None or gap.high is None:
-        return f"{policy} closes {gap.mean:.0%} of the gap; the documents are too few for an interval."
-    interval = f"({gap.low:.0%} to {gap.high:.0%})"
-    if gap.low <= 0 <= gap.high:
-        return (
-            f"{policy} closes {gap.mean:.0%} of the gap {interval}. The interval includes zero: whether it is better "
-            f"than {better} cannot be told from this run."
-        )
-    if gap.mean < 0:
-        return f"{policy} closes {gap.mean:.0%} of the gap {interval}: it is worse than the better constant."
-    return f"{policy} closes {gap.mean:.0%} of the gap {interval}."
+def _over(routers: Sequence[Point]) -> Table:
+    columns = (
+        *(Column("policy"), Column("over always_rag", "points"), Column("95 %", "interval")),
+        *(Column("over always_long", "points"), Column("95 % of that", "interval")),
+    )
+    rows = tuple(
+        (p.policy, p.over_rag.mean, around(p.over_rag), p.over_long.mean, around(p.over_long)) for p in routers
+    )
+    return Table("constants", columns, rows)
+
+
+def _gap(point: Point, better: str) -> str:
+    if point.gap is None:
+        return f"{point.policy}: there is no gap to close, for the oracle scores no more than {better}."
+    closed = f"{point.policy} closes {point.gap.mean:.0%} of the gap"
+    if point.gap.low is None or point.gap.high is None:
+        return f"{closed}; the documents are too few for an interval."
+    zero = " The interval includes zero." if point.gap.low <= 0 <= point.gap.high else ""
+    return f"{closed} ({point.gap.low:.0%} to {point.gap.high:.0%}).{zero} {_told(point)}"
+
+
+def _told(point: Point) -> str:
+    """Whether a policy is better than the constants, as far as the questions tell: better than both it is where it is
+    so of either."""
+    over = {RAG: point.over_rag, LONG: point.over_long}
+    worse = [name for name, one in over.items() if one.high is not None and one.high < 0]
+    better = [name for name, one in over.items() if one.low is not None and one.low > 0]
+    unknown = [name for name in over if name not in worse and name not in better]
+    said = (("better than", better), ("worse than", worse))
+    told = [f"It is {how} {' and '.join(names)}" for how, names in said if names]
+    if unknown:
+        told.append(f"Whether it is better than {' or '.join(unknown)} cannot be told from this run")
+    return ". ".join(told) + "."
 
 
 def absence(made: Figures) -> Section:

@@ -3,7 +3,10 @@
 The random router reads the document for a share of the questions drawn by lot, so it lies on the line between the
 constants. The oracle knows for each question which of the two reads better (of equals the cheaper) and pays for
 nothing else. The gap closed is (policy - better constant) / (oracle - better constant): 0 for that constant, 1 for
-the oracle, below 0 for a policy that does harm.
+the oracle, below 0 for a policy that does harm. The better constant is the one of all questions, in each draw too: the
+better of each draw would be the larger of two noisy means, and every policy's gap look smaller than it is. That it was
+chosen on the same questions flatters a policy, so whether one is better than reading always the same is told by its
+difference to either constant.
 """
 
 from __future__ import annotations
@@ -21,13 +24,16 @@ ORACLE = "the oracle"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """`tokens` is the share of reading everything. `gap` is the share of the gap closed, and `above_random` how many
-    points the policy scores above the random router that reads as much; null where they are not defined."""
+    """`tokens` is the share of reading everything. `gap` is the share of the gap closed, `over_rag` and `over_long` how
+    many points the policy scores above either constant on the same questions, and `above_random` above the random
+    router that reads as much; null where they are not defined."""
 
     policy: str
     score: Interval
     tokens: float
     gap: Interval | None
+    over_rag: Interval
+    over_long: Interval
     above_random: Interval | None
 
 
@@ -70,11 +76,11 @@ def plane(made: Board, of: Truths | None = None) -> Plane | None:
     drawn = made.drawn(columns, mask)
     names = [policy for policy, _, _ in every]
     better = LONG if long.score[mask].sum() > rag.score[mask].sum() else RAG
-    points = tuple(_point(policy, names, whole, drawn) for policy in names)
+    points = tuple(_point(policy, names, better, whole, drawn) for policy in names)
     return Plane(int(mask.sum()), points, better, float(needed[mask].mean()))
 
 
-def _point(policy: str, names: list[str], whole: Numbers, drawn: Numbers) -> Point:
+def _point(policy: str, names: list[str], better: str, whole: Numbers, drawn: Numbers) -> Point:
     def score(sums: Numbers, name: str) -> Numbers:
         return sums[:, 2 * names.index(name)] / sums[:, -1]
 
@@ -82,22 +88,30 @@ def _point(policy: str, names: list[str], whole: Numbers, drawn: Numbers) -> Poi
         return sums[:, 2 * names.index(name) + 1] / sums[:, -2]
 
     def gap(sums: Numbers) -> Numbers:
-        # Of each draw its own better constant: which of the two it is is as uncertain as the rest.
-        better = np.maximum(score(sums, RAG), score(sums, LONG))
-        return _ratio(score(sums, policy) - better, score(sums, ORACLE) - better)
+        least = score(sums, better)
+        return _ratio(score(sums, policy) - least, score(sums, ORACLE) - least)
 
     def above(sums: Numbers) -> Numbers:
         r = tokens(sums, RAG)
         read = np.clip(_ratio(tokens(sums, policy) - r, 1 - r), 0, 1)
         return score(sums, policy) - ((1 - read) * score(sums, RAG) + read * score(sums, LONG))
 
-    def interval(figure: Callable[[Numbers], Numbers]) -> Interval | None:
-        mean = float(figure(whole)[0])
-        return None if np.isnan(mean) else Interval(mean, *(bounds(figure(drawn)) if len(drawn) else (None, None)))
+    def interval(figure: Callable[[Numbers], Numbers]) -> Interval:
+        return Interval(float(figure(whole)[0]), *(bounds(figure(drawn)) if len(drawn) else (None, None)))
 
-    scored = interval(lambda sums: score(sums, policy))
-    assert scored is not None  # there are questions
-    return Point(policy, scored, float(tokens(whole, policy)[0]), interval(gap), interval(above))
+    def known(figure: Callable[[Numbers], Numbers]) -> Interval | None:
+        found = interval(figure)
+        return None if np.isnan(found.mean) else found
+
+    return Point(
+        policy,
+        interval(lambda sums: score(sums, policy)),
+        float(tokens(whole, policy)[0]),
+        known(gap),
+        interval(lambda sums: score(sums, policy) - score(sums, RAG)),
+        interval(lambda sums: score(sums, policy) - score(sums, LONG)),
+        known(above),
+    )
 
 
 def _ratio(above: Numbers, below: Numbers) -> Numbers:
