@@ -72,6 +72,19 @@ def test_the_mean_of_datasets_counts_each_alike_and_the_other_counts_questions()
     assert mean(entry(rows, "always_rag", MICRO)) == 75.0
 
 
+def test_the_mean_of_datasets_has_an_interval_where_each_has_documents_to_draw() -> None:
+    large = [row(str(n), score=float(n), dataset="large") for n in range(40)]
+    small = [row(f"s{n}", score=50.0 * n, dataset="small") for n in range(2)]
+    score = entry([*large, *small], "always_rag", MACRO).score
+    assert score is not None
+    assert score.low is not None
+    assert score.high is not None
+    assert score.low < score.mean < score.high
+    one = entry([*large, small[0]], "always_rag", MACRO).score
+    assert one is not None
+    assert (one.low, one.high) == (None, None)
+
+
 def test_averages_are_over_the_questions_that_all_policies_scored() -> None:
     rows = [row("0", score=10.0), row("1", score=90.0), row("0", "always_long", 50.0), unable("1", "always_long")]
     assert mean(entry(rows, "always_rag", MICRO)) == 10.0

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfroute.evaluation.statistics import DRAWS, Interval, bounds, drawn_sums, mean_interval
+from selfroute.evaluation.statistics import DRAWS, Interval, bounds, drawn_sums, drawn_within, mean_interval
 
 SCORES = st.lists(st.tuples(st.floats(0, 100), st.integers(0, 5)), min_size=1, max_size=40)
 
@@ -21,6 +21,21 @@ def test_the_mean_is_that_of_the_values_and_lies_in_its_interval(pairs: list[tup
     assert made.mean == pytest.approx(sum(values) / len(values), abs=1e-9)
     if made.low is not None and made.high is not None:
         assert min(values) - 1e-9 <= made.low <= made.high <= max(values) + 1e-9
+
+
+def test_each_stratum_has_as_many_documents_in_each_draw_as_it_has() -> None:
+    strata = ["large"] * 30 + ["small"] * 2 + ["one"]
+    columns = np.column_stack([[one == name for one in strata] for name in ("large", "small", "one")]).astype(float)
+    drawn = drawn_within(columns, range(len(strata)), strata)
+    assert drawn.shape == (DRAWS, 3)
+    assert (drawn == [30.0, 2.0, 1.0]).all()
+
+
+def test_strata_of_one_size_are_drawn_independently() -> None:
+    values = np.arange(20.0)
+    columns = np.column_stack([np.append(values, np.zeros(20)), np.append(np.zeros(20), values)])
+    drawn = drawn_within(columns, range(40), ["a"] * 20 + ["b"] * 20)
+    assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.1
 
 
 def test_one_document_gives_no_interval() -> None:

@@ -44,22 +44,34 @@ def mean_interval(values: Sequence[float], clusters: Sequence[Hashable]) -> Inte
     return Interval(float(sums[0] / sums[1]), *(bounds(drawn[:, 0] / drawn[:, 1]) if len(drawn) else (None, None)))
 
 
-def drawn_sums(columns: Numbers, clusters: Sequence[Hashable]) -> Numbers:
+def drawn_sums(columns: Numbers, clusters: Sequence[Hashable], draw: int = 0) -> Numbers:
     """The sums of each column (`(n, m)`) over the rows of documents drawn with replacement: `(DRAWS, m)`, so that any
-    figure made of sums has an interval, and several figures are of the same draws. `(0, m)` for a single document."""
+    figure made of sums has an interval, and several figures are of the same draws. `(0, m)` for a single document.
+    Another `draw` is independent of this one."""
     numbers = {cluster: number for number, cluster in enumerate(dict.fromkeys(clusters))}
     if len(numbers) < 2:
         return np.zeros((0, columns.shape[1]))
     sums = np.zeros((len(numbers), columns.shape[1]))
     np.add.at(sums, [numbers[cluster] for cluster in clusters], columns)
-    return np.vstack([counts.astype(float) @ sums for counts in _counts(len(numbers))])
+    return np.vstack([counts.astype(float) @ sums for counts in _counts(len(numbers), draw)])
 
 
-@lru_cache(maxsize=4)
-def _counts(documents: int) -> list[NDArray[np.uint16]]:
+def drawn_within(columns: Numbers, clusters: Sequence[Hashable], strata: Sequence[Hashable]) -> Numbers:
+    """As `drawn_sums`, but each stratum has as many documents in each draw as it has: for figures that need some of
+    each. All rows of a document are of one stratum. One of a single document is in each draw as it is."""
+    total = np.zeros((DRAWS, columns.shape[1]))
+    for number, stratum in enumerate(dict.fromkeys(strata)):
+        held = [at for at, one in enumerate(strata) if one == stratum]
+        drawn = drawn_sums(columns[held], [clusters[at] for at in held], number)
+        total += drawn if len(drawn) else columns[held].sum(axis=0)
+    return total
+
+
+@lru_cache(maxsize=16)
+def _counts(documents: int, draw: int) -> list[NDArray[np.uint16]]:
     """How often each of so many documents is in each draw, in batches. Kept, for a report asks for the same again and
     again and drawing takes longer than all that is made of it."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(SEED + draw)
     even = np.full(documents, 1 / documents)
     return [rng.multinomial(documents, even, min(BATCH, DRAWS - at)).astype(np.uint16) for at in range(0, DRAWS, BATCH)]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from selfroute.evaluation.ks import ALWAYS_LONG, main_k
 from selfroute.evaluation.report.looks import ordered
 from selfroute.evaluation.rows import Row
-from selfroute.evaluation.statistics import Interval, Numbers, drawn_sums, mean_interval
+from selfroute.evaluation.statistics import Interval, Numbers, drawn_sums, drawn_within, mean_interval
 
 Truths = NDArray[np.bool_]
 
@@ -88,6 +88,15 @@ class Board:
     def drawn(self, columns: Numbers, mask: Truths) -> Numbers:
         """`drawn_sums` over the questions of `mask`; `columns` is over all."""
         return drawn_sums(columns[mask], [self.documents[at] for at in np.flatnonzero(mask)])
+
+    def drawn_within_datasets(self, columns: Numbers, mask: Truths) -> Numbers:
+        """As `drawn`, with as many documents of each dataset in each draw as it has."""
+        places = np.flatnonzero(mask)
+        documents = [self.documents[at] for at in places]
+        of: dict[str, dict[str, None]] = {}
+        for at, document in zip(places, documents, strict=True):
+            of.setdefault(document, {})[self.questions[at][0]] = None
+        return drawn_within(columns[mask], documents, [frozenset(of[document]) for document in documents])
 
     def mean(self, values: Numbers, mask: Truths) -> Interval:
         """The mean of `values` over `mask`, which must not be empty."""
