@@ -117,7 +117,7 @@ def report(
         f"{len(rows)} questions read both ways, of {documents} documents; {left_out} left out.",
         "",
     ]
-    lines += [*table(rows, routed), "", *by_group(rows, routed, groups), ""]
+    lines += [*table(rows, routed), "", *over_table(rows, routed), "", *by_group(rows, routed, groups), ""]
     lines += [f"Odds out of fold: {ordered(rows, decided)}.", ""]
     lines += ["### Share aimed at", "", *shares_table(curve), ""]
     lines += ["### Features left out", "", *ablation_table(without), ""]
@@ -284,6 +284,20 @@ def gap_closed(rows: Rows, routed: Mapping[str, Routed], name: str) -> tuple[flo
 
     low, high = bounds(closed(drawn_sums(columns, [row.doc_id for row in rows])))
     return float(closed(columns.sum(axis=0))), low or 0.0, high or 0.0
+
+
+def over_table(rows: Rows, routed: Mapping[str, Routed]) -> list[str]:
+    """How many points each router scores above either constant, on the same questions."""
+    documents = [row.doc_id for row in rows]
+    constants = ("always_rag", "always_long")
+    lines = ["| policy | over always_rag | 95 % | over always_long | 95 % |", "|---|--:|---|--:|---|"]
+    for name, one in routed.items():
+        if name in constants or name == "oracle":
+            continue
+        over = [mean_interval((one.scores - routed[constant].scores).tolist(), documents) for constant in constants]
+        cells = " | ".join(f"{i.mean:+.2f} | {i.low or 0:+.1f} to {i.high or 0:+.1f}" for i in over)
+        lines.append(f"| {name} | {cells} |")
+    return lines
 
 
 def by_group(rows: Rows, routed: Mapping[str, Routed], groups: Sequence[str]) -> list[str]:
