@@ -116,6 +116,21 @@ def test_what_was_not_read_both_ways_is_left_out_and_not_read_now(run: Run) -> N
 
 
 @needs_scikit_learn
+def test_a_run_is_not_written_to(run: Run) -> None:
+    """Not cut where another process is writing, and not given a file that it lacks."""
+    made(run, 14)
+    readings = Path("runs/made/readings.jsonl")
+    with readings.open("ab") as file:
+        file.write(b'{"key": "half a li')
+    before = contents(Path("runs/made"))
+    assert run("calibrate", "runs/made")[0] == 0
+    assert contents(Path("runs/made")) == before
+    readings.unlink()
+    assert "0 questions were read both ways" in run("calibrate", "runs/made")[2]
+    assert not readings.exists()
+
+
+@needs_scikit_learn
 def test_other_settings_than_the_runs_are_refused_and_named(run: Run) -> None:
     made(run, 14)
     Path("config.yaml").write_text(CONFIG.replace("tokens: 60", "tokens: 50"))

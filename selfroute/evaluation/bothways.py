@@ -24,7 +24,7 @@ from selfroute.evaluation.documents import DocumentCache
 from selfroute.evaluation.evaluator import Evaluator
 from selfroute.evaluation.metrics import Mode
 from selfroute.evaluation.plan import Plan
-from selfroute.evaluation.readings import KeptReadings
+from selfroute.evaluation.readings import Memory, read_readings
 from selfroute.evaluation.record import read_record
 from selfroute.evaluation.replay import read_answers
 from selfroute.evaluation.runner import Tally
@@ -32,9 +32,9 @@ from selfroute.evaluation.scorer import DatasetScorer, ReplayScorer, Scorer
 from selfroute.index import Index
 from selfroute.policies import Policy, Steps, always_long, always_rag, evidence_gated, standing
 from selfroute.readers import Before, Reader
-from selfroute.readers.recorded import Recorded, RecordedReader
+from selfroute.readers.recorded import RecordedReader
 from selfroute.routing.features import Features, features
-from selfroute.types import Answer, Call, Document, Draft, Move, Question, Readers, Reading, Record, Shown
+from selfroute.types import Answer, Document, Draft, Move, Question, Readers, Reading, Record, Shown
 
 RIGHT = 50.0
 """The score from which an answer counts as right."""
@@ -85,22 +85,6 @@ class _Absent(Before):
 
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         raise Unread(f"the run holds no reading of {reading.question.text!r} by {self.model}")
-
-
-class _Memory:
-    """Readings of the judge, which is asked the same for each recorded model."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, Recorded] = {}
-
-    def find(self, key: str) -> Recorded | None:
-        return self._known.get(key)
-
-    def keep(self, key: str, recorded: Recorded) -> None:
-        self._known[key] = recorded
-
-    def waste(self, key: str, calls: Sequence[Call]) -> None:
-        """It costs nothing."""
 
 
 class _Observer:
@@ -160,13 +144,13 @@ def gather(
     with (
         TemporaryDirectory() as spool,
         closing(Plan(Path(spool))) as plan,
-        closing(KeptReadings(folder)) as readings,
         closing(
             DocumentCache(evaluator.cache, evaluator.embedder, evaluator.chunk_tokens, evaluator.chunk_words)
         ) as documents,
     ):
         _fill(plan, record, [reader.model for reader in recorded], data, longbench)
-        observer, memory = _Observer(), _Memory()
+        observer, readings = _Observer(), Memory(read_readings(folder))
+        memory = Memory()  # of the judge, which is asked the same for each recorded model
         ways: dict[str, Policy] = {
             "always_rag": always_rag,
             "always_long": always_long,
