@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -128,6 +129,34 @@ def test_a_run_is_not_written_to(run: Run) -> None:
     readings.unlink()
     assert "0 questions were read both ways" in run("calibrate", "runs/made")[2]
     assert not readings.exists()
+
+
+@needs_scikit_learn
+def test_a_run_that_is_named_twice_counts_once(run: Run, tmp_path: Path) -> None:
+    made(run, 7)
+    Path("linked").symlink_to(tmp_path / "runs" / "made")
+    code, _, err = run("calibrate", "runs/made", "./runs/../runs/made", str(tmp_path / "runs" / "made"), "linked")
+    assert code == 1
+    assert "21 questions were read both ways, too few to fit on" in err
+
+
+@needs_scikit_learn
+def test_runs_that_share_a_question_are_refused_and_named(run: Run) -> None:
+    made(run, 7)
+    shutil.copytree("runs/made", "runs/copy")
+    code, _, err = run("calibrate", "runs/made", "runs/copy")
+    assert code == 1
+    assert "runs/made and runs/copy both read '0-0' of made, which would count twice: name only one of them" in err
+    assert not Path("router.json").exists()
+
+
+@needs_scikit_learn
+def test_runs_of_other_questions_are_fitted_together(run: Run) -> None:
+    made(run, 14)
+    shutil.copy("made.jsonl", "others.jsonl")
+    assert run("eval", "others.jsonl", "--policies", "always_rag,always_long")[0] == 0
+    told = json.loads(run("calibrate", "runs/made", "runs/others", "--json")[1])
+    assert told["rows"] == 84
 
 
 @needs_scikit_learn
