@@ -160,6 +160,31 @@ def test_runs_of_other_questions_are_fitted_together(run: Run) -> None:
 
 
 @needs_scikit_learn
+def test_a_run_from_another_folder_is_told_where_to_stand(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(run, 14)
+    monkeypatch.setenv("SELFROUTE_CONFIG", str(tmp_path / "config.yaml"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    code, _, err = run("calibrate", "../runs/made")
+    assert code == 1
+    assert (
+        "made.jsonl: there is no such file, and ../runs/made was read from it: run this from the folder that "
+        "`selfroute eval` was run in"
+    ) in err
+
+
+@needs_scikit_learn
+def test_recorded_answers_that_are_missed_are_told_in_the_same_way(run: Run) -> None:
+    made(run, 14)
+    path = Path("runs/made/run.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"replay": "gone/answers.jsonl"}))
+    err = run("calibrate", "runs/made")[2]
+    assert "gone/answers.jsonl: no such file or directory, and runs/made was read from it: run this from the" in err
+
+
+@needs_scikit_learn
 def test_other_settings_than_the_runs_are_refused_and_named(run: Run) -> None:
     made(run, 14)
     Path("config.yaml").write_text(CONFIG.replace("tokens: 60", "tokens: 50"))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -139,7 +139,8 @@ def gather(
             "or read it anew with these"
         )
     k = _chosen(k, evaluator.k, record["k"], folder)
-    recorded = read_answers(Path(record["replay"]), evaluator.embedder.count_tokens) if record["replay"] else []
+    with _hinted(record, folder):
+        recorded = read_answers(Path(record["replay"]), evaluator.embedder.count_tokens) if record["replay"] else []
     scorer: Scorer = ReplayScorer() if recorded else DatasetScorer(cast(Mode, record["made_with"]["mode"]))
     with (
         TemporaryDirectory() as spool,
@@ -148,7 +149,8 @@ def gather(
             DocumentCache(evaluator.cache, evaluator.embedder, evaluator.chunk_tokens, evaluator.chunk_words)
         ) as documents,
     ):
-        _fill(plan, record, [reader.model for reader in recorded], data, longbench)
+        with _hinted(record, folder):
+            _fill(plan, record, [reader.model for reader in recorded], data, longbench)
         observer, readings = _Observer(), Memory(read_readings(folder))
         memory = Memory()  # of the judge, which is asked the same for each recorded model
         ways: dict[str, Policy] = {
@@ -189,6 +191,21 @@ def _chosen(wanted: int | None, usual: int, ks: Sequence[int], folder: Path) -> 
     if wanted is None and usual not in ks and len(ks) > 1:
         raise BadInput(f"{folder} was read at k = {had}, and the settings say {usual}: choose one with --k")
     return wanted or (usual if usual in ks else ks[0])
+
+
+@contextmanager
+def _hinted(record: Mapping[str, Any], folder: Path) -> Iterator[None]:
+    """A record names files as `eval` was told them: where one is missed, says from where that is."""
+    try:
+        yield
+    except UnreadableFile as error:
+        missed, named = Path(error.path), {Path(name) for name in (*record["sources"], record["replay"]) if name}
+        if missed not in named or missed.is_absolute() or missed.exists():
+            raise
+        raise UnreadableFile(
+            error.path,
+            f"{error.reason}, and {folder} was read from it: run this from the folder that `selfroute eval` was run in",
+        ) from error
 
 
 def _fill(plan: Plan, record: dict[str, Any], models: Sequence[str], data: Path | None, longbench: Path | None) -> None:
