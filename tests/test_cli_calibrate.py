@@ -99,6 +99,17 @@ def test_the_table_says_what_comes_of_a_share(run: Run) -> None:
 
 
 @needs_scikit_learn
+def test_a_router_that_cannot_be_written_is_told_with_what_to_do(run: Run) -> None:
+    made(run, 14)
+    code, _, err = run("calibrate", "runs/made", "--out", "nowhere/router.json")
+    assert code == 1
+    assert err == (
+        "selfroute: cannot write to nowhere/router.json (no such file or directory): make it writable or set --out to "
+        "another file\n"
+    )
+
+
+@needs_scikit_learn
 def test_too_few_questions_are_refused_with_what_to_do(run: Run) -> None:
     made(run, 2)
     code, _, err = run("calibrate", "runs/made")

@@ -13,6 +13,8 @@ from selfroute.evaluation.fitting import Told, fitted
 from selfroute.evaluation.lines import write_file
 from selfroute.routing.score import to_json
 
+ELSEWHERE = "--out to another file"
+
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
@@ -43,8 +45,8 @@ def calibrated(gathered: Sequence[Gathered], runs: Sequence[Path], out: Path) ->
     }
     router, told = fitted(rows, made_on)
     made = Calibrated(out, out.with_suffix(".md"), len(rows), left_out, told)
-    write_file(out, to_json(router).encode())
-    write_file(made.card, _card(made, made_on).encode())
+    write_file(out, to_json(router).encode(), ELSEWHERE)
+    write_file(made.card, _card(made, made_on).encode(), ELSEWHERE)
     return made
 
 
