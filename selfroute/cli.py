@@ -261,7 +261,7 @@ def compare(
     from selfroute.evaluation.rows import read_rows
 
     differences = compared(read_rows(left), read_rows(right))
-    if not differences:
+    if not any(row.n for row in differences):
         raise BadInput(f"{left} and {right} have no scored question under the same policy and k in common")
     _show(differences, terminal.comparison(differences, left, right), as_json)
 

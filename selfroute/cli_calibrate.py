@@ -26,10 +26,11 @@ def calibrate(
     """
     from selfroute import build, terminal
     from selfroute.evaluation.bothways import gather
-    from selfroute.evaluation.calibration import calibrated
+    from selfroute.evaluation.calibration import calibrated, folders
     from selfroute.evaluation.fitting import ready
 
     ready()
+    runs = folders(runs)
     evaluator = build.evaluator(load(config))
     with bar("reading the runs") as progress:
         gathered = [gather(evaluator, run, data=data, longbench=longbench, k=k, progress=progress) for run in runs]

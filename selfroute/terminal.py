@@ -19,7 +19,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from selfroute.doctor import Check
     from selfroute.evaluation.calibration import Calibrated
-    from selfroute.evaluation.comparison import Difference
+    from selfroute.evaluation.comparison import Difference, Lone
     from selfroute.evaluation.evaluator import Progress, Result
     from selfroute.evaluation.judging import Judged
     from selfroute.evaluation.summary import Cell
@@ -313,30 +313,42 @@ def calibration(made: Calibrated) -> RenderableType:
 
 
 def comparison(rows: Sequence[Difference], left: Path, right: Path) -> RenderableType:
+    """What both runs have, and what of either was left out."""
+    from selfroute.evaluation.comparison import lone
+
     table = _table("dataset", "policy", "k", "n", "left", "right", "difference", "95 %", "tokens left", "right")
     for row in rows:
-        table.add_row(
-            _text(row.dataset),
-            row.policy,
-            *_numbers(row.k, row.n),
-            *(_score(row.left), _score(row.right)),
-            f"{row.difference:+.2f}" + (" *" if row.clear else ""),
-            _interval(row.low, row.high),
-            *_numbers(row.left_tokens, row.right_tokens),
-        )
-    alone = [(row.only_left, row.only_right) for row in rows]
+        if row.difference is not None:
+            table.add_row(
+                _text(row.dataset),
+                row.policy,
+                *_numbers(row.k, row.n),
+                *(_score(row.left), _score(row.right)),
+                f"{row.difference:+.2f}" + (" *" if row.clear else ""),
+                _interval(row.low, row.high),
+                *_numbers(row.left_tokens, row.right_tokens),
+            )
     parts: list[RenderableType] = [
         Text(f"left {left}, right {right}; * the interval leaves 0 out (paired bootstrap, clustered by document)"),
         table,
     ]
-    if any(map(sum, alone)):
-        parts.append(
-            Text(
-                f"left out: {sum(a for a, _ in alone):,} only left has, {sum(b for _, b in alone):,} only right",
-                "yellow",
-            )
-        )
+    lefts, rights = sum(row.only_left for row in rows), sum(row.only_right for row in rows)
+    if lefts or rights:
+        parts.append(Text(f"left out: {lefts:,} only left scored, {rights:,} only right", "yellow"))
+    parts += _lone("left", lone(rows, lambda row: row.only_left))
+    parts += _lone("right", lone(rows, lambda row: row.only_right))
     return Group(*parts)
+
+
+def _lone(side: str, parts: Sequence[Lone]) -> list[RenderableType]:
+    return [
+        _text(
+            f"only {side}: {', '.join(one.policies)} at k = {', '.join(map(str, one.ks))} of "
+            f"{', '.join(one.datasets)} ({one.rows:,})",
+            "yellow",
+        )
+        for one in parts
+    ]
 
 
 def running(now: Progress) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -98,6 +99,17 @@ def test_the_table_says_what_comes_of_a_share(run: Run) -> None:
 
 
 @needs_scikit_learn
+def test_a_router_that_cannot_be_written_is_told_with_what_to_do(run: Run) -> None:
+    made(run, 14)
+    code, _, err = run("calibrate", "runs/made", "--out", "nowhere/router.json")
+    assert code == 1
+    assert err == (
+        "selfroute: cannot write to nowhere/router.json (no such file or directory): make it writable or set --out to "
+        "another file\n"
+    )
+
+
+@needs_scikit_learn
 def test_too_few_questions_are_refused_with_what_to_do(run: Run) -> None:
     made(run, 2)
     code, _, err = run("calibrate", "runs/made")
@@ -113,6 +125,74 @@ def test_what_was_not_read_both_ways_is_left_out_and_not_read_now(run: Run) -> N
     code, _, err = run("calibrate", "runs/made")
     assert code == 1
     assert "0 questions were read both ways" in err
+
+
+@needs_scikit_learn
+def test_a_run_is_not_written_to(run: Run) -> None:
+    """Not cut where another process is writing, and not given a file that it lacks."""
+    made(run, 14)
+    readings = Path("runs/made/readings.jsonl")
+    with readings.open("ab") as file:
+        file.write(b'{"key": "half a li')
+    before = contents(Path("runs/made"))
+    assert run("calibrate", "runs/made")[0] == 0
+    assert contents(Path("runs/made")) == before
+    readings.unlink()
+    assert "0 questions were read both ways" in run("calibrate", "runs/made")[2]
+    assert not readings.exists()
+
+
+@needs_scikit_learn
+def test_a_run_that_is_named_twice_counts_once(run: Run, tmp_path: Path) -> None:
+    made(run, 7)
+    Path("linked").symlink_to(tmp_path / "runs" / "made")
+    code, _, err = run("calibrate", "runs/made", "./runs/../runs/made", str(tmp_path / "runs" / "made"), "linked")
+    assert code == 1
+    assert "21 questions were read both ways, too few to fit on" in err
+
+
+@needs_scikit_learn
+def test_runs_that_share_a_question_are_refused_and_named(run: Run) -> None:
+    made(run, 7)
+    shutil.copytree("runs/made", "runs/copy")
+    code, _, err = run("calibrate", "runs/made", "runs/copy")
+    assert code == 1
+    assert "runs/made and runs/copy both read '0-0' of made, which would count twice: name only one of them" in err
+    assert not Path("router.json").exists()
+
+
+@needs_scikit_learn
+def test_runs_of_other_questions_are_fitted_together(run: Run) -> None:
+    made(run, 14)
+    shutil.copy("made.jsonl", "others.jsonl")
+    assert run("eval", "others.jsonl", "--policies", "always_rag,always_long")[0] == 0
+    told = json.loads(run("calibrate", "runs/made", "runs/others", "--json")[1])
+    assert told["rows"] == 84
+
+
+@needs_scikit_learn
+def test_a_run_from_another_folder_is_told_where_to_stand(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(run, 14)
+    monkeypatch.setenv("SELFROUTE_CONFIG", str(tmp_path / "config.yaml"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    code, _, err = run("calibrate", "../runs/made")
+    assert code == 1
+    assert (
+        "made.jsonl: there is no such file, and ../runs/made was read from it: run this from the folder that "
+        "`selfroute eval` was run in"
+    ) in err
+
+
+@needs_scikit_learn
+def test_recorded_answers_that_are_missed_are_told_in_the_same_way(run: Run) -> None:
+    made(run, 14)
+    path = Path("runs/made/run.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"replay": "gone/answers.jsonl"}))
+    err = run("calibrate", "runs/made")[2]
+    assert "gone/answers.jsonl: no such file or directory, and runs/made was read from it: run this from the" in err
 
 
 @needs_scikit_learn

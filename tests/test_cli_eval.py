@@ -369,10 +369,35 @@ def test_two_runs_are_set_side_by_side(run: Run, folder: Path) -> None:
         ["made", policy, "3", "4", "100.00", "100.00", "+0.00"]
         for policy in ("always_rag", "self_route", "always_long")
     ]
-    assert lines[-1] == ["left out: 6 only left has, 0 only right"]
+    assert lines[-1] == ["left out: 6 only left scored, 0 only right"]
     shown = run("compare", "runs/made", "runs/short", "--json").json
     assert [(row["policy"], row["n"], row["difference"], row["only_left"]) for row in shown] == [
         (policy, 4, 0.0, 2) for policy in ("always_rag", "self_route", "always_long")
+    ]
+
+
+def test_what_one_run_has_alone_is_told_and_counted(run: Run, folder: Path) -> None:
+    written(folder / "other.jsonl", records(1))
+    run("eval", "made.jsonl", "other.jsonl", "--policies", "always_rag", "--k", "3,1", "--out", "runs/more")
+    done = run("compare", "runs/made", "runs/more")
+    assert (done.code, done.err) == (0, "")
+    assert [line[:4] for line in done.table[2:3]] == [["made", "always_rag", "3", "6"]]
+    assert done.out.splitlines()[3:] == [
+        "left out: 12 only left scored, 12 only right",
+        "only left: self_route, always_long at k = 3 of made (12)",
+        "only right: always_rag at k = 1 of made (6)",
+        "only right: always_rag at k = 1, 3 of other (6)",
+    ]
+    shown = run("compare", "runs/made", "runs/more", "--json").json
+    assert [
+        (row["dataset"], row["policy"], row["k"], row["n"], row["only_left"], row["only_right"]) for row in shown
+    ] == [
+        ("made", "always_rag", 3, 6, 0, 0),
+        ("made", "self_route", 3, 0, 6, 0),
+        ("made", "always_long", 3, 0, 6, 0),
+        ("made", "always_rag", 1, 0, 0, 6),
+        ("other", "always_rag", 1, 0, 0, 3),
+        ("other", "always_rag", 3, 0, 0, 3),
     ]
 
 

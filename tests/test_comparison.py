@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from selfroute.evaluation.comparison import compared
+from selfroute.evaluation.comparison import Lone, compared, lone
 from selfroute.evaluation.rows import Row
 
 ROW = Row(
@@ -86,5 +86,27 @@ def test_datasets_policies_and_k_are_compared_apart() -> None:
     ]
 
 
-def test_runs_with_nothing_in_common_have_no_differences() -> None:
-    assert compared([ROW], [replace(ROW, dataset="other")]) == []
+def test_what_only_one_run_has_comes_last_and_is_counted_without_a_score() -> None:
+    alone = [replace(ROW, policy="always_rag", id=str(n)) for n in range(3)]
+    shared, left, right = compared([*alone, ROW], [replace(ROW, k=10), ROW])
+    assert (shared.policy, shared.n, shared.only_left, shared.only_right) == ("self_route", 1, 0, 0)
+    assert (left.policy, left.n, left.only_left, left.only_right) == ("always_rag", 0, 3, 0)
+    assert (right.k, right.n, right.only_left, right.only_right) == (10, 0, 0, 1)
+    assert (left.left, left.right, left.difference, left.low, left.clear) == (None, None, None, None, False)
+
+
+def test_a_dataset_of_which_the_runs_asked_other_questions_is_left_out_of_both() -> None:
+    [made] = compared(rows(0.0, 1.0), [replace(ROW, id="9")])
+    assert (made.n, made.only_left, made.only_right) == (0, 2, 1)
+
+
+def test_what_one_run_has_alone_is_told_in_as_few_parts_as_there_are() -> None:
+    def several(datasets: str, policies: str, *ks: int) -> list[Row]:
+        return [replace(ROW, dataset=d, policy=p, k=k) for d in datasets for p in policies for k in ks]
+
+    made = compared([ROW, *several("ab", "xy", 1, 5), *several("a", "z", 5)], [ROW, *several("c", "x", 1)])
+    assert lone(made, lambda row: row.only_left) == [
+        Lone(("a", "b"), ("x", "y"), (1, 5), 8),
+        Lone(("a",), ("z",), (5,), 1),
+    ]
+    assert lone(made, lambda row: row.only_right) == [Lone(("c",), ("x",), (1,), 1)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.evaluation.readings import KeptReadings
+from selfroute.evaluation.readings import KeptReadings, read_readings
 from selfroute.readers.recorded import Recorded
 from selfroute.types import Call, Citation, Draft, Route, Stage, Usage
 
@@ -95,6 +95,20 @@ def test_a_torn_reading_is_made_again(tmp_path: Path) -> None:
         kept.keep("b", DECLINED)
     with readings(tmp_path) as kept:
         assert kept.find("b") == DECLINED
+
+
+def test_readings_are_read_while_a_run_writes_them_and_nothing_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "readings.jsonl"
+    assert read_readings(tmp_path) == {}
+    assert not path.exists()
+    with readings(tmp_path) as kept:
+        kept.keep("a", ANSWERED)
+        kept.waste("b", DECLINED.calls)
+        with path.open("ab") as half:
+            half.write(b'{"key": "c", "dra')
+        before = path.read_bytes()
+        assert read_readings(tmp_path) == {"a": ANSWERED}
+        assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

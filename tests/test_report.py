@@ -15,7 +15,7 @@ import pytest
 from boards import declined, escalated, failed, hit, row, three, unable, use
 from PIL import Image
 
-from selfroute.errors import BadInput, UnreadableFile
+from selfroute.errors import BadInput, HomeNotWritable, UnreadableFile
 from selfroute.evaluation.plan import asked_hash
 from selfroute.evaluation.report import write_report
 from selfroute.evaluation.report.page import Column, Table
@@ -150,6 +150,18 @@ def test_a_folder_without_rows_is_refused_with_what_to_do(tmp_path: Path) -> Non
     with pytest.raises(UnreadableFile, match="name the folder of a run"):
         write_report([tmp_path], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("taken", ["report", "report.md", "report.html"])
+def test_a_report_that_cannot_be_written_is_told_with_what_to_do(tmp_path: Path, taken: str) -> None:
+    """Its own remedy: nothing is half done that would be kept, as of a run."""
+    out = tmp_path / "out"
+    if taken == "report":
+        out.write_text("a file, where a folder is wanted")
+    else:
+        (out / taken).mkdir(parents=True)
+    with pytest.raises(HomeNotWritable, match=r"set --out of `selfroute report` to a folder with room$"):
+        write_report([run(tmp_path / "made", *full())], out)
 
 
 def test_rows_of_another_version_are_refused_with_their_line(tmp_path: Path) -> None:

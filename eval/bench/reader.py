@@ -28,7 +28,7 @@ from selfroute.errors import UnsupportedTask
 from selfroute.evaluation.datasets import Sample, open_samples
 from selfroute.evaluation.documents import DocumentCache
 from selfroute.evaluation.metrics.qa import best_f1, normalized
-from selfroute.evaluation.readings import KeptReadings
+from selfroute.evaluation.readings import Memory, read_readings
 from selfroute.evaluation.runner import Tally
 from selfroute.readers import Reader
 from selfroute.readers.recorded import RecordedReader
@@ -102,11 +102,8 @@ def measured(folder: Path) -> Iterator[Measured]:
     """Every reading that the run in `folder` kept for its datasets, from chunks and from the whole document."""
     sources = json.loads((folder / "run.json").read_text(encoding="utf-8"))["sources"]
     parts = evaluator(load())
-    with (
-        closing(KeptReadings(folder)) as readings,
-        closing(DocumentCache(parts.cache, parts.embedder, parts.chunk_tokens, parts.chunk_words)) as documents,
-    ):
-        reader = Noting(Kept(parts.reader), readings)
+    with closing(DocumentCache(parts.cache, parts.embedder, parts.chunk_tokens, parts.chunk_words)) as documents:
+        reader = Noting(Kept(parts.reader), Memory(read_readings(folder)))
         engine = parts.engine(reader, reader)
         for source in sources:
             missing = 0

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from selfroute.evaluation.documents import DocumentCache
 from selfroute.evaluation.evaluator import Evaluator
 from selfroute.evaluation.metrics import Mode
 from selfroute.evaluation.plan import Plan
-from selfroute.evaluation.readings import KeptReadings
+from selfroute.evaluation.readings import Memory, read_readings
 from selfroute.evaluation.record import read_record
 from selfroute.evaluation.replay import read_answers
 from selfroute.evaluation.runner import Tally
@@ -32,9 +32,9 @@ from selfroute.evaluation.scorer import DatasetScorer, ReplayScorer, Scorer
 from selfroute.index import Index
 from selfroute.policies import Policy, Steps, always_long, always_rag, evidence_gated, standing
 from selfroute.readers import Before, Reader
-from selfroute.readers.recorded import Recorded, RecordedReader
+from selfroute.readers.recorded import RecordedReader
 from selfroute.routing.features import Features, features
-from selfroute.types import Answer, Call, Document, Draft, Move, Question, Readers, Reading, Record, Shown
+from selfroute.types import Answer, Document, Draft, Move, Question, Readers, Reading, Record, Shown
 
 RIGHT = 50.0
 """The score from which an answer counts as right."""
@@ -85,22 +85,6 @@ class _Absent(Before):
 
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         raise Unread(f"the run holds no reading of {reading.question.text!r} by {self.model}")
-
-
-class _Memory:
-    """Readings of the judge, which is asked the same for each recorded model."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, Recorded] = {}
-
-    def find(self, key: str) -> Recorded | None:
-        return self._known.get(key)
-
-    def keep(self, key: str, recorded: Recorded) -> None:
-        self._known[key] = recorded
-
-    def waste(self, key: str, calls: Sequence[Call]) -> None:
-        """It costs nothing."""
 
 
 class _Observer:
@@ -155,18 +139,20 @@ def gather(
             "or read it anew with these"
         )
     k = _chosen(k, evaluator.k, record["k"], folder)
-    recorded = read_answers(Path(record["replay"]), evaluator.embedder.count_tokens) if record["replay"] else []
+    with _hinted(record, folder):
+        recorded = read_answers(Path(record["replay"]), evaluator.embedder.count_tokens) if record["replay"] else []
     scorer: Scorer = ReplayScorer() if recorded else DatasetScorer(cast(Mode, record["made_with"]["mode"]))
     with (
         TemporaryDirectory() as spool,
         closing(Plan(Path(spool))) as plan,
-        closing(KeptReadings(folder)) as readings,
         closing(
             DocumentCache(evaluator.cache, evaluator.embedder, evaluator.chunk_tokens, evaluator.chunk_words)
         ) as documents,
     ):
-        _fill(plan, record, [reader.model for reader in recorded], data, longbench)
-        observer, memory = _Observer(), _Memory()
+        with _hinted(record, folder):
+            _fill(plan, record, [reader.model for reader in recorded], data, longbench)
+        observer, readings = _Observer(), Memory(read_readings(folder))
+        memory = Memory()  # of the judge, which is asked the same for each recorded model
         ways: dict[str, Policy] = {
             "always_rag": always_rag,
             "always_long": always_long,
@@ -205,6 +191,21 @@ def _chosen(wanted: int | None, usual: int, ks: Sequence[int], folder: Path) -> 
     if wanted is None and usual not in ks and len(ks) > 1:
         raise BadInput(f"{folder} was read at k = {had}, and the settings say {usual}: choose one with --k")
     return wanted or (usual if usual in ks else ks[0])
+
+
+@contextmanager
+def _hinted(record: Mapping[str, Any], folder: Path) -> Iterator[None]:
+    """A record names files as `eval` was told them: where one is missed, says from where that is."""
+    try:
+        yield
+    except UnreadableFile as error:
+        missed, named = Path(error.path), {Path(name) for name in (*record["sources"], record["replay"]) if name}
+        if missed not in named or missed.is_absolute() or missed.exists():
+            raise
+        raise UnreadableFile(
+            error.path,
+            f"{error.reason}, and {folder} was read from it: run this from the folder that `selfroute eval` was run in",
+        ) from error
 
 
 def _fill(plan: Plan, record: dict[str, Any], models: Sequence[str], data: Path | None, longbench: Path | None) -> None:

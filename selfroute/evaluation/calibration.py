@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from selfroute.errors import BadInput
-from selfroute.evaluation.bothways import Gathered
+from selfroute.evaluation.bothways import BothWays, Gathered
 from selfroute.evaluation.fitting import Told, fitted
 from selfroute.evaluation.lines import write_file
 from selfroute.routing.score import to_json
+
+ELSEWHERE = "--out to another file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Calibrated:
 def calibrated(gathered: Sequence[Gathered], runs: Sequence[Path], out: Path) -> Calibrated:
     """Fits and writes. Raises `BadInput` for too few rows or runs that do not go together, `MissingExtra` and
     `HomeNotWritable`."""
-    rows = [row for one in gathered for row in one.rows]
+    rows = _rows(gathered, runs)
     left_out = sum(one.left_out for one in gathered)
     retrieval = {(one.embedder, one.k) for one in gathered}
     if len(retrieval) > 1:
@@ -43,9 +45,30 @@ def calibrated(gathered: Sequence[Gathered], runs: Sequence[Path], out: Path) ->
     }
     router, told = fitted(rows, made_on)
     made = Calibrated(out, out.with_suffix(".md"), len(rows), left_out, told)
-    write_file(out, to_json(router).encode())
-    write_file(made.card, _card(made, made_on).encode())
+    write_file(out, to_json(router).encode(), ELSEWHERE)
+    write_file(made.card, _card(made, made_on).encode(), ELSEWHERE)
     return made
+
+
+def folders(named: Sequence[Path]) -> list[Path]:
+    """Each folder once, as it was first named, however it is spelt later."""
+    first: dict[Path, Path] = {}
+    for folder in named:
+        first.setdefault(folder.resolve(), folder)
+    return list(first.values())
+
+
+def _rows(gathered: Sequence[Gathered], runs: Sequence[Path]) -> list[BothWays]:
+    """All rows. A question twice would be taken for two, and stand on both sides of what is fitted and told."""
+    taken: dict[tuple[str, str], Path] = {}
+    for one, run in zip(gathered, runs, strict=True):
+        for row in one.rows:
+            if (other := taken.setdefault((row.group, row.id), run)) != run:
+                raise BadInput(
+                    f"{other} and {run} both read {row.id!r} of {row.group}, which would count twice: name only one of "
+                    "them, or runs of other questions"
+                )
+    return [row for one in gathered for row in one.rows]
 
 
 def _card(made: Calibrated, about: Mapping[str, Any]) -> str:

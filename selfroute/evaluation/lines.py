@@ -86,12 +86,12 @@ def write_lines(path: Path, values: Iterable[Mapping[str, object]]) -> None:
     write_file(path, b"".join(map(encode, values)))
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """As `write_whole`, for a file of a run: where it cannot be written, another --out is what helps."""
+def write_file(path: Path, content: bytes, elsewhere: str = ELSEWHERE) -> None:
+    """As `write_whole`, for a file of a run or, with another `elsewhere`, of what is made of runs."""
     try:
         write_whole(path, content)
     except HomeNotWritable as error:
-        raise unwritable(path, error.__cause__ or error) from error
+        raise unwritable(path, error.__cause__ or error, elsewhere) from error
 
 
 def encode(value: Mapping[str, object]) -> bytes:
@@ -113,7 +113,7 @@ def _whole(path: Path) -> int:
     return 0
 
 
-def unwritable(path: Path, error: BaseException) -> HomeNotWritable:
-    """What a user is told when a file of a run cannot be written."""
+def unwritable(path: Path, error: BaseException, elsewhere: str = ELSEWHERE) -> HomeNotWritable:
+    """What a user is told when a file cannot be written; `elsewhere` is what to set."""
     reason = error.strerror if isinstance(error, OSError) else None
-    return HomeNotWritable(path, (reason or str(error)).lower(), ELSEWHERE)
+    return HomeNotWritable(path, (reason or str(error)).lower(), elsewhere)

@@ -5,7 +5,7 @@ Every policy of the run, and of every later run in the same folder, is computed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,11 @@ NAME = "readings.jsonl"
 
 
 class KeptReadings:
-    """Implements `readers.recorded.Readings` on one file."""
+    """Implements `readers.recorded.Readings` on one file, held by its one writer."""
 
     def __init__(self, folder: Path) -> None:
-        path = folder / NAME
-        self._known: dict[str, Recorded] = {}
-        self._wasted: list[Call] = []
-        for number, value in read_lines(path):
-            key, draft, calls = _recorded(path, number, value)
-            if draft is None:
-                self._wasted += calls
-            else:
-                self._known[key] = Recorded(draft, calls)
-        self._lines = Lines(path)
+        self._known, self._wasted = _held(folder / NAME)
+        self._lines = Lines(folder / NAME)
 
     def find(self, key: str) -> Recorded | None:
         return self._known.get(key)
@@ -54,6 +46,41 @@ class KeptReadings:
 
     def close(self) -> None:
         self._lines.close()
+
+
+class Memory:
+    """Implements `readers.recorded.Readings` for one process: `known`, and what comes to it. Nothing is written."""
+
+    def __init__(self, known: Mapping[str, Recorded] | None = None) -> None:
+        self._known = dict(known or {})
+
+    def find(self, key: str) -> Recorded | None:
+        return self._known.get(key)
+
+    def keep(self, key: str, recorded: Recorded) -> None:
+        self._known[key] = recorded
+
+    def waste(self, key: str, calls: Sequence[Call]) -> None:
+        """Nobody asks what was spent."""
+
+
+def read_readings(folder: Path) -> dict[str, Recorded]:
+    """The readings of a run by key, none where there is no file. It is only read, so that the run may be under way: a
+    line that is being written is left out. Raises `UnreadableFile`."""
+    return _held(folder / NAME)[0]
+
+
+def _held(path: Path) -> tuple[dict[str, Recorded], list[Call]]:
+    """The readings by key, and the calls that came to nothing."""
+    known: dict[str, Recorded] = {}
+    wasted: list[Call] = []
+    for number, value in read_lines(path):
+        key, draft, calls = _recorded(path, number, value)
+        if draft is None:
+            wasted += calls
+        else:
+            known[key] = Recorded(draft, calls)
+    return known, wasted
 
 
 def _call_out(call: Call) -> dict[str, object]:

@@ -23,6 +23,7 @@ from selfroute.evaluation.rows import Row, read_rows
 from selfroute.evaluation.texts import Found, Where, find_texts
 
 HERE = Where()
+ELSEWHERE = "--out of `selfroute report` to a folder with room"
 HTML, MARKDOWN, FOLDER = "report.html", "report.md", "report"
 
 
@@ -46,8 +47,8 @@ def write_report(folders: Sequence[Path], out: Path, where: Where = HERE, *, tex
     files = {f"{name}.png": content for name, content in drawn.items()}
     files |= {f"{name}.csv": content.encode() for name, content in tables.items()}
     _replace(out / FOLDER, files)
-    write_file(out / MARKDOWN, markdown(page, drawn, FOLDER).encode("utf-8", "replace"))
-    write_file(out / HTML, html(page, drawn).encode("utf-8", "replace"))
+    write_file(out / MARKDOWN, markdown(page, drawn, FOLDER).encode("utf-8", "replace"), ELSEWHERE)
+    write_file(out / HTML, html(page, drawn).encode("utf-8", "replace"), ELSEWHERE)
     return out / HTML
 
 
@@ -136,6 +137,6 @@ def _replace(folder: Path, files: Mapping[str, bytes]) -> None:
             if path.name not in files:
                 path.unlink()
     except OSError as error:
-        raise unwritable(folder, error) from error
+        raise unwritable(folder, error, ELSEWHERE) from error
     for name, content in files.items():
-        write_file(folder / name, content)
+        write_file(folder / name, content, ELSEWHERE)
