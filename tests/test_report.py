@@ -247,6 +247,33 @@ def test_where_every_question_failed_nothing_is_said_to_lack_rows(tmp_path: Path
     assert "cannot be told without questions that self_route read and did not fail at" in markdown
 
 
+def test_what_the_k_do_not_share_is_left_out_of_the_curve_and_counted(tmp_path: Path) -> None:
+    rows = [*three(SCORES), *[replace(r, k=10) for r in three(SCORES[:2])]]
+    folder = run(tmp_path / "run", *rows)
+    _, markdown = reported(folder)
+    assert (
+        "Over the 2 questions that were scored at every k by all policies asked there; 3 that were not are left out."
+    ) in markdown
+    assert re.search(r"\| 10 \| self_route \| 100\.0 \| [^|]+ \| 2 \|", markdown)
+    assert (folder / "report" / "k.png").exists()
+
+
+def test_a_policy_that_scored_few_at_a_k_is_said_to_be_left_out_there(tmp_path: Path) -> None:
+    every = three(SCORES)
+    later = [replace(r, k=10) for r in every if r.policy != "self_route" or r.id == "0"]
+    _, markdown = reported(run(tmp_path / "run", *every, *later))
+    assert "; self_route at k = 10 scored only 1 of those asked at every k and is left out." in markdown
+
+
+def test_k_that_share_no_questions_are_said_to_and_have_no_picture(tmp_path: Path) -> None:
+    rows = [*three(SCORES), *[replace(r, k=10, dataset="other") for r in three(SCORES)]]
+    folder = run(tmp_path / "run", *rows)
+    _, markdown = reported(folder)
+    assert "No question was scored at every k (5, 10) by all policies that were asked there" in markdown
+    assert "together. It" not in markdown
+    assert not list((folder / "report").glob("k.*"))
+
+
 def test_one_policy_says_what_is_missing_for_the_rest(tmp_path: Path) -> None:
     _, markdown = reported(run(tmp_path / "run", row("0"), row("1", score=50.0)))
     assert markdown.count("This needs rows of both always_rag and always_long at the same k") == 3
