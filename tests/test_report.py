@@ -245,6 +245,8 @@ def test_where_every_question_failed_nothing_is_said_to_lack_rows(tmp_path: Path
     assert "6 rows failed" in markdown
     assert "at the same k, of questions that they read and did not fail at" in markdown
     assert "cannot be told without questions that self_route read and did not fail at" in markdown
+    assert markdown.count("This needs rows of both always_rag and always_long") == 3
+    assert "left out" not in markdown
 
 
 def test_what_the_k_do_not_share_is_left_out_of_the_curve_and_counted(tmp_path: Path) -> None:
@@ -272,6 +274,14 @@ def test_k_that_share_no_questions_are_said_to_and_have_no_picture(tmp_path: Pat
     assert "No question was scored at every k (5, 10) by all policies that were asked there" in markdown
     assert "together. It" not in markdown
     assert not list((folder / "report").glob("k.*"))
+
+
+def test_questions_that_a_constant_failed_at_are_left_out_of_what_compares_the_two_and_counted(tmp_path: Path) -> None:
+    rows = [failed(r.id, r.policy) if (r.id, r.policy) == ("1", "always_long") else r for r in three(SCORES)]
+    _, markdown = reported(run(tmp_path / "run", *rows))
+    assert markdown.count("1 questions that always_rag or always_long failed at are left out") == 2
+    assert "Of 4 questions" in markdown
+    assert "Of 1 declines of the chunks" in markdown
 
 
 def test_one_policy_says_what_is_missing_for_the_rest(tmp_path: Path) -> None:

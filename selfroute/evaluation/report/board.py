@@ -43,6 +43,11 @@ class Line:
         return ~np.isnan(self.score)
 
     @cached_property
+    def failed(self) -> Truths:
+        """A score of 0 that says nothing of an answer."""
+        return np.array([row is not None and row.error is not None for row in self.rows], dtype=bool)
+
+    @cached_property
     def made(self) -> tuple[Row, ...]:
         """The rows that there are."""
         return tuple(row for row in self.rows if row is not None)
