@@ -331,6 +331,25 @@ def test_simulated_runs_say_so_and_have_no_latency(tmp_path: Path) -> None:
     assert "latency.png" not in markdown
 
 
+def test_the_cost_of_what_was_not_asked_is_no_unknown_price(tmp_path: Path) -> None:
+    rows = [row("0", dataset="one"), row("0", "always_long", dataset="one"), row("1", dataset="other", cost=None)]
+    folder = run(tmp_path / "run", *rows)
+    _, markdown = reported(folder)
+    assert "| other | always_long | - | - | 0 | 0 | 0 | - | - | - |" in markdown
+    assert re.search(r"\| other \| always_rag \| .* \| unknown \|", markdown)
+    with (folder / "report" / "scores.csv").open() as file:
+        assert {line["cost $"] for line in csv.DictReader(file) if line["dataset"] == "other"} == {""}
+
+
+@pytest.mark.parametrize("routed", [True, False])
+def test_the_gaps_of_single_datasets_are_a_table_where_something_routes(tmp_path: Path, routed: bool) -> None:
+    rows = [replace(r, dataset=name) for name in ("one", "other") for r in three(SCORES)]
+    folder = run(tmp_path / "run", *[r for r in rows if routed or r.policy != "self_route"])
+    _, markdown = reported(folder)
+    assert (folder / "report" / "gaps.csv").exists() == routed
+    assert ("| dataset | policy | n | better constant |" in markdown) == routed
+
+
 def test_a_gap_whose_interval_holds_zero_is_said_to(tmp_path: Path) -> None:
     scores = [(100.0, 0.0, False), (0.0, 100.0, True), (0.0, 100.0, False), (0.0, 0.0, True), (100.0, 0.0, True)]
     _, markdown = reported(run(tmp_path / "run", *three(scores * 4)))

@@ -36,7 +36,7 @@ def scores(made: Figures) -> Section:
     rows = tuple(
         (
             *(e.dataset, e.policy, mean(e.score), around(e.score), e.n, e.failed, e.na),
-            *(e.from_chunks, e.token_share, e.cost),
+            *(e.from_chunks, e.token_share, e.cost if e.asked else ""),
         )
         for e in made.table1
     )
@@ -143,7 +143,7 @@ def plane(made: Figures) -> Section:
         Picture("plane", "Every policy by its score and tokens, the random router's line, and the oracle"),
         Table("plane", columns, rows),
     ]
-    if made.by_dataset:
+    if routers and made.by_dataset:
         blocks.append(_by_dataset(made))
     return Section(title, tuple(blocks))
 

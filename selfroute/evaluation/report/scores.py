@@ -25,7 +25,7 @@ MACRO, MICRO = "mean of datasets", "all questions"
 class Entry:
     """One dataset (or average) under one policy. `n` questions are in the mean, `failed` of them with 0; `na` are not.
     `from_chunks` is the share that was answered without a document; `token_share` is reader input over that of
-    reading everything; `cost` is the sum in US dollars, null where a price is unknown."""
+    reading everything; `cost` is the sum in US dollars, null where a price is unknown or nothing was `asked`."""
 
     dataset: str
     policy: str
@@ -36,6 +36,10 @@ class Entry:
     from_chunks: float | None
     token_share: float | None
     cost: Decimal | None
+
+    @property
+    def asked(self) -> bool:
+        return self.n + self.na > 0
 
 
 def table1(made: Board) -> tuple[Entry, ...]:
