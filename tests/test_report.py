@@ -257,6 +257,43 @@ def test_where_every_question_failed_nothing_is_said_to_lack_rows(tmp_path: Path
     assert "6 rows failed" in markdown
     assert "at the same k, of questions that they read and did not fail at" in markdown
     assert "cannot be told without questions that self_route read and did not fail at" in markdown
+    assert markdown.count("This needs rows of both always_rag and always_long") == 3
+    assert "left out" not in markdown
+
+
+def test_what_the_k_do_not_share_is_left_out_of_the_curve_and_counted(tmp_path: Path) -> None:
+    rows = [*three(SCORES), *[replace(r, k=10) for r in three(SCORES[:2])]]
+    folder = run(tmp_path / "run", *rows)
+    _, markdown = reported(folder)
+    assert (
+        "Over the 2 questions that were scored at every k by all policies asked there; 3 that were not are left out."
+    ) in markdown
+    assert re.search(r"\| 10 \| self_route \| 100\.0 \| [^|]+ \| 2 \|", markdown)
+    assert (folder / "report" / "k.png").exists()
+
+
+def test_a_policy_that_scored_few_at_a_k_is_said_to_be_left_out_there(tmp_path: Path) -> None:
+    every = three(SCORES)
+    later = [replace(r, k=10) for r in every if r.policy != "self_route" or r.id == "0"]
+    _, markdown = reported(run(tmp_path / "run", *every, *later))
+    assert "; self_route at k = 10 scored only 1 of those asked at every k and is left out." in markdown
+
+
+def test_k_that_share_no_questions_are_said_to_and_have_no_picture(tmp_path: Path) -> None:
+    rows = [*three(SCORES), *[replace(r, k=10, dataset="other") for r in three(SCORES)]]
+    folder = run(tmp_path / "run", *rows)
+    _, markdown = reported(folder)
+    assert "No question was scored at every k (5, 10) by all policies that were asked there" in markdown
+    assert "together. It" not in markdown
+    assert not list((folder / "report").glob("k.*"))
+
+
+def test_questions_that_a_constant_failed_at_are_left_out_of_what_compares_the_two_and_counted(tmp_path: Path) -> None:
+    rows = [failed(r.id, r.policy) if (r.id, r.policy) == ("1", "always_long") else r for r in three(SCORES)]
+    _, markdown = reported(run(tmp_path / "run", *rows))
+    assert markdown.count("1 questions that always_rag or always_long failed at are left out") == 2
+    assert "Of 4 questions" in markdown
+    assert "Of 1 declines of the chunks" in markdown
 
 
 def test_one_policy_says_what_is_missing_for_the_rest(tmp_path: Path) -> None:
@@ -304,6 +341,25 @@ def test_simulated_runs_say_so_and_have_no_latency(tmp_path: Path) -> None:
     _, markdown = reported(run(tmp_path / "run", *three(SCORES, simulated=True)))
     assert "Recorded answers were replayed: tokens and costs are estimates, and there is no latency." in markdown
     assert "latency.png" not in markdown
+
+
+def test_the_cost_of_what_was_not_asked_is_no_unknown_price(tmp_path: Path) -> None:
+    rows = [row("0", dataset="one"), row("0", "always_long", dataset="one"), row("1", dataset="other", cost=None)]
+    folder = run(tmp_path / "run", *rows)
+    _, markdown = reported(folder)
+    assert "| other | always_long | - | - | 0 | 0 | 0 | - | - | - |" in markdown
+    assert re.search(r"\| other \| always_rag \| .* \| unknown \|", markdown)
+    with (folder / "report" / "scores.csv").open() as file:
+        assert {line["cost $"] for line in csv.DictReader(file) if line["dataset"] == "other"} == {""}
+
+
+@pytest.mark.parametrize("routed", [True, False])
+def test_the_gaps_of_single_datasets_are_a_table_where_something_routes(tmp_path: Path, routed: bool) -> None:
+    rows = [replace(r, dataset=name) for name in ("one", "other") for r in three(SCORES)]
+    folder = run(tmp_path / "run", *[r for r in rows if routed or r.policy != "self_route"])
+    _, markdown = reported(folder)
+    assert (folder / "report" / "gaps.csv").exists() == routed
+    assert ("| dataset | policy | n | better constant |" in markdown) == routed
 
 
 def test_a_gap_whose_interval_holds_zero_is_said_to(tmp_path: Path) -> None:

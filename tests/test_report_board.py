@@ -62,6 +62,14 @@ def test_always_long_at_another_k_stands_in_for_it_read_the_same_document() -> N
     assert line.score.tolist() == [30.0]
 
 
+def test_always_long_stands_in_only_for_what_others_were_asked_at_this_k() -> None:
+    rows = [row(str(n), policy, k=5) for n in range(10) for policy in ("always_rag", "always_long")]
+    made = board([*rows, row("0", k=10), row("0", "self_route", k=10)], 10)
+    assert [line.policy for line in made.compared] == ["always_rag", "self_route", "always_long"]
+    assert made.partial == ()
+    assert made.shared.sum() == 1
+
+
 def test_the_order_and_look_of_a_policy_are_the_same_whichever_others_there_are() -> None:
     names = ["always_long", "knn", "always_rag", "the oracle", "calibrated", "self_route", "evidence_gated"]
     assert ordered(names) == [

@@ -78,6 +78,20 @@ def test_a_policy_that_keeps_a_decline_where_the_document_answers_is_silent() ->
     assert (every.missed, every.silent) == (0, 1)
 
 
+@pytest.mark.parametrize("constant", ["always_rag", "always_long"])
+def test_an_escalation_is_not_judged_by_a_constant_that_failed(constant: str) -> None:
+    rows = three([(100, 0, True), (0, 100, True), (0, 100, False)])
+    rows = [failed("0", constant) if (r.id, r.policy) == ("0", constant) else r for r in rows]
+    rows = [failed("2", constant) if (r.id, r.policy) == ("2", constant) else r for r in rows]
+    [every, _] = decisions(board(rows))
+    assert every == Decisions("self_route", "all", 1, right=1, idle=0, wrong=0, missed=0, silent=0, kept=0)
+
+
+def test_where_a_constant_failed_at_everything_there_are_no_decisions() -> None:
+    rows = [r for r in three([(100, 0, True), (0, 100, False)]) if r.policy != "always_long"]
+    assert decisions(board([*rows, failed("0", "always_long"), failed("1", "always_long")])) == ()
+
+
 def test_decisions_need_both_constants() -> None:
     assert decisions(board([row("0"), escalated("0", 50.0)])) == ()
 
@@ -133,10 +147,17 @@ def test_overlap_counts_identical_near_and_opposite_answers_and_shared_errors() 
     assert found.histogram[7] == 1  # -25
 
 
-def test_two_failures_are_no_agreement() -> None:
-    found = overlap(board([failed("0", "always_rag"), failed("0", "always_long")]))
+def test_what_failed_is_no_agreement_and_is_counted_apart() -> None:
+    rows = [row("0", score=0.0, prediction="a"), row("0", "always_long")]
+    rows += [failed("1", "always_rag"), failed("1", "always_long")]
+    rows += [row("2", score=0.0), failed("2", "always_long"), failed("3", "always_rag"), row("3", "always_long")]
+    found = overlap(board(rows))
     assert found is not None
-    assert (found.identical, found.near) == (0, 1)
+    assert (found.n, found.failed, found.identical, found.near, found.opposite, found.both_wrong) == (1, 3, 0, 0, 1, 0)
+
+
+def test_without_a_pair_that_neither_failed_at_there_is_no_overlap() -> None:
+    assert overlap(board([failed("0", "always_rag"), failed("0", "always_long")])) is None
 
 
 def test_spending_is_summed_by_policy_and_stage() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from boards import CHUNKS, FULL, declined, escalated, failed, row, three, unable
 
 from selfroute.evaluation.report.board import board
-from selfroute.evaluation.report.scores import MACRO, MICRO, Entry, curve, table1
+from selfroute.evaluation.report.scores import MACRO, MICRO, Entry, Few, curve, table1
 from selfroute.evaluation.rows import Row
 from selfroute.evaluation.statistics import mean_interval
 
@@ -138,4 +139,43 @@ def test_the_curve_has_a_point_for_each_policy_and_k_that_was_asked() -> None:
         (1, "always_rag", 20.0, 0.1),
         (5, "always_rag", 60.0, 0.1),
         (5, "always_long", 80.0, 1.0),
+    ]
+
+
+def test_every_k_of_the_curve_is_over_the_questions_that_all_of_them_share() -> None:
+    rows = [replace(r, k=5) for r in three([(80, 60, False), *[(0, 0, False)] * 9])]
+    made = curve([*rows, *[replace(r, k=10) for r in three([(90, 60, False)])]])
+    assert [(p.k, p.policy, p.score.mean, p.n) for p in made.points] == [
+        *((5, "always_rag", 80.0, 1), (5, "self_route", 80.0, 1), (5, "always_long", 60.0, 1)),
+        *((10, "always_rag", 90.0, 1), (10, "self_route", 90.0, 1), (10, "always_long", 60.0, 1)),
+    ]
+    assert (made.n, made.left_out, made.few) == (1, 9, ())
+
+
+def test_the_crossing_is_over_the_questions_that_all_k_share() -> None:
+    shared = [*at_k(10, 400, 4), *at_k(20, 800, 4)]  # 80 % and 120 %
+    cheap = [replace(r, id=f"only-{r.id}") for r in at_k(10, 0, 0, of=30)]
+    assert curve([*shared, *cheap]).crossing == curve(shared).crossing
+
+
+def test_k_of_different_questions_make_no_curve_and_no_crossing() -> None:
+    made = curve([*at_k(10, 400, 4), *[replace(r, dataset="other") for r in at_k(20, 800, 4)]])
+    assert (made.ks, made.points, made.crossing) == ((10, 20), (), None)
+    assert (made.n, made.left_out) == (0, 20)
+
+
+def test_a_policy_that_scored_few_of_the_shared_questions_at_a_k_is_told() -> None:
+    rows = [row(str(n), k=k) for n in range(10) for k in (5, 10)]
+    made = curve([*rows, *at_k(5, 100, 0), row("0", "self_route", k=10)])
+    assert [(p.k, p.policy, p.n) for p in made.points] == [
+        *((5, "always_rag", 10), (5, "self_route", 10), (10, "always_rag", 10)),
+    ]
+    assert made.few == (Few(10, "self_route", 1),)
+
+
+def test_always_long_that_was_asked_for_the_whole_run_does_not_hide_the_others_at_its_k() -> None:
+    long = [row(str(n), "always_long", k=5) for n in range(10)]
+    made = curve([*long, row("0", k=5), row("0", k=10)])
+    assert [(p.k, p.policy, p.n) for p in made.points] == [
+        *((5, "always_rag", 1), (5, "always_long", 1), (10, "always_rag", 1)),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfroute.evaluation.report.board import HYBRID
+from selfroute.evaluation.report.board import HYBRID, LONG, RAG
 from selfroute.evaluation.report.chapters import TWO_CONSTANTS
 from selfroute.evaluation.report.declines import DECLINE
 from selfroute.evaluation.report.examples import Example, Losses
@@ -38,6 +38,7 @@ def declines(made: Figures) -> Section:
             f"{false:,} did not (false escalations), {first.wrong:,} of them with fewer points than the decline. "
             f"{first.missed:,} answers from chunks were accepted where the document would have given more (false "
             "accepts).",
+            *_untold(int(made.board.shared.sum()) - first.n),
             Picture("declines", "What escalating did, or would have done, by who decided"),
             Table("declines", columns, rows),
         ]
@@ -94,10 +95,16 @@ def overlap(made: Figures) -> Section:
             f"Of {found.n:,} questions {found.identical / found.n:.0%} have identical answers and "
             f"{found.near / found.n:.0%} have scores within 10 points (63 % and 70 % in the paper, which is of other "
             "models and datasets).",
+            *_untold(found.failed),
             Picture("overlap", "How often the scores from chunks and document differ by how much"),
             Table("overlap", columns, tuple((name, n, n / found.n) for name, n in counted)),
         ),
     )
+
+
+def _untold(failed: int) -> list[Block]:
+    said = f"{failed:,} questions that {RAG} or {LONG} failed at are left out: what a failure scores is no answer's."
+    return [said] if failed else []
 
 
 def spending(made: Figures) -> Section:

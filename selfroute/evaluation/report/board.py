@@ -43,6 +43,11 @@ class Line:
         return ~np.isnan(self.score)
 
     @cached_property
+    def failed(self) -> Truths:
+        """A score of 0 that says nothing of an answer."""
+        return np.array([row is not None and row.error is not None for row in self.rows], dtype=bool)
+
+    @cached_property
     def made(self) -> tuple[Row, ...]:
         """The rows that there are."""
         return tuple(row for row in self.rows if row is not None)
@@ -111,17 +116,20 @@ class Board:
 
 def board(rows: Sequence[Row], k: int | None = None) -> Board:
     """The board at `k`, else at the one that most rows have. Where `always_long` was not asked at this k its rows of
-    another stand in: they read the same document."""
+    another stand in, for they read the same document: but only for questions that others were asked at this k, so
+    that they do not make those look few."""
     k = main_k(rows) if k is None else k
     places: dict[tuple[str, str], int] = {}
     for row in rows:
         places.setdefault((row.dataset, row.id), len(places))
+    here = {places[row.dataset, row.id] for row in rows if row.k == k and row.policy != LONG}
     by_policy: dict[str, dict[int, Row]] = {}
     for row in rows:
         at = places[row.dataset, row.id]
-        taken = by_policy.setdefault(row.policy, {}) if row.k == k or row.policy == LONG else {}
-        if row.k == k or at not in taken:
-            taken[at] = row
+        if row.k == k:
+            by_policy.setdefault(row.policy, {})[at] = row
+        elif row.policy == LONG and at in here:
+            by_policy.setdefault(LONG, {}).setdefault(at, row)
     first: dict[int, Row] = {}
     for row in rows:
         first.setdefault(places[row.dataset, row.id], row)

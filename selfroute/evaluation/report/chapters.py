@@ -13,7 +13,7 @@ from selfroute.evaluation.report.board import HYBRID, LONG, RAG
 from selfroute.evaluation.report.figures import Figures
 from selfroute.evaluation.report.page import Block, Column, Picture, Section, Table, around, mean
 from selfroute.evaluation.report.plane import ORACLE, Point
-from selfroute.evaluation.report.scores import MACRO, MICRO, Crossing
+from selfroute.evaluation.report.scores import MACRO, MICRO, Crossing, Curve
 
 TWO_CONSTANTS = (
     f"This needs rows of both {RAG} and {LONG} at the same k, of questions that they read and did not fail at: run "
@@ -37,7 +37,7 @@ def scores(made: Figures) -> Section:
     rows = tuple(
         (
             *(e.dataset, e.policy, mean(e.score), around(e.score), e.n, e.failed, e.na),
-            *(e.from_chunks, e.token_share, e.cost),
+            *(e.from_chunks, e.token_share, e.cost if e.asked else ""),
         )
         for e in made.table1
     )
@@ -66,24 +66,42 @@ def scores(made: Figures) -> Section:
 def curve(made: Figures) -> Section:
     found = made.curve
     blocks: list[Block] = []
-    if len(found.ks) > 1:
+    if len(found.ks) == 1:
+        blocks.append(f"All rows have k = {found.ks[0]}, so there is no curve: run with several, as --k 1,5,10,50.")
+    elif found.points:
         columns = (
             *(Column("k", "count"), Column("policy"), Column("score", "score"), Column("95 %", "interval")),
             *(Column("n", "count"), Column("tokens", "share")),
         )
         rows = tuple((p.k, p.policy, p.score.mean, around(p.score), p.n, p.token_share) for p in found.points)
-        blocks += [Picture("k", "Score and tokens of every policy over k"), Table("k", columns, rows)]
+        blocks += [_over(found), Picture("k", "Score and tokens of every policy over k"), Table("k", columns, rows)]
     else:
-        blocks.append(f"All rows have k = {found.ks[0]}, so there is no curve: run with several, as --k 1,5,10,50.")
+        several = ", ".join(map(str, found.ks))
+        blocks.append(
+            f"No question was scored at every k ({several}) by all policies that were asked there, so there is no "
+            "curve, and no k can be told from which the hybrid costs more than reading everything: ask the same "
+            "questions at each."
+        )
+        return Section("Over k", tuple(blocks))
     blocks.append(_crossing(found.crossing))
     return Section("Over k", tuple(blocks))
+
+
+def _over(found: Curve) -> str:
+    """Over which questions every k is, and what that leaves out."""
+    said = f"Over the {found.n:,} questions that were scored at every k by all policies asked there"
+    if found.left_out:
+        said += f"; {found.left_out:,} that were not are left out"
+    for one in found.few:
+        said += f"; {one.policy} at k = {one.k} scored only {one.n:,} of those asked at every k and is left out"
+    return said + "."
 
 
 def _crossing(found: Crossing | None) -> str:
     if found is None:
         return (
             f"Where the hybrid costs more than reading everything cannot be told without questions that {HYBRID} read "
-            "and did not fail at."
+            "and did not fail at, among those that all compared policies scored."
         )
     parts = (
         f"At k = {found.at} {HYBRID} reads {found.chunks:.1%} of everything in chunks and {found.escalated:.1%} in "
@@ -125,9 +143,9 @@ def plane(made: Figures) -> Section:
         *[_gap(point, made.plane.better) for point in routers],
         Picture("plane", "Every policy by its score and tokens, the random router's line, and the oracle"),
         Table("plane", columns, rows),
-        *([_over(routers)] if routers else []),
+        *([_beside(routers)] if routers else []),
     ]
-    if made.by_dataset:
+    if routers and made.by_dataset:
         blocks.append(_by_dataset(made))
     return Section(title, tuple(blocks))
 
@@ -151,7 +169,7 @@ def _by_dataset(made: Figures) -> Table:
     return Table("gaps", columns, rows)
 
 
-def _over(routers: Sequence[Point]) -> Table:
+def _beside(routers: Sequence[Point]) -> Table:
     columns = (
         *(Column("policy"), Column("over always_rag", "points"), Column("95 %", "interval")),
         *(Column("over always_long", "points"), Column("95 % of that", "interval")),

@@ -1,7 +1,7 @@
 """Declines and escalations against what reading the document would have given. Pure.
 
 Whether to escalate was right is told by the two constants: the document was worth reading where `always_long` scores
-more than `always_rag` on the same question.
+more than `always_rag` on the same question. Where one of them failed nothing tells.
 """
 
 from __future__ import annotations
@@ -51,18 +51,15 @@ class Decisions:
 
 
 def decisions(made: Board) -> tuple[Decisions, ...]:
-    """Each policy that is no constant, over all, answerable and unanswerable questions; the chunk reader's declines
-    first, as `self_route` or by themselves. Empty without both constants."""
+    """Each policy that is no constant, over all, answerable and unanswerable questions that neither constant failed
+    at; the chunk reader's declines first, as `self_route` or by themselves. Empty without such questions."""
     both = constants(made)
     if both is None:
         return ()
     rag, long = both
     gain = np.nan_to_num(long.score) - np.nan_to_num(rag.score)
-    kinds = [
-        ("all", made.shared),
-        ("answerable", made.shared & made.answerable),
-        ("unanswerable", made.shared & ~made.answerable),
-    ]
+    told = made.shared & ~rag.failed & ~long.failed
+    kinds = [("all", told), ("answerable", told & made.answerable), ("unanswerable", told & ~made.answerable)]
     declined = np.array([row is not None and row.declined for row in rag.rows], dtype=bool)
     # With `self_route` among them the declines are its escalations, and need no row of their own.
     judged = [] if made.line(HYBRID) else [(DECLINE, declined, rag.answered)]

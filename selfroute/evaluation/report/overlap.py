@@ -19,12 +19,14 @@ EDGES = tuple(range(-100, 101, 10))
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Counts of the `n` questions that both constants scored. `identical`: the same words, or two declines; `near`:
-    scores within 10 points, identical ones among them; `opposite`: scores 50 points or more apart. `both_wrong`: both
-    below 50, `same_wrong` of them with the same words (shared errors). `histogram` counts the differences of score,
-    chunks less document, between `EDGES`; a difference of exactly zero stands in `zero` and not in it."""
+    """Counts of the `n` questions that both constants scored and neither failed at; `failed` are those that one of
+    them did. `identical`: the same words, or two declines; `near`: scores within 10 points, identical ones among them;
+    `opposite`: scores 50 points or more apart. `both_wrong`: both below 50, `same_wrong` of them with the same words
+    (shared errors). `histogram` counts the differences of score, chunks less document, between `EDGES`; a difference
+    of exactly zero stands in `zero` and not in it."""
 
     n: int
+    failed: int
     identical: int
     near: int
     opposite: int
@@ -35,12 +37,16 @@ class Overlap:
 
 
 def overlap(made: Board) -> Overlap | None:
+    """`None` without questions that both constants answered or declined: what failed agrees with nothing."""
     both = constants(made)
     if both is None:
         return None
     rag, long = both
-    pairs = [(a, b) for a, b in zip(rag.rows, long.rows, strict=True) if a is not None and b is not None]
-    pairs = [(a, b) for a, b in pairs if a.score is not None and b.score is not None]
+    scored = [(a, b) for a, b in zip(rag.rows, long.rows, strict=True) if a is not None and b is not None]
+    scored = [(a, b) for a, b in scored if a.score is not None and b.score is not None]
+    pairs = [(a, b) for a, b in scored if a.error is None and b.error is None]
+    if not pairs:
+        return None
     same = np.array([_same(a, b) for a, b in pairs])
     scores = np.array([(a.score, b.score) for a, b in pairs], dtype=float)
     difference = scores[:, 0] - scores[:, 1]
@@ -48,6 +54,7 @@ def overlap(made: Board) -> Overlap | None:
     level = np.abs(difference) < 1e-9
     return Overlap(
         len(pairs),
+        failed=len(scored) - len(pairs),
         identical=int(same.sum()),
         near=int((np.abs(difference) <= NEAR).sum()),
         opposite=int((np.abs(difference) >= FAR).sum()),
@@ -59,9 +66,6 @@ def overlap(made: Board) -> Overlap | None:
 
 
 def _same(one: Row, other: Row) -> bool:
-    """Two failures are no agreement."""
-    if one.error is not None or other.error is not None:
-        return False
     if one.prediction is None or other.prediction is None:
         return one.prediction == other.prediction
     return normalized(one.prediction) == normalized(other.prediction)

@@ -17,6 +17,7 @@ Kind = Literal[
 ]
 """`interval` is a pair of scores or ratios, `shares` a pair of shares; a pair is two columns in a CSV file."""
 
+# Text may be empty: where there is nothing to say in a column of costs, whose null is an unknown price.
 Value = str | int | float | Decimal | None | tuple[float | None, float | None]
 NONE = "-"
 
@@ -94,7 +95,7 @@ def written(value: Value, kind: Kind) -> str:
     if value is None:
         return "unknown" if kind == "cost" else NONE
     if isinstance(value, str):
-        return value
+        return value or NONE
     if kind == "cost":
         return format(Decimal(value).quantize(Decimal("0.0001")).normalize() if value else Decimal(0), "f")
     return format(value, FORMATS[kind])

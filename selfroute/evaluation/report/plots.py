@@ -57,7 +57,7 @@ def pictures(made: Figures) -> dict[str, bytes]:
     """PNG by name; none of what there are no figures for."""
     wanted: Mapping[str, tuple[bool, Callable[[Figures], Figure]]] = {
         "scores": (any(entry.score is not None for entry in made.table1), _scores),
-        "k": (len(made.curve.ks) > 1, _curve),
+        "k": (len(made.curve.ks) > 1 and bool(made.curve.points), _curve),
         "plane": (made.plane is not None, _plane),
         "absence": (any(part.mixed for part in made.absence.parts), _absence),
         "declines": (bool(made.decisions), _declines),

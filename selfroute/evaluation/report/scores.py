@@ -13,7 +13,7 @@ from decimal import Decimal
 import numpy as np
 
 from selfroute.evaluation.ks import ks
-from selfroute.evaluation.report.board import HYBRID, Board, Line, Truths, board
+from selfroute.evaluation.report.board import HYBRID, LONG, Board, Line, Truths, board
 from selfroute.evaluation.rows import Row
 from selfroute.evaluation.statistics import Interval, bounds
 from selfroute.types import sum_cost
@@ -25,7 +25,7 @@ MACRO, MICRO = "mean of datasets", "all questions"
 class Entry:
     """One dataset (or average) under one policy. `n` questions are in the mean, `failed` of them with 0; `na` are not.
     `from_chunks` is the share that was answered without a document; `token_share` is reader input over that of
-    reading everything; `cost` is the sum in US dollars, null where a price is unknown."""
+    reading everything; `cost` is the sum in US dollars, null where a price is unknown or nothing was `asked`."""
 
     dataset: str
     policy: str
@@ -36,6 +36,10 @@ class Entry:
     from_chunks: float | None
     token_share: float | None
     cost: Decimal | None
+
+    @property
+    def asked(self) -> bool:
+        return self.n + self.na > 0
 
 
 def table1(made: Board) -> tuple[Entry, ...]:
@@ -98,7 +102,7 @@ def _macro(made: Board, line: Line, masks: Sequence[Truths]) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class AtK:
-    """One policy at one k over all questions that every policy scored at this k."""
+    """One policy at one k, over the questions of the curve."""
 
     k: int
     policy: str
@@ -122,16 +126,45 @@ class Crossing:
 
 
 @dataclass(frozen=True, slots=True)
+class Few:
+    """A policy that scored too few of the questions that all k share, `n`, to be compared at this k."""
+
+    k: int
+    policy: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
 class Curve:
+    """All of it is over the same `n` questions, which every compared policy scored at every k, so that what changes
+    with k is never which questions were asked. `left_out` counts the run's other questions."""
+
     ks: tuple[int, ...]
     points: tuple[AtK, ...]
     crossing: Crossing | None
+    n: int
+    left_out: int
+    few: tuple[Few, ...]
 
 
 def curve(rows: Sequence[Row]) -> Curve:
-    boards = [board(rows, k) for k in ks(rows)]
-    points = [_at(made, line) for made in boards if made.shared.any() for line in made.compared if _asked(line)]
-    return Curve(tuple(made.k for made in boards), tuple(points), _crossing(boards))
+    every = ks(rows)
+    questions = {(row.dataset, row.id) for row in rows}
+    common = questions.intersection(*(_asked_at(rows, k) for k in every))
+    inside = [row for row in rows if (row.dataset, row.id) in common]
+    boards = [board(inside, k) for k in every]
+    few = tuple(Few(made.k, line.policy, int(line.scored.sum())) for made in boards for line in made.partial)
+    boards = [made for made in boards if made.compared]
+    shared = np.logical_and.reduce([made.shared for made in boards]) if boards else np.zeros(0, dtype=bool)
+    n = int(shared.sum())
+    points = [_at(made, line, shared) for made in boards if n for line in made.compared if _asked(line)]
+    return Curve(tuple(every), tuple(points), _crossing(boards, shared), n, len(questions) - n, few)
+
+
+def _asked_at(rows: Sequence[Row], k: int) -> set[tuple[str, str]]:
+    """`always_long` counts where it alone was asked: it may have been asked elsewhere for the whole run."""
+    here = [row for row in rows if row.k == k]
+    return {(row.dataset, row.id) for row in [row for row in here if row.policy != LONG] or here}
 
 
 def _asked(line: Line) -> bool:
@@ -139,18 +172,18 @@ def _asked(line: Line) -> bool:
     return any(row.k == line.k for row in line.made)
 
 
-def _at(made: Board, line: Line) -> AtK:
+def _at(made: Board, line: Line, mask: Truths) -> AtK:
     return AtK(
         made.k,
         line.policy,
-        made.mean(line.score, made.shared),
-        n=int(made.shared.sum()),
-        token_share=made.share(line, made.shared),
+        made.mean(line.score, mask),
+        n=int(mask.sum()),
+        token_share=made.share(line, mask),
     )
 
 
-def _crossing(boards: Sequence[Board]) -> Crossing | None:
-    found = [(made.k, *parts) for made in boards if (parts := _parts(made)) is not None]
+def _crossing(boards: Sequence[Board], mask: Truths) -> Crossing | None:
+    found = [(made.k, *parts) for made in boards if (parts := _parts(made, mask)) is not None]
     if not found:
         return None
     above = [number for number, (_, r, e) in enumerate(found) if r + e >= 1]
@@ -165,11 +198,11 @@ def _crossing(boards: Sequence[Board]) -> Crossing | None:
     return Crossing(k, r, e, k * (1 - e) / r if r > 0 else None, estimated=True)
 
 
-def _parts(made: Board) -> tuple[float, float] | None:
+def _parts(made: Board, mask: Truths) -> tuple[float, float] | None:
     """r and e of the hybrid, from what it read. `Board.share` is their sum."""
-    line = next((line for line in made.lines if line.policy == HYBRID), None)
-    known = None if line is None else line.scored & ~np.isnan(made.full)
-    if line is None or known is None or not known.any():
+    line = made.line(HYBRID)
+    known = mask & ~np.isnan(made.full)
+    if line is None or not known.any():
         return None
     full = made.full[known].sum()
     escalated = made.full[known & line.read_long].sum() / full
