@@ -571,6 +571,21 @@ def test_what_is_not_done_of_responses_is_refused_by_name(client: OpenAI, change
 
 
 @pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "function_call_output", "call_id": "c", "output": "y"},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "item_reference", "id": "msg_1"},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+    ],
+)
+def test_an_item_that_is_no_message_is_refused_by_its_kind(client: OpenAI, item: dict[str, Any]) -> None:
+    with pytest.raises(openai.BadRequestError, match="but as message") as refused:
+        client.responses.create(model=MODEL, input=[*asking(WHO), item, *asking(NIGHT)])  # type: ignore
+    assert (refused.value.param, refused.value.code) == (f"input.{item['type']}", "unsupported_parameter")
+
+
+@pytest.mark.parametrize(
     ("sent", "param", "message"),
     [
         ([], "input", "at least 1 item"),
