@@ -194,3 +194,24 @@ def test_what_is_no_json_is_told_of_as_the_whole_body(client: httpx.Client) -> N
     reply = client.post("/v1/ask", content=b"{,", headers={"content-type": "application/json"})
     assert (reply.status_code, reply.json()["detail"]) == (422, "the body: JSON decode error")
     assert reply.json()["errors"][0]["field"] is None
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", None])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/ask", "/v1/corpora", "/v1/evaluations", "/v1/questions/x/feedback", "/v1/chat/completions", "/v1/responses"],
+)
+def test_a_body_that_is_not_called_json_is_told_what_to_be_called(
+    client: httpx.Client, path: str, kind: str | None
+) -> None:
+    reply = client.post(path, content=b'{"question": "x"}', headers={} if kind is None else {"Content-Type": kind})
+    told = reply.json()
+    said = told["error"]["message"] if "error" in told else told["detail"]
+    assert (reply.status_code, said) == (415, "send the body as JSON, under 'Content-Type: application/json'")
+    described = client.get("/openapi.json").json()["paths"][path.replace("/x/", "/{id}/")]["post"]["responses"]
+    assert {"415", "4XX"} & described.keys()
+
+
+def test_without_a_body_nothing_is_said_of_its_type(client: httpx.Client) -> None:
+    reply = client.post("/v1/ask")
+    assert (reply.status_code, reply.json()["detail"]) == (422, "the body: Field required")

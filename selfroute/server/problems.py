@@ -225,6 +225,8 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if isinstance(error.body, bytes):  # left as it came: the framework reads what is called JSON alone
+        return respond(request, _by_status(415, "send the body as JSON, under 'Content-Type: application/json'"))
     wrong = [{"field": _field(one), "reason": without_keys(one["msg"])} for one in error.errors()]
     first = wrong[0]
     detail = f"{first['field'] or 'the body'}: {first['reason']}"
@@ -243,16 +245,20 @@ def _field(wrong: Mapping[str, Any]) -> str | None:
 
 async def _http(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    phrase = HTTPStatus(error.status_code).phrase
-    kind = phrase.lower().replace(" ", "-")
     detail, headers = str(error.detail), error.headers
     if error.status_code == 405 and (allowed := _allowed(routes, request)):
         detail = f"{request.method} is not done here, but {', '.join(allowed)}: /docs describes what there is"
         headers = {**(headers or {}), "Allow": ", ".join(allowed)}
-    if error.status_code == 404 and detail == phrase:
+    if error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = f"there is nothing at {request.url.path}: /docs describes what there is"
-    fields = {"type": f"/problems/{kind}", "title": phrase, "status": error.status_code, "detail": without_keys(detail)}
-    return respond(request, fields, headers)
+    return respond(request, _by_status(error.status_code, detail), headers)
+
+
+def _by_status(status: int, detail: str) -> dict[str, Any]:
+    """A problem's fields where it has no kind but its status."""
+    phrase = HTTPStatus(status).phrase
+    kind = phrase.lower().replace(" ", "-")
+    return {"type": f"/problems/{kind}", "title": phrase, "status": status, "detail": without_keys(detail)}
 
 
 def _allowed(routes: Sequence[BaseRoute], request: Request) -> list[str]:
