@@ -333,10 +333,12 @@ class HomeNotWritable(SelfrouteError):
 
 
 class DeadlineExceeded(SelfrouteError):
-    def __init__(self, seconds: float) -> None:
+    """`own`: by the deadline that the question came with, not by the setting."""
+
+    def __init__(self, seconds: float, *, own: bool = False) -> None:
         super().__init__(
             f"the question was not answered within {seconds:g} seconds: ask about fewer documents, or raise the "
-            "setting 'deadline'"
+            + ("question's deadline" if own else "setting 'deadline'")
         )
 
 
