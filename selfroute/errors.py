@@ -77,7 +77,8 @@ class SelfrouteError(Exception):
 
     @property
     def outward(self) -> str:
-        """What is told beyond this machine: names no folder of it, where its own words may."""
+        """What is told beyond this machine: names no folder of it, where its own words may, and no command for it that
+        a request does as well."""
         return str(self)
 
 
@@ -194,7 +195,12 @@ class NameTaken(BadInput):
 
 class EmptyCorpus(BadInput):
     def __init__(self, name: str) -> None:
+        self._name = name
         super().__init__(f"corpus {name!r} holds no documents: run `selfroute index PATH --corpus {name}` first")
+
+    @property
+    def outward(self) -> str:
+        return f"corpus {self._name!r} holds no documents: add some with POST /v1/corpora/{self._name}/documents first"
 
 
 class InvalidSettings(BadInput):

@@ -153,7 +153,7 @@ def outward(error: SelfrouteError) -> str:
     """What who asks is told of an error. Where that leaves out a folder of this machine, its operator is told in the
     log."""
     said = error.outward
-    if said != str(error) and not isinstance(error, errors.IndexBusy):
+    if said != str(error) and not isinstance(error, errors.IndexBusy | errors.EmptyCorpus):
         log.error("%s: %s", type(error).__name__, without_keys(str(error)))
     return without_keys(said)
 
