@@ -146,6 +146,10 @@ COMMON_TAKEN = frozenset({"user", "metadata", "safety_identifier", "prompt_cache
 ModelName = Annotated[str, Field(max_length=200, description="A policy at a corpus, as self_route@docs.")]
 Temperature = Annotated[float, Field(ge=0, le=2, description="Of readings by a chat model.")]
 Limit = Annotated[int, Field(ge=1, description="Tokens of a chat model's reply to a reading; the settings' at most.")]
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(max_length=16, description="What the client notes of it: comes back as it is."),
+]
 
 
 class ChatSent(Sent):
@@ -191,7 +195,7 @@ class ResponseSent(Sent):
         "text": ({"format": {"type": "text"}}, {}),
         "reasoning": ({},),
     }
-    taken = COMMON_TAKEN | {"stream_options"}
+    taken = (COMMON_TAKEN - {"metadata"}) | {"stream_options"}
 
     model: ModelName
     input: Annotated[
@@ -202,6 +206,7 @@ class ResponseSent(Sent):
     stream: StrictBool = False
     temperature: Temperature = 0.0
     max_output_tokens: Limit | None = None
+    metadata: Metadata = {}
     selfroute: OptionsSent = OptionsSent()
 
     def as_ask(self) -> tuple[Ask, tuple[str, ...]]:
