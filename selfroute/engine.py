@@ -262,7 +262,7 @@ class Engine:
 
         try:
             await to_its_end(self._account.begin(terms.id, question, policy, name, terms.key))
-            async with until(_nearer(self._deadline, terms.deadline)) as deadline:
+            async with until(self._deadline, terms.deadline) as deadline:
                 index = await self._sources.searchable(source, record, allowance)
                 steps = self._steps(name, index, record, k, deadline, emit, allowance, watch)
                 alone = await self._alone(question, steps, record, deadline, allowance)
@@ -353,10 +353,6 @@ class IndexEngine(Engine):
         accounted = copy.copy(self)
         accounted._account = account
         return await accounted._ask(question, policy, index.name, index, k)
-
-
-def _nearer(*deadlines: float | None) -> float | None:
-    return min((seconds for seconds in deadlines if seconds is not None), default=None)
 
 
 async def _tell(answer: Answer, shown: str, emit: Emit) -> None:

@@ -77,7 +77,8 @@ class SelfrouteError(Exception):
 
     @property
     def outward(self) -> str:
-        """What is told beyond this machine: names no folder of it, where its own words may."""
+        """What is told beyond this machine: names no folder of it, where its own words may, and no command for it that
+        a request does as well."""
         return str(self)
 
 
@@ -194,7 +195,12 @@ class NameTaken(BadInput):
 
 class EmptyCorpus(BadInput):
     def __init__(self, name: str) -> None:
+        self._name = name
         super().__init__(f"corpus {name!r} holds no documents: run `selfroute index PATH --corpus {name}` first")
+
+    @property
+    def outward(self) -> str:
+        return f"corpus {self._name!r} holds no documents: add some with POST /v1/corpora/{self._name}/documents first"
 
 
 class InvalidSettings(BadInput):
@@ -333,10 +339,12 @@ class HomeNotWritable(SelfrouteError):
 
 
 class DeadlineExceeded(SelfrouteError):
-    def __init__(self, seconds: float) -> None:
+    """`own`: by the deadline that the question came with, not by the setting."""
+
+    def __init__(self, seconds: float, *, own: bool = False) -> None:
         super().__init__(
             f"the question was not answered within {seconds:g} seconds: ask about fewer documents, or raise the "
-            "setting 'deadline'"
+            + ("question's deadline" if own else "setting 'deadline'")
         )
 
 

@@ -34,8 +34,10 @@ def long_threads() -> ThreadPoolExecutor:
 
 
 @asynccontextmanager
-async def until(seconds: float | None) -> AsyncIterator[float | None]:
-    """Ends what runs inside after so many seconds; gives the moment, by the loop's clock. Raises `DeadlineExceeded`."""
+async def until(setting: float | None, own: float | None) -> AsyncIterator[float | None]:
+    """Ends what runs inside after the fewer seconds of those that the settings give a question and its own; gives the
+    moment, by the loop's clock. Raises `DeadlineExceeded`."""
+    seconds = min((one for one in (setting, own) if one is not None), default=None)
     if seconds is None:
         yield None
         return
@@ -45,7 +47,7 @@ async def until(seconds: float | None) -> AsyncIterator[float | None]:
             yield moment
     except TimeoutError:
         if limit.expired():
-            raise DeadlineExceeded(seconds) from None
+            raise DeadlineExceeded(seconds, own=seconds != setting) from None
         raise
 
 

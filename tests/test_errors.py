@@ -107,6 +107,7 @@ MESSAGES = {
     DiskFull(HERE, "nothing is left"): "make room there, then try again",
     LedgerBusy(HERE): "see which one has it open, then try again",
     DeadlineExceeded(30): "within 30 seconds: ask about fewer documents, or raise the setting 'deadline'",
+    DeadlineExceeded(30, own=True): "ask about fewer documents, or raise the question's deadline",
     OverTerms("reading the chunks", "max_cost", "$ 2", "$ 1", "$ 3"): "max_cost of $ 3 there is $ 1 left: raise it, or",
     OverBudget("reading the chunks", "budget of 10 tokens a day", "9 tokens", "8", "2026-11-25 00:00 UTC", 60): (
         "budget of 10 tokens a day there is 8 left: wait until it is renewed at 2026-11-25 00:00 UTC"

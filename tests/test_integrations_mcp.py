@@ -224,3 +224,16 @@ def test_a_client_that_leaves_ends_its_question(house: House, wait_until: Callab
 
 def _asked(house: House) -> list[tuple[str, str]]:
     return sqlite3.connect(house.home / "ledger.sqlite").execute("SELECT id, error FROM questions").fetchall()
+
+
+def test_an_empty_corpus_is_told_with_the_request_that_fills_it(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    async def asked(http: httpx.Client) -> Any:
+        async with tools_of(http) as client:
+            return await client.call_tool("ask", {"question": WHO, "corpus": "e1"})
+
+    with served(house.app()) as http:
+        http.post("/v1/corpora", json={"name": "e1"})
+        told = asyncio.run(asked(http))
+    assert told.is_error
+    assert told.content[0].text == ("corpus 'e1' holds no documents: add some with POST /v1/corpora/e1/documents first")
+    assert "the tool ask failed" not in caplog.text

@@ -635,12 +635,15 @@ def test_a_question_past_its_deadline_is_504(house: House, stream: bool) -> None
         assert (name, json.loads(told)["status"]) == ("error", 504)
     else:
         assert problem(reply) == (504, "deadline-exceeded")
+    assert "or raise the question's deadline" in reply.text
 
 
 def test_the_deadline_of_the_settings_holds_for_who_asks_for_a_longer_one(house: House) -> None:
     house.reader, house.deadline = KnowingReader(KNOWN, seconds=30), 0.3
     with served(house.app()) as client:
-        assert problem(ask(client, deadline=60))[0] == 504
+        told = [ask(client, deadline=seconds) for seconds in (60, 0.3)]
+    assert [problem(one)[0] for one in told] == [504, 504]
+    assert all("or raise the setting 'deadline'" in one.text for one in told)
 
 
 @pytest.mark.parametrize(

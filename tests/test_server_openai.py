@@ -570,6 +570,46 @@ def test_what_is_not_done_of_responses_is_refused_by_name(client: OpenAI, change
     assert (refused.value.param, refused.value.code) == (param, "unsupported_parameter")
 
 
+@pytest.mark.parametrize("metadata", [None, {}, {"for": "a test", "run": "7"}])
+def test_a_response_tells_the_client_s_metadata_back(client: OpenAI, metadata: dict[str, str] | None) -> None:
+    whole = client.responses.create(model=MODEL, input=WHO, metadata=metadata)
+    events: list[Any] = list(client.responses.create(model=MODEL, input=WHO, metadata=metadata, stream=True))
+    told = [event.response.metadata for event in events if hasattr(event, "response")]
+    assert whole.metadata == (metadata or {})
+    assert told == [metadata or {}] * 3
+    assert whole.output_text == "Olof Berg"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "param"),
+    [
+        ({str(n): "x" for n in range(17)}, "metadata"),
+        ({"n": 7}, "metadata.n"),
+        ({"n": "\ud800"}, "metadata.n"),
+        ({"n": "x" * 513}, "metadata.n"),
+    ],
+)
+def test_metadata_that_openai_would_not_take_is_refused(http: httpx.Client, metadata: object, param: str) -> None:
+    sent = json.dumps({"model": MODEL, "input": WHO, "metadata": metadata})
+    reply = http.post("/v1/responses", content=sent, headers={"Content-Type": "application/json"})
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "function_call_output", "call_id": "c", "output": "y"},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "item_reference", "id": "msg_1"},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+    ],
+)
+def test_an_item_that_is_no_message_is_refused_by_its_kind(client: OpenAI, item: dict[str, Any]) -> None:
+    with pytest.raises(openai.BadRequestError, match="but as message") as refused:
+        client.responses.create(model=MODEL, input=[*asking(WHO), item, *asking(NIGHT)])  # type: ignore
+    assert (refused.value.param, refused.value.code) == (f"input.{item['type']}", "unsupported_parameter")
+
+
 @pytest.mark.parametrize(
     ("sent", "param", "message"),
     [

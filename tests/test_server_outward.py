@@ -95,6 +95,23 @@ def test_a_job_that_failed_on_the_disk_tells_no_folder_and_the_log_does(
     assert f"cannot write to {house.home}" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/v1/ask", {"question": WHO, "corpus": "e1"}),
+        ("/v1/responses", {"model": "self_route@e1", "input": WHO}),
+    ],
+)
+def test_who_asks_an_empty_corpus_is_told_the_request_that_fills_it(
+    client: httpx.Client, path: str, asked: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    client.post("/v1/corpora", json={"name": "e1"})
+    reply = client.post(path, json=asked)
+    assert reply.status_code == 409
+    assert "corpus 'e1' holds no documents: add some with POST /v1/corpora/e1/documents first" in reply.text
+    assert "EmptyCorpus" not in caplog.text
+
+
 def test_where_a_file_of_this_machine_stands_is_told_to_who_may_see_all(house: House) -> None:
     corpus(house.home, "files", {"/srv/secret/handbook": HARBOUR})  # the source is this with .md behind
     house.access = Callers({"a": Caller("a"), "audit": Caller("audit", audits=True)})

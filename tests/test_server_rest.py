@@ -190,7 +190,48 @@ def test_a_method_that_is_not_done_at_a_path_is_told_all_that_are(client: httpx.
     assert "PUT is not done here, but DELETE, GET" in reply.json()["detail"]
 
 
-def test_what_is_no_json_is_told_of_as_the_whole_body(client: httpx.Client) -> None:
-    reply = client.post("/v1/ask", content=b"{,", headers={"content-type": "application/json"})
-    assert (reply.status_code, reply.json()["detail"]) == (422, "the body: JSON decode error")
-    assert reply.json()["errors"][0]["field"] is None
+@pytest.mark.parametrize("path", ["/v1/ask", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"{,", "no JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
+        (b'{"question":\n "x', "no JSON: Unterminated string starting at line 2, column 2"),
+        (b'{"question": "\xff"}', "not UTF-8 from its byte 15 on: send it in UTF-8"),
+        (b"[" * 50_000, "nests too deeply: send fewer lists and objects within each other"),
+        (b'{"k": ' + b"1" * 5000 + b"}", "holds a number of too many digits: send such a number as a text"),
+    ],
+    ids=lambda value: value[:10] if isinstance(value, str) else "",
+)
+def test_what_cannot_be_read_as_json_is_told_of_as_the_whole_body_with_the_reason(
+    client: httpx.Client, path: str, sent: bytes, reason: str
+) -> None:
+    reply = client.post(path, content=sent, headers={"content-type": "application/json"})
+    told = reply.json()
+    if path == "/v1/ask":
+        assert (reply.status_code, told["detail"]) == (422, f"the body: {reason}")
+        assert told["errors"] == [{"field": None, "reason": reason}]
+    else:
+        error = told["error"]
+        assert (reply.status_code, error["message"], error["param"]) == (400, f"the body: {reason}", None)
+        assert error["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", None])
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/ask", "/v1/corpora", "/v1/evaluations", "/v1/questions/x/feedback", "/v1/chat/completions", "/v1/responses"],
+)
+def test_a_body_that_is_not_called_json_is_told_what_to_be_called(
+    client: httpx.Client, path: str, kind: str | None
+) -> None:
+    reply = client.post(path, content=b'{"question": "x"}', headers={} if kind is None else {"Content-Type": kind})
+    told = reply.json()
+    said = told["error"]["message"] if "error" in told else told["detail"]
+    assert (reply.status_code, said) == (415, "send the body as JSON, under 'Content-Type: application/json'")
+    described = client.get("/openapi.json").json()["paths"][path.replace("/x/", "/{id}/")]["post"]["responses"]
+    assert {"415", "4XX"} & described.keys()
+
+
+def test_without_a_body_nothing_is_said_of_its_type(client: httpx.Client) -> None:
+    reply = client.post("/v1/ask")
+    assert (reply.status_code, reply.json()["detail"]) == (422, "the body: Field required")

@@ -32,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from selfroute.errors import SelfrouteError
+from selfroute.errors import EmptyCorpus, SelfrouteError
 from selfroute.index.upkeep import Listed
 from selfroute.keys import without_keys
 from selfroute.types import Answer, Found, Question, Terms
@@ -158,7 +158,7 @@ class McpServer:
             wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
             return _failed("; ".join(wrong))
         except SelfrouteError as error:
-            if error.outward != str(error):
+            if error.outward != str(error) and not isinstance(error, EmptyCorpus):
                 log.error("the tool %s failed: %s", sent.name, without_keys(str(error)))
             return _failed(error.outward)
         except Exception as error:

@@ -141,7 +141,7 @@ async def cancel(request: Request, id: str, asker: Asker) -> Response:  # noqa: 
     return JSONResponse(to_json(tell(cancelled)))
 
 
-@router.post("/evaluations", status_code=202, response_model=JobTold, responses=documented(400))
+@router.post("/evaluations", status_code=202, response_model=JobTold, responses=documented(415))
 async def evaluate(request: Request, sent: EvaluationSent, asker: Asker, token: Token = None) -> Response:
     """Asks questions by several policies and scores the answers, as a job. What one policy had the service's readers
     read is not read again for another. The limits of a key count each question that is read for as one of its own, and

@@ -147,7 +147,7 @@ async def corpora(request: Request, asker: Asker) -> Response:
     return JSONResponse(to_json(CorporaTold(found)))
 
 
-@router.post("", status_code=201, response_model=CorpusTold, responses=documented(400, 404, 409))
+@router.post("", status_code=201, response_model=CorpusTold, responses=documented(404, 409, 415))
 async def create(request: Request, sent: CorpusSent, asker: Asker, token: Token = None) -> Response:
     """Makes an empty corpus. Uploading documents makes one too."""
     asker.require_write(sent.name)

@@ -64,9 +64,11 @@ class Part(BaseModel):
 
 class Message(BaseModel):
     """One message, also as this service or another sent it before: what it carries beside its text is empty, or of no
-    account here."""
+    account here. `place` is the request's field that it stands in."""
 
     model_config = ConfigDict(frozen=True)
+
+    place: ClassVar[str] = "messages"
 
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[Text | Annotated[list[Part], Tag("(list)")], EITHER, BeforeValidator(_none_as_unset)]
@@ -79,17 +81,26 @@ class Message(BaseModel):
     @classmethod
     def _carries_nothing_else(cls, sent: Any) -> Any:
         if isinstance(sent, dict):
+            kind = sent.get("type")
+            if isinstance(kind, str) and kind != "message":
+                raise UnsupportedParameter(f"{cls.place}.{kind}", "message")
             for name in ("tool_calls", "function_call", "audio"):
                 if sent.get(name):
-                    raise UnsupportedParameter(f"messages.{name}")
+                    raise UnsupportedParameter(f"{cls.place}.{name}")
             if sent.get("role") in ("tool", "function"):
-                raise UnsupportedParameter("messages.role", "user, assistant, system or developer")
+                raise UnsupportedParameter(f"{cls.place}.role", "user, assistant, system or developer")
             parts = sent.get("content")
             for part in parts if isinstance(parts, list) else ():
                 kind = part.get("type") if isinstance(part, dict) else None
                 if isinstance(kind, str) and kind in NOT_READ:
-                    raise UnsupportedParameter(f"messages.content.{kind}", "text")
+                    raise UnsupportedParameter(f"{cls.place}.content.{kind}", "text")
         return sent
+
+
+class Item(Message):
+    """A message as an item of a response's input, which knows items of other kinds: those of tools, and thoughts."""
+
+    place: ClassVar[str] = "input"
 
 
 class Sent(BaseModel):
@@ -135,6 +146,10 @@ COMMON_TAKEN = frozenset({"user", "metadata", "safety_identifier", "prompt_cache
 ModelName = Annotated[str, Field(max_length=200, description="A policy at a corpus, as self_route@docs.")]
 Temperature = Annotated[float, Field(ge=0, le=2, description="Of readings by a chat model.")]
 Limit = Annotated[int, Field(ge=1, description="Tokens of a chat model's reply to a reading; the settings' at most.")]
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]],
+    Field(max_length=16, description="What the client notes of it: comes back as it is."),
+]
 
 
 class ChatSent(Sent):
@@ -180,21 +195,22 @@ class ResponseSent(Sent):
         "text": ({"format": {"type": "text"}}, {}),
         "reasoning": ({},),
     }
-    taken = COMMON_TAKEN | {"stream_options"}
+    taken = (COMMON_TAKEN - {"metadata"}) | {"stream_options"}
 
     model: ModelName
     input: Annotated[
-        Text | Annotated[list[Message], Field(min_length=1, max_length=1000), Tag("(list)")],
+        Text | Annotated[list[Item], Field(min_length=1, max_length=1000), Tag("(list)")],
         EITHER,
     ]
     instructions: str | None = None
     stream: StrictBool = False
     temperature: Temperature = 0.0
     max_output_tokens: Limit | None = None
+    metadata: Metadata = {}
     selfroute: OptionsSent = OptionsSent()
 
     def as_ask(self) -> tuple[Ask, tuple[str, ...]]:
-        said = [Message(role="user", content=self.input)] if isinstance(self.input, str) else self.input
+        said = [Item(role="user", content=self.input)] if isinstance(self.input, str) else self.input
         told = [Message(role="system", content=self.instructions)] if self.instructions else []
         return asked(self.model, conversation([*told, *said]), self.temperature, self.max_output_tokens, self.selfroute)
 

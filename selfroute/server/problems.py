@@ -153,7 +153,7 @@ def outward(error: SelfrouteError) -> str:
     """What who asks is told of an error. Where that leaves out a folder of this machine, its operator is told in the
     log."""
     said = error.outward
-    if said != str(error) and not isinstance(error, errors.IndexBusy):
+    if said != str(error) and not isinstance(error, errors.IndexBusy | errors.EmptyCorpus):
         log.error("%s: %s", type(error).__name__, without_keys(str(error)))
     return without_keys(said)
 
@@ -225,7 +225,16 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    wrong = [{"field": _field(one), "reason": without_keys(one["msg"])} for one in error.errors()]
+    if isinstance(error.body, bytes):  # left as it came: the framework reads what is called JSON alone
+        return respond(request, _by_status(415, "send the body as JSON, under 'Content-Type: application/json'"))
+    if unreadable := _unreadable(error.__cause__):
+        return _fields_wrong(request, [{"field": None, "reason": unreadable}])
+    return _fields_wrong(
+        request, [{"field": _field(one), "reason": without_keys(one["msg"])} for one in error.errors()]
+    )
+
+
+def _fields_wrong(request: Request, wrong: Sequence[Mapping[str, Any]]) -> Response:
     first = wrong[0]
     detail = f"{first['field'] or 'the body'}: {first['reason']}"
     if more := len(wrong) - 1:
@@ -234,25 +243,45 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return respond(request, {**fields, "errors": wrong})
 
 
+def _unreadable(cause: BaseException | None) -> str | None:
+    """Why a body could not be read as JSON, by what the framework met: it tells of the first alone, without the place,
+    and of the others nothing but that they are."""
+    match cause:
+        case json.JSONDecodeError():
+            return f"no JSON: {cause.msg.removesuffix(' at')} at line {cause.lineno}, column {cause.colno}"
+        case UnicodeDecodeError():
+            return f"not UTF-8 from its byte {cause.start + 1:,} on: send it in UTF-8"
+        case RecursionError():
+            return "nests too deeply: send fewer lists and objects within each other"
+        case ValueError():
+            return "holds a number of too many digits: send such a number as a text"
+    return None
+
+
 def _field(wrong: Mapping[str, Any]) -> str | None:
-    """Dotted, or `None` for the whole body; of what is no JSON the framework names a character. In parentheses stands
-    which of several kinds a value was taken for."""
+    """Dotted, or `None` for the whole body. In parentheses stands which of several kinds a value was taken for."""
     path = [str(part) for part in wrong["loc"][1:] if part not in ("(list)", "(text)")]
-    return None if wrong["type"] == "json_invalid" else ".".join(path) or None
+    return ".".join(path) or None
 
 
 async def _http(routes: Sequence[BaseRoute], request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    phrase = HTTPStatus(error.status_code).phrase
-    kind = phrase.lower().replace(" ", "-")
+    if error.status_code == 400 and (unreadable := _unreadable(error.__cause__)):
+        return _fields_wrong(request, [{"field": None, "reason": unreadable}])
     detail, headers = str(error.detail), error.headers
     if error.status_code == 405 and (allowed := _allowed(routes, request)):
         detail = f"{request.method} is not done here, but {', '.join(allowed)}: /docs describes what there is"
         headers = {**(headers or {}), "Allow": ", ".join(allowed)}
-    if error.status_code == 404 and detail == phrase:
+    if error.status_code == 404 and detail == HTTPStatus.NOT_FOUND.phrase:
         detail = f"there is nothing at {request.url.path}: /docs describes what there is"
-    fields = {"type": f"/problems/{kind}", "title": phrase, "status": error.status_code, "detail": without_keys(detail)}
-    return respond(request, fields, headers)
+    return respond(request, _by_status(error.status_code, detail), headers)
+
+
+def _by_status(status: int, detail: str) -> dict[str, Any]:
+    """A problem's fields where it has no kind but its status."""
+    phrase = HTTPStatus(status).phrase
+    kind = phrase.lower().replace(" ", "-")
+    return {"type": f"/problems/{kind}", "title": phrase, "status": status, "detail": without_keys(detail)}
 
 
 def _allowed(routes: Sequence[BaseRoute], request: Request) -> list[str]:

@@ -141,7 +141,7 @@ class _Response:
             "incomplete_details": None,
             "instructions": self._sent.instructions,
             "max_output_tokens": self._sent.max_output_tokens,
-            "metadata": {},
+            "metadata": self._sent.metadata,
             "parallel_tool_calls": False,
             "previous_response_id": None,
             "store": False,

@@ -36,7 +36,9 @@ STREAMED: dict[str, Any] = {
 
 
 @router.post(
-    "/ask", response_model=Answer, responses={200: {"content": STREAMED}, **documented(400, 404, 409, 501, 502, 504)}
+    "/ask",
+    response_model=Answer,
+    responses={200: {"content": STREAMED}, **documented(404, 409, 415, 501, 502, 504)},
 )
 async def ask(request: Request, sent: AskSent, asker: Asker) -> Response:
     """Answers a question from a corpus, or from a text that comes with it. With `stream`, server-sent events tell of
@@ -55,7 +57,7 @@ async def question(request: Request, id: str, asker: Asker) -> Response:  # noqa
     return JSONResponse(to_json(await _recorded(request, id, asker)))
 
 
-@router.post("/questions/{id}/feedback", status_code=201, response_model=Feedback, responses=documented(400, 404, 422))
+@router.post("/questions/{id}/feedback", status_code=201, response_model=Feedback, responses=documented(404, 415))
 async def feedback(
     request: Request,
     id: str,  # noqa: A002
