@@ -84,7 +84,7 @@ def test_pages_are_told_where_a_document_has_them(client: httpx.Client, wait_unt
     assert told["text"][told["pages"][1] :].startswith("The quay")
 
 
-@pytest.mark.parametrize("id_", ["a/b/../c.md", "Grüße 100%?.md", "ßΩ漢字#1", "...", "-", "x" * 1024])
+@pytest.mark.parametrize("id_", ["a/b/c..md", "..a/.b/c.", "Grüße 100%?.md", "ßΩ漢字#1", "...", "-", "x" * 1024])
 def test_a_document_is_reached_by_whatever_id_it_has(client: httpx.Client, wait_until: Wait, id_: str) -> None:
     ended(client, add(client, {"id": id_, "text": "A text."}), wait_until)
     place = f"/v1/corpora/port/documents/{quote(id_, safe='')}"
@@ -154,6 +154,17 @@ def test_a_corpus_is_made_once_with_one_key(client: httpx.Client) -> None:
     assert [client.post("/v1/corpora", json={"name": "port"}, headers=key).status_code for _ in "ab"] == [201, 201]
     assert client.post("/v1/corpora", json={"name": "other"}, headers=key).status_code == 422
     assert client.post("/v1/corpora", json={"name": "port"}).status_code == 409
+
+
+@pytest.mark.parametrize("id_", ["..", ".", "../../etc/passwd", "a/./b.md", "a/b/..", "..\\a.md", "a\\..\\b.md"])
+def test_an_id_that_clients_would_take_out_of_an_address_is_refused(
+    house: House, client: httpx.Client, id_: str
+) -> None:
+    reply = add(client, {"id": id_, "text": "A text."})
+    assert (reply.status_code, reply.json()["type"]) == (422, "/problems/invalid-request")
+    assert "documents.0.id" in reply.json()["detail"]
+    assert "between slashes" in reply.json()["detail"]
+    assert left(house) == []
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,18 @@ def test_files_of_kinds_that_are_not_known_and_damaged_ones_are_listed_with_thei
     assert "is broken" in reasons["upload:b.docx"]
 
 
+def test_a_line_whose_id_clients_would_take_out_of_an_address_is_listed_with_its_reason(
+    client: httpx.Client, wait_until: Wait
+) -> None:
+    lines = b"".join(json.dumps({"id": id_, "text": "A text."}).encode() + b"\n" for id_ in ("..", "a/../b", "a..b"))
+    job = ended(client, send(client, ("some.jsonl", lines)), wait_until)
+    assert (job["state"], ids(client)) == ("done", ["a..b"])
+    reasons = {one["source"]: one["reason"] for one in job["result"]["failed"]}
+    assert reasons.keys() == {"upload:some.jsonl:1", "upload:some.jsonl:2"}
+    assert "its 'id' cannot be '..'" in reasons["upload:some.jsonl:1"]
+    assert "leave it out" in reasons["upload:some.jsonl:2"]
+
+
 @pytest.mark.parametrize(
     ("name", "part"), [("bomb.docx", "word/document.xml"), ("bomb.epub", "META-INF/container.xml")]
 )

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from selfroute.errors import BadInput, NameTaken, TooLarge, UnusableIndex, UnusableUpload
 from selfroute.index.names import folder_of
 from selfroute.index.upkeep import DocumentInfo, Listed, Stats
+from selfroute.ingest.loaders import DOTS, has_dots
 from selfroute.jobs import Ingest, Once, Order, Spooled
 from selfroute.server.access import Asker, Caller
 from selfroute.server.background import JobTold, Token, accepted, fingerprint
@@ -94,7 +95,11 @@ class CorpusSent(Sent):
 
 
 class DocumentSent(Sent):
-    id: str = Field(min_length=1, max_length=MOST_ID, description="Names it in its corpus; may hold slashes.")
+    id: str = Field(
+        min_length=1,
+        max_length=MOST_ID,
+        description="Names it in its corpus; may hold slashes, but no . or .. between them.",
+    )
     text: str = Field(min_length=1)
     source: str | None = Field(default=None, min_length=1, max_length=MOST_ID, description="Where it comes from.")
 
@@ -103,6 +108,13 @@ class DocumentSent(Sent):
     def _can_be_seen(cls, value: str | None) -> str | None:
         if value is not None and not value.isprintable():
             raise ValueError("must hold no control characters or line ends")
+        return value
+
+    @field_validator("id")
+    @classmethod
+    def _can_be_reached(cls, value: str) -> str:
+        if has_dots(value):
+            raise ValueError(f"cannot be {value!r}: {DOTS}")
         return value
 
 
