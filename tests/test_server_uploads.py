@@ -93,6 +93,7 @@ def test_two_uploads_of_one_name_are_one_document(client: httpx.Client, wait_unt
         (b"\\\\\\\\server\\\\share\\\\notes.md", "notes.md"),
         ("Grüße 漢字.md".encode(), "Grüße 漢字.md"),
         ("e\u0301te\u0301.md".encode(), "été.md"),
+        ("漢字\u3000 1\u00a02.md".encode(), "漢字\u3000 1\u00a02.md"),
         (b"CON.txt", "CON.txt"),
         (b".hidden.md", ".hidden.md"),
         (b"a b#c?%d.md", "a b#c?%d.md"),
@@ -122,6 +123,7 @@ def test_a_name_is_taken_without_its_path_and_never_as_a_place(
         b"x" * 260 + b".md",
         "a\u202etxt.md".encode(),
         "a\u200b.md".encode(),
+        "a\u2028.md".encode(),
     ],
 )
 def test_a_name_that_names_no_file_is_refused(house: House, client: httpx.Client, sent: bytes) -> None:

@@ -26,7 +26,7 @@ from selfroute.server.intake import Fill, Filled
 from selfroute.server.parts import Parts, parts_of
 from selfroute.server.problems import documented, outward
 from selfroute.server.schemas import Name, Sent
-from selfroute.server.uploads import receive, write
+from selfroute.server.uploads import receive, unseen, write
 from selfroute.wire import to_json
 
 router = APIRouter(prefix="/v1/corpora")
@@ -106,8 +106,8 @@ class DocumentSent(Sent):
     @field_validator("id", "source")
     @classmethod
     def _can_be_seen(cls, value: str | None) -> str | None:
-        if value is not None and not value.isprintable():
-            raise ValueError("must hold no control characters or line ends")
+        if value is not None and (found := unseen(value)) is not None:
+            raise ValueError(f"holds {found}, which cannot be seen: leave it out")
         return value
 
     @field_validator("id")

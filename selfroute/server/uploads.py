@@ -34,6 +34,8 @@ MOST_HEADERS = 8192
 """Bytes of the headers of one part."""
 _UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 """What is not seen in a name, or turns the direction of writing: two names must not look alike."""
+_NONE_TO_SEE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Categories of Unicode, of which all is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,20 @@ def named(sent: str) -> str:
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", sent)[-1]).strip()
     if not name or name.strip(".") == "":
         raise UnusableUpload(f"{sent!r} names no file: give each file a name that ends with its kind, as report.pdf")
-    if _UNSEEN.search(name) or any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") for c in name):
-        raise UnusableUpload(f"the file name {name!r} holds characters that cannot be seen: rename it")
+    if (found := unseen(name)) is not None:
+        raise UnusableUpload(f"the file name {name!r} holds {found}, which cannot be seen: rename it")
     if len(name.encode()) > MOST_NAME:
         raise UnusableUpload(f"the file name {name[:40] + '…'!r} is longer than {MOST_NAME} bytes: shorten it")
     return name
+
+
+def unseen(name: str) -> str | None:
+    """The first character that is not seen in a name, as `U+200B`: a control character, a line's end, one without
+    width, one that turns the direction of writing, or none that Unicode knows."""
+    for character in name:
+        if _UNSEEN.match(character) or unicodedata.category(character) in _NONE_TO_SEE:
+            return f"U+{ord(character):04X}"
+    return None
 
 
 def suffix(name: str) -> str:
