@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -155,7 +156,36 @@ def test_a_corpus_is_made_once_with_one_key(client: httpx.Client) -> None:
     key = {"Idempotency-Key": "k-1"}
     assert [client.post("/v1/corpora", json={"name": "port"}, headers=key).status_code for _ in "ab"] == [201, 201]
     assert client.post("/v1/corpora", json={"name": "other"}, headers=key).status_code == 422
+    assert client.get("/v1/corpora/other").status_code == 404
     assert client.post("/v1/corpora", json={"name": "port"}).status_code == 409
+
+
+def test_a_corpus_that_could_not_be_made_with_a_key_is_not_made_by_sending_it_again(client: httpx.Client) -> None:
+    key = {"Idempotency-Key": "k-1"}
+    client.post("/v1/corpora", json={"name": "port"})
+    assert [client.post("/v1/corpora", json={"name": "port"}, headers=key).status_code for _ in "ab"] == [409, 409]
+
+
+def test_a_key_that_made_a_corpus_does_not_bring_it_back(client: httpx.Client) -> None:
+    key = {"Idempotency-Key": "k-1"}
+    assert client.post("/v1/corpora", json={"name": "port"}, headers=key).json()["problem"] is None
+    client.delete("/v1/corpora/port")
+    again = client.post("/v1/corpora", json={"name": "port"}, headers=key)
+    assert (again.status_code, again.json()["name"], again.json()["documents"]) == (201, "port", 0)
+    assert "take a new Idempotency-Key" in again.json()["problem"]
+    assert client.get("/v1/corpora/port").status_code == 404
+    assert client.post("/v1/corpora", json={"name": "port"}, headers={"Idempotency-Key": "k-2"}).status_code == 201
+
+
+def test_of_requests_with_one_key_at_the_same_time_one_makes_the_corpus(client: httpx.Client) -> None:
+    def make(_: int) -> int:
+        return client.post("/v1/corpora", json={"name": "port"}, headers={"Idempotency-Key": "k-1"}).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(make, range(4)))
+    assert 201 in made
+    assert set(made) <= {201, 409}
+    assert make(0) == 201
 
 
 @pytest.mark.parametrize("id_", ["..", ".", "../../etc/passwd", "a/./b.md", "a/b/..", "..\\a.md", "a\\..\\b.md"])
