@@ -199,6 +199,14 @@ def test_an_id_that_clients_would_take_out_of_an_address_is_refused(
     assert left(house) == []
 
 
+def test_jobs_are_listed_page_by_page_and_a_full_page_may_be_the_last(client: httpx.Client, wait_until: Wait) -> None:
+    jobs = [ended(client, add(client, {"id": f"{n}", "text": "A text."}), wait_until)["id"] for n in range(4)]
+    first = client.get("/v1/jobs", params={"limit": 2}).json()
+    rest = client.get("/v1/jobs", params={"limit": 2, "before": first["next"]}).json()
+    assert [one["id"] for one in first["jobs"] + rest["jobs"]] == jobs[::-1]
+    assert (first["next"], rest["next"]) == (jobs[2], None)
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
