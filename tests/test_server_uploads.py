@@ -159,6 +159,24 @@ def test_a_form_that_is_none_is_refused(
     assert spooled(house) == []
 
 
+@pytest.mark.parametrize("encoding", [b"base64", b"Quoted-Printable", b""])
+def test_a_file_in_a_transfer_encoding_is_refused(house: House, client: httpx.Client, encoding: bytes) -> None:
+    head = b'Content-Disposition: form-data; name="files"; filename="a.txt"\r\nContent-Transfer-Encoding: ' + encoding
+    body, headers = form((head, b"VGhlIHF1YXkgaXMgbG9uZy4="))
+    reply = client.post(PLACE, content=body, headers=headers)
+    assert (reply.status_code, reply.json()["type"]) == (422, "/problems/unusable-upload")
+    assert f"{encoding.decode()!r}: send its bytes as they are" in reply.json()["detail"]
+    assert spooled(house) == []
+
+
+@pytest.mark.parametrize("encoding", [b"binary", b"8BIT", b"7bit"])
+def test_a_file_that_is_said_to_come_as_it_is_is_taken(client: httpx.Client, wait_until: Wait, encoding: bytes) -> None:
+    head = b'Content-Disposition: form-data; name="files"; filename="a.txt"\r\ncontent-transfer-encoding: ' + encoding
+    body, headers = form((head, b"The quay is long."))
+    assert ended(client, client.post(PLACE, content=body, headers=headers), wait_until)["state"] == "done"
+    assert client.get(f"{PLACE}/a.txt").json()["text"] == "The quay is long."
+
+
 def test_files_of_kinds_that_are_not_known_and_damaged_ones_are_listed_with_their_reasons(
     client: httpx.Client, wait_until: Wait
 ) -> None:

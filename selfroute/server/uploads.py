@@ -32,6 +32,8 @@ MOST_NAME = 255
 """Bytes of a file's name in UTF-8: as file systems have it."""
 MOST_HEADERS = 8192
 """Bytes of the headers of one part."""
+AS_IT_IS = frozenset({"binary", "8bit", "7bit"})
+"""Transfer encodings of a part that change no byte. No other is decoded: forms have none (RFC 7578)."""
 _UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 """What is not seen in a name, or turns the direction of writing: two names must not look alike."""
 _NONE_TO_SEE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -181,6 +183,11 @@ class _Parts:
             self._name = named(sent.decode("utf-8"))
         except UnicodeDecodeError:
             raise UnusableUpload(f"the file name {sent!r} is not UTF-8: rename it") from None
+        encoding = self._headers.get(b"content-transfer-encoding", b"binary").decode("latin-1").strip()
+        if encoding.lower() not in AS_IT_IS:
+            raise UnusableUpload(
+                f"the file {self._name!r} comes in the transfer encoding {encoding!r}: send its bytes as they are"
+            )
         if self._name in {one.name for one in self.received}:
             raise UnusableUpload(f"two files are called {self._name!r}, and would be one document: rename one")
         if len(self.received) == self._most:
