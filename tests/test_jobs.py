@@ -109,6 +109,15 @@ def test_the_same_token_with_another_request_is_refused(jobs: Jobs) -> None:
         jobs.submit("2", Order(FILES, "port"), MOST, Once("t", "other"))
     with pytest.raises(KeyReused):
         jobs.remember(None, Once("t", "hash"))
+    with pytest.raises(KeyReused):
+        jobs.remembers(None, Once("t", "hash"))
+
+
+def test_the_token_of_what_is_no_job_is_there_once_it_was_put_down(jobs: Jobs) -> None:
+    once = Once("t", "hash")
+    assert not jobs.remembers("k1", once)
+    assert [jobs.remember("k1", once) for _ in "ab"] == [True, False]
+    assert (jobs.remembers("k1", once), jobs.remembers("k2", once)) == (True, False)
 
 
 def test_a_token_is_its_callers_own(jobs: Jobs) -> None:

@@ -113,6 +113,14 @@ def test_datasets_are_named_and_stand_in_one_folder(client: httpx.Client, wait_u
     assert (job["state"], job["result"]["rows"]) == ("done", 3)
 
 
+def test_evaluations_are_listed_page_by_page_and_a_full_page_may_be_the_last(client: httpx.Client) -> None:
+    made = [client.post(PLACE, json={"datasets": ["harbour"], "limit": 1}).json()["id"] for _ in "ab"]
+    first = client.get(PLACE, params={"limit": 1}).json()
+    rest = client.get(PLACE, params={"limit": 1, "before": first["next"]}).json()
+    assert [one["id"] for one in first["evaluations"] + rest["evaluations"]] == made[::-1]
+    assert (first["next"], rest["next"]) == (made[1], None)
+
+
 @pytest.mark.parametrize("name", ["../secret", "secret.jsonl", "harbour.jsonl", "/etc/passwd", "qasper", "a\0b", "."])
 def test_a_name_that_leads_elsewhere_is_no_dataset(
     house: House,

@@ -93,6 +93,7 @@ def test_two_uploads_of_one_name_are_one_document(client: httpx.Client, wait_unt
         (b"\\\\\\\\server\\\\share\\\\notes.md", "notes.md"),
         ("Grüße 漢字.md".encode(), "Grüße 漢字.md"),
         ("e\u0301te\u0301.md".encode(), "été.md"),
+        ("漢字\u3000 1\u00a02.md".encode(), "漢字\u3000 1\u00a02.md"),
         (b"CON.txt", "CON.txt"),
         (b".hidden.md", ".hidden.md"),
         (b"a b#c?%d.md", "a b#c?%d.md"),
@@ -122,6 +123,7 @@ def test_a_name_is_taken_without_its_path_and_never_as_a_place(
         b"x" * 260 + b".md",
         "a\u202etxt.md".encode(),
         "a\u200b.md".encode(),
+        "a\u2028.md".encode(),
     ],
 )
 def test_a_name_that_names_no_file_is_refused(house: House, client: httpx.Client, sent: bytes) -> None:
@@ -157,6 +159,24 @@ def test_a_form_that_is_none_is_refused(
     assert spooled(house) == []
 
 
+@pytest.mark.parametrize("encoding", [b"base64", b"Quoted-Printable", b""])
+def test_a_file_in_a_transfer_encoding_is_refused(house: House, client: httpx.Client, encoding: bytes) -> None:
+    head = b'Content-Disposition: form-data; name="files"; filename="a.txt"\r\nContent-Transfer-Encoding: ' + encoding
+    body, headers = form((head, b"VGhlIHF1YXkgaXMgbG9uZy4="))
+    reply = client.post(PLACE, content=body, headers=headers)
+    assert (reply.status_code, reply.json()["type"]) == (422, "/problems/unusable-upload")
+    assert f"{encoding.decode()!r}: send its bytes as they are" in reply.json()["detail"]
+    assert spooled(house) == []
+
+
+@pytest.mark.parametrize("encoding", [b"binary", b"8BIT", b"7bit"])
+def test_a_file_that_is_said_to_come_as_it_is_is_taken(client: httpx.Client, wait_until: Wait, encoding: bytes) -> None:
+    head = b'Content-Disposition: form-data; name="files"; filename="a.txt"\r\ncontent-transfer-encoding: ' + encoding
+    body, headers = form((head, b"The quay is long."))
+    assert ended(client, client.post(PLACE, content=body, headers=headers), wait_until)["state"] == "done"
+    assert client.get(f"{PLACE}/a.txt").json()["text"] == "The quay is long."
+
+
 def test_files_of_kinds_that_are_not_known_and_damaged_ones_are_listed_with_their_reasons(
     client: httpx.Client, wait_until: Wait
 ) -> None:
@@ -167,6 +187,18 @@ def test_files_of_kinds_that_are_not_known_and_damaged_ones_are_listed_with_thei
     assert reasons.keys() == {"upload:a.exe", "upload:b.docx", "upload:c.pdf", "upload:d"}
     assert "files .exe are not supported" in reasons["upload:a.exe"]
     assert "is broken" in reasons["upload:b.docx"]
+
+
+def test_a_line_whose_id_clients_would_take_out_of_an_address_is_listed_with_its_reason(
+    client: httpx.Client, wait_until: Wait
+) -> None:
+    lines = b"".join(json.dumps({"id": id_, "text": "A text."}).encode() + b"\n" for id_ in ("..", "a/../b", "a..b"))
+    job = ended(client, send(client, ("some.jsonl", lines)), wait_until)
+    assert (job["state"], ids(client)) == ("done", ["a..b"])
+    reasons = {one["source"]: one["reason"] for one in job["result"]["failed"]}
+    assert reasons.keys() == {"upload:some.jsonl:1", "upload:some.jsonl:2"}
+    assert "its 'id' cannot be '..'" in reasons["upload:some.jsonl:1"]
+    assert "leave it out" in reasons["upload:some.jsonl:2"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from selfroute.types import Document
 
 VERSION = 1
 """Raised when loaders give another text for the same bytes: what was read by an older version is read again."""
+DOTS = "'.' or '..' stands alone or between slashes, where HTTP clients take it out of an address: leave it out"
+"""Why an id is refused of which `has_dots` is true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ def load_one(path: Path) -> Document:
     return loaded[0].document
 
 
+def has_dots(id: str) -> bool:  # noqa: A002 (the document's own)
+    """Whether a part of the id is `.` or `..`: by HTTP, whoever means this document would reach what is above it."""
+    return any(part in (".", "..") for part in re.split(r"[/\\]", id))
+
+
 def _plain(path: Path) -> Text:
     return Text(decoded(content(path), path))
 
@@ -108,7 +116,10 @@ def _lines(file: File, source: str) -> Iterator[Loaded]:
             seen = True
             place = f"{source}:{number}"
             try:
-                yield Loaded(place, len(raw), _record(raw, f"{file.id}:{number}", place))
+                document = _record(raw, f"{file.id}:{number}", place)
+                if file.source is not None and has_dots(document.id):  # an upload's, which is reached by HTTP
+                    raise UnreadableFile(place, f"its 'id' cannot be {document.id!r}: {DOTS}")
+                yield Loaded(place, len(raw), document)
             except UnreadableFile as error:
                 yield Loaded(place, len(raw), reason=error.reason)
     if not seen:

@@ -94,6 +94,13 @@ class Jobs:
             ).fetchone()
             return found is not None
 
+    def remembers(self, key: str | None, once: Once) -> bool:
+        """Whether `remember` put this token down. Raises `KeyReused`."""
+        if not self.exist():
+            return False
+        with self._reading() as connection:
+            return _seen(connection, key, once, of_job=False) is not None
+
     def remember(self, key: str | None, once: Once) -> bool:
         """Puts the token of a write down that is no job. False if it was there. Raises `KeyReused`."""
         with self._writing() as connection:

@@ -122,8 +122,8 @@ async def jobs(
     before: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
     """The jobs that this caller submitted, the newest first; everybody's for a key that may audit."""
-    found = await _listed(request, asker, kind, state, corpus, limit, before)
-    return JSONResponse(to_json(JobsTold([tell(job) for job in found], _next(found, limit))))
+    found, next_ = await _listed(request, asker, kind, state, corpus, limit, before)
+    return JSONResponse(to_json(JobsTold([tell(job) for job in found], next_)))
 
 
 @router.get("/jobs/{id}", response_model=JobTold, responses=documented(404))
@@ -181,9 +181,9 @@ async def evaluations(
     before: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Response:
     """The evaluations that this caller submitted, the newest first, and the datasets that there are."""
-    found = await _listed(request, asker, Kind.EVALUATE, None, None, limit, before)
+    found, next_ = await _listed(request, asker, Kind.EVALUATE, None, None, limit, before)
     names = await asyncio.to_thread(parts_of(request).intake.benchmarks.names)
-    return JSONResponse(to_json(EvaluationsTold([tell(job) for job in found], names, _next(found, limit))))
+    return JSONResponse(to_json(EvaluationsTold([tell(job) for job in found], names, next_)))
 
 
 @router.get("/evaluations/{id}", response_model=EvaluationTold, responses=documented(404))
@@ -262,15 +262,14 @@ async def _listed(
     corpus: str | None,
     limit: int,
     before: str | None,
-) -> list[Job]:
+) -> tuple[list[Job], str | None]:
+    """A page of jobs, and the `before` of the next one, if there is one."""
     if before is not None:
         await seen(request, before, asker)
     store = parts_of(request).intake.jobs
-    return await asyncio.to_thread(store.listed, asker.sees_only, kind, state, corpus, limit, before)
-
-
-def _next(found: list[Job], limit: int) -> str | None:
-    return found[-1].id if len(found) == limit else None
+    found = await asyncio.to_thread(store.listed, asker.sees_only, kind, state, corpus, limit + 1, before)
+    page = found[:limit]
+    return page, page[-1].id if len(found) > limit else None
 
 
 def _write_records(path: Path, records: list[dict[str, Any]]) -> None:

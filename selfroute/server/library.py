@@ -15,9 +15,10 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from starlette.exceptions import HTTPException
 
-from selfroute.errors import BadInput, NameTaken, TooLarge, UnusableIndex, UnusableUpload
+from selfroute.errors import BadInput, NameTaken, TooLarge, UnknownCorpus, UnusableIndex, UnusableUpload
 from selfroute.index.names import folder_of
 from selfroute.index.upkeep import DocumentInfo, Listed, Stats
+from selfroute.ingest.loaders import DOTS, has_dots
 from selfroute.jobs import Ingest, Once, Order, Spooled
 from selfroute.server.access import Asker, Caller
 from selfroute.server.background import JobTold, Token, accepted, fingerprint
@@ -25,7 +26,7 @@ from selfroute.server.intake import Fill, Filled
 from selfroute.server.parts import Parts, parts_of
 from selfroute.server.problems import documented, outward
 from selfroute.server.schemas import Name, Sent
-from selfroute.server.uploads import receive, write
+from selfroute.server.uploads import receive, unseen, write
 from selfroute.wire import to_json
 
 router = APIRouter(prefix="/v1/corpora")
@@ -94,15 +95,26 @@ class CorpusSent(Sent):
 
 
 class DocumentSent(Sent):
-    id: str = Field(min_length=1, max_length=MOST_ID, description="Names it in its corpus; may hold slashes.")
+    id: str = Field(
+        min_length=1,
+        max_length=MOST_ID,
+        description="Names it in its corpus; may hold slashes, but no . or .. between them.",
+    )
     text: str = Field(min_length=1)
     source: str | None = Field(default=None, min_length=1, max_length=MOST_ID, description="Where it comes from.")
 
     @field_validator("id", "source")
     @classmethod
     def _can_be_seen(cls, value: str | None) -> str | None:
-        if value is not None and not value.isprintable():
-            raise ValueError("must hold no control characters or line ends")
+        if value is not None and (found := unseen(value)) is not None:
+            raise ValueError(f"holds {found}, which cannot be seen: leave it out")
+        return value
+
+    @field_validator("id")
+    @classmethod
+    def _can_be_reached(cls, value: str) -> str:
+        if has_dots(value):
+            raise ValueError(f"cannot be {value!r}: {DOTS}")
         return value
 
 
@@ -153,7 +165,7 @@ async def create(request: Request, sent: CorpusSent, asker: Asker, token: Token 
     asker.require_write(sent.name)
     parts = parts_of(request)
     await asyncio.to_thread(_create, parts, sent.name, asker.key, token)
-    told = await asyncio.to_thread(_told, parts, sent.name)
+    told = await asyncio.to_thread(_told_of_made, parts, sent.name)
     return JSONResponse(to_json(told), 201, {"Location": f"/v1/corpora/{sent.name}"})
 
 
@@ -261,14 +273,21 @@ def _source(source: str, asker: Caller) -> str:
 
 
 def _create(parts: Parts, name: str, key: str | None, token: str | None) -> None:
+    """With a token that made this corpus before nothing is done, whatever became of the corpus."""
     folder_of(Path(), name)
-    once = token and Once(token, fingerprint(["corpus", name]))
-    is_new = not once or parts.intake.jobs.remember(key, once)
+    jobs, once = parts.intake.jobs, Once(token, fingerprint(["corpus", name])) if token else None
+    if once and jobs.remembers(key, once):
+        return
     try:
         parts.create(name)
     except NameTaken:
-        if is_new:
-            raise
+        if once and jobs.remembers(key, once):  # by a request that came at the same time
+            return
+        raise
+    # Only now, for a request that failed must not be answered as one that was done. Where the process ends in between,
+    # or the same request comes again, that one is answered with 409: the corpus is there.
+    if once:
+        jobs.remember(key, once)
 
 
 def _told(parts: Parts, name: str) -> CorpusTold:
@@ -280,6 +299,15 @@ def _told(parts: Parts, name: str) -> CorpusTold:
         except UnusableIndex as error:
             problem = outward(error)
     return CorpusTold(name, listed.documents, listed.chunks, listed.tokens, problem, listed.embedder, stats)
+
+
+def _told_of_made(parts: Parts, name: str) -> CorpusTold:
+    """As `_told`, also of one that is gone where making it is answered again."""
+    try:
+        return _told(parts, name)
+    except UnknownCorpus:
+        problem = "it was deleted since this request made it: take a new Idempotency-Key to make it anew"
+        return CorpusTold(name, 0, 0, 0, problem, None, None)
 
 
 def _read(body: bytes) -> Sequence[DocumentSent]:

@@ -32,8 +32,12 @@ MOST_NAME = 255
 """Bytes of a file's name in UTF-8: as file systems have it."""
 MOST_HEADERS = 8192
 """Bytes of the headers of one part."""
+AS_IT_IS = frozenset({"binary", "8bit", "7bit"})
+"""Transfer encodings of a part that change no byte. No other is decoded: forms have none (RFC 7578)."""
 _UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 """What is not seen in a name, or turns the direction of writing: two names must not look alike."""
+_NONE_TO_SEE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Categories of Unicode, of which all is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,20 @@ def named(sent: str) -> str:
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", sent)[-1]).strip()
     if not name or name.strip(".") == "":
         raise UnusableUpload(f"{sent!r} names no file: give each file a name that ends with its kind, as report.pdf")
-    if _UNSEEN.search(name) or any(unicodedata.category(c) in ("Cc", "Cs", "Co", "Cn") for c in name):
-        raise UnusableUpload(f"the file name {name!r} holds characters that cannot be seen: rename it")
+    if (found := unseen(name)) is not None:
+        raise UnusableUpload(f"the file name {name!r} holds {found}, which cannot be seen: rename it")
     if len(name.encode()) > MOST_NAME:
         raise UnusableUpload(f"the file name {name[:40] + '…'!r} is longer than {MOST_NAME} bytes: shorten it")
     return name
+
+
+def unseen(name: str) -> str | None:
+    """The first character that is not seen in a name, as `U+200B`: a control character, a line's end, one without
+    width, one that turns the direction of writing, or none that Unicode knows."""
+    for character in name:
+        if _UNSEEN.match(character) or unicodedata.category(character) in _NONE_TO_SEE:
+            return f"U+{ord(character):04X}"
+    return None
 
 
 def suffix(name: str) -> str:
@@ -170,6 +183,11 @@ class _Parts:
             self._name = named(sent.decode("utf-8"))
         except UnicodeDecodeError:
             raise UnusableUpload(f"the file name {sent!r} is not UTF-8: rename it") from None
+        encoding = self._headers.get(b"content-transfer-encoding", b"binary").decode("latin-1").strip()
+        if encoding.lower() not in AS_IT_IS:
+            raise UnusableUpload(
+                f"the file {self._name!r} comes in the transfer encoding {encoding!r}: send its bytes as they are"
+            )
         if self._name in {one.name for one in self.received}:
             raise UnusableUpload(f"two files are called {self._name!r}, and would be one document: rename one")
         if len(self.received) == self._most:
