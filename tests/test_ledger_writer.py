@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -11,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, create_engine, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from selfroute.ledger import Ledger
 from selfroute.ledger.account import LedgerAccount
@@ -37,6 +40,13 @@ class File:
         assert self.let.wait(30)
         with self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def busy(self) -> Iterator[Connection]:
+        """As `transaction`, but another process holds the file."""
+        with self.transaction() as connection:
+            yield connection
+            raise OperationalError("BEGIN IMMEDIATE", {}, sqlite3.OperationalError("database is locked"))
 
     def numbers(self) -> list[int]:
         with self.engine.connect() as connection:
@@ -70,6 +80,73 @@ def test_a_write_that_fails_takes_no_other_with_it(file: File) -> None:
     assert [type(one.exception(30)) for one in done] == [type(None), IntegrityError, type(None)]
     assert file.numbers() == [0, 1, 2]
     writer.submit(number(3)).result(30)
+
+
+def test_a_busy_file_is_waited_for_once_by_all_that_wait(file: File) -> None:
+    writer = Writer(file.busy)
+    done = [writer.submit(number(0))]
+    assert file.waits.wait(30)
+    done += [writer.submit(number(n)) for n in range(1, 6)]
+    file.let.set()
+    assert {type(one.exception(30)) for one in done} == {OperationalError}
+    assert file.begun == 2
+
+
+def test_what_fails_by_itself_is_tried_once(file: File) -> None:
+    file.let.set()
+    writer = Writer(file.transaction)
+    writer.submit(number(0)).result(30)
+    assert isinstance(writer.submit(number(0)).exception(30), IntegrityError)
+    assert file.begun == 2
+
+
+def test_without_a_thread_it_is_written_by_whoever_submits(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    file.let.set()
+    writer = Writer(file.transaction)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        writer.submit(number(0)).result(0)
+    writer.submit(number(1)).result(30)
+    assert file.numbers() == [0, 1]
+
+
+def test_threads_that_outlive_the_program_can_still_write(tmp_path: Path) -> None:
+    program = (
+        "import sys, threading, time\n"
+        "from pathlib import Path\n"
+        "from selfroute.ledger import Ledger\n"
+        "from selfroute.types import Question\n"
+        "ledger = Ledger(Path(sys.argv[1]))\n"
+        "def late():\n"
+        "    threading.main_thread().join()\n"
+        "    for n in range(3): ledger.begin(f'q{n}', Question('Who?'), 'always_rag', 'port')\n"
+        "threading.Thread(target=late).start()\n"
+    )
+    path = tmp_path / "ledger.sqlite"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+    assert Ledger(path).question("q2") is not None
+
+
+def test_a_child_process_writes_too(tmp_path: Path) -> None:
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from selfroute.ledger import Ledger\n"
+        "from selfroute.types import Question\n"
+        "ledger = Ledger(Path(sys.argv[1]))\n"
+        "ledger.begin('parent', Question('Who?'), 'always_rag', 'port')\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    ledger.begin('child', Question('Who?'), 'always_rag', 'port')\n"
+        "    os._exit(0)\n"
+        "sys.exit(os.waitpid(child, 0)[1])\n"
+    )
+    path = tmp_path / "ledger.sqlite"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+    assert Ledger(path).question("child") is not None
 
 
 def test_who_gives_up_waiting_does_not_undo_what_was_to_be_written(file: File) -> None:

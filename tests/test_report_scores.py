@@ -86,6 +86,16 @@ def test_the_mean_of_datasets_has_an_interval_where_each_has_documents_to_draw()
     assert (one.low, one.high) == (None, None)
 
 
+def test_the_mean_of_datasets_has_no_interval_where_a_dataset_has_no_document_to_draw_instead() -> None:
+    """Of `b` one document is its own, and the other is the only one that it shares with `a`."""
+    rows = [row(str(n), score=float(n), dataset="a", doc_id=f"a{n}") for n in range(10)]
+    rows += [row("s", score=0.0, dataset="a", doc_id="shared"), row("s", score=0.0, dataset="b", doc_id="shared")]
+    rows += [row("o", score=100.0, dataset="b", doc_id="own")]
+    score = entry(rows, "always_rag", MACRO).score
+    assert score is not None
+    assert (score.low, score.high) == (None, None)
+
+
 def test_averages_are_over_the_questions_that_all_policies_scored() -> None:
     rows = [row("0", score=10.0), row("1", score=90.0), row("0", "always_long", 50.0), unable("1", "always_long")]
     assert mean(entry(rows, "always_rag", MICRO)) == 10.0

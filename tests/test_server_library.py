@@ -218,6 +218,7 @@ def test_jobs_are_listed_page_by_page_and_a_full_page_may_be_the_last(client: ht
             {"documents": [{"id": "a\0b", "text": "a"}]},
             "documents.0.id: Value error, holds U+0000, which cannot be seen",
         ),
+        ({"documents": [{"id": "a\u061cb", "text": "a"}]}, "holds U+061C, which cannot be seen: leave it out"),
         ({"documents": [{"id": "a\nb", "text": "a"}]}, "holds U+000A, which cannot be seen: leave it out"),
         ({"documents": [{"id": "a\u2028b", "text": "a"}]}, "holds U+2028"),
         ({"documents": [{"id": "a\u200bb", "text": "a"}]}, "holds U+200B"),

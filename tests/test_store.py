@@ -81,6 +81,22 @@ def test_the_text_of_a_document_is_read_once_for_all_its_chunks(tmp_path: Path) 
     assert len([one for one in statements if "substr(" in one]) == 2
 
 
+def test_a_chunk_never_has_the_text_of_a_document_that_came_into_the_place_of_its_own(tmp_path: Path) -> None:
+    with made(tmp_path) as store:
+        store.put(1, [item("a", "Night work.")], 240, "hashing-4")
+    other = sqlite3.connect(tmp_path / NAME, isolation_level=None)
+
+    def replaced(statement: str) -> None:
+        if "substr(" in statement:
+            other.execute("DELETE FROM chunks")
+            other.execute("UPDATE documents SET id = 'b', text = 'What nobody asked for.'")
+
+    with closing(other), opened(tmp_path) as store:
+        rows = store.chunk_rows(["a"], 1).tolist()
+        store._connection.set_trace_callback(replaced)
+        assert store.chunks(rows) == {}
+
+
 def test_vectors_come_back_as_they_were_put_by_row(tmp_path: Path) -> None:
     put = item("a", "One. Two. Three.")
     with made(tmp_path) as store:

@@ -229,10 +229,13 @@ class Store:
             # In one piece: to cut something out of a text SQLite reads all of it.
             first, last = min(start for *_, start, _, _ in chunks), max(end for *_, end, _ in chunks)
             for (text,) in self._all(
-                "SELECT substr(text, :first + 1, :last - :first) FROM documents WHERE row = :row",
+                "SELECT substr(text, :first + 1, :last - :first) FROM documents WHERE row = :row "
+                # Which may by now be another document's; a chunk's row is never another's.
+                "AND EXISTS (SELECT 1 FROM chunks WHERE row = :chunk AND document = :row)",
                 first=first,
                 last=last,
                 row=document,
+                chunk=chunks[0][0],
             ):
                 found |= {r: Chunk(id_, s, e, text[s - first : e - first], tokens) for r, id_, s, e, tokens in chunks}
         return {row: found[row] for row in rows if row in found}

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from starlette.exceptions import HTTPException
 
-from selfroute.errors import BadInput, NameTaken, TooLarge, UnknownCorpus, UnusableIndex, UnusableUpload
+from selfroute.errors import BadInput, KeyReused, NameTaken, TooLarge, UnknownCorpus, UnusableIndex, UnusableUpload
 from selfroute.index.names import folder_of
 from selfroute.index.upkeep import DocumentInfo, Listed, Stats
 from selfroute.ingest.loaders import DOTS, has_dots
@@ -287,7 +287,11 @@ def _create(parts: Parts, name: str, key: str | None, token: str | None) -> None
     # Only now, for a request that failed must not be answered as one that was done. Where the process ends in between,
     # or the same request comes again, that one is answered with 409: the corpus is there.
     if once:
-        jobs.remember(key, once)
+        try:
+            jobs.remember(key, once)
+        except KeyReused:  # meanwhile, for another name: this request is refused, so what it made is not to stay
+            parts.corpora.delete(name)
+            raise
 
 
 def _told(parts: Parts, name: str) -> CorpusTold:

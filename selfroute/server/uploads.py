@@ -34,7 +34,10 @@ MOST_HEADERS = 8192
 """Bytes of the headers of one part."""
 AS_IT_IS = frozenset({"binary", "8bit", "7bit"})
 """Transfer encodings of a part that change no byte. No other is decoded: forms have none (RFC 7578)."""
-_UNSEEN = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+_UNSEEN = re.compile(
+    r"[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
 """What is not seen in a name, or turns the direction of writing: two names must not look alike."""
 _NONE_TO_SEE = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Categories of Unicode, of which all is the same."""

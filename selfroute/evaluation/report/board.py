@@ -6,6 +6,7 @@ questions were asked; what that leaves out is counted. Pure. Knows nothing of fi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,12 +96,17 @@ class Board:
         return drawn_sums(columns[mask], [self.documents[at] for at in np.flatnonzero(mask)])
 
     def drawn_within_datasets(self, columns: Numbers, mask: Truths) -> Numbers:
-        """As `drawn`, with as many documents of each dataset in each draw as it has."""
+        """As `drawn`, with as many documents of each dataset in each draw as it has: documents that the same datasets
+        share are drawn among themselves. `(0, m)` where a dataset has none that could be another instead."""
         places = np.flatnonzero(mask)
         documents = [self.documents[at] for at in places]
         of: dict[str, dict[str, None]] = {}
         for at, document in zip(places, documents, strict=True):
             of.setdefault(document, {})[self.questions[at][0]] = None
+        sharing = Counter(frozenset(datasets) for datasets in of.values())
+        varying = frozenset[str]().union(*(datasets for datasets, number in sharing.items() if number > 1))
+        if any(not datasets <= varying for datasets in sharing):
+            return np.zeros((0, columns.shape[1]))
         return drawn_within(columns[mask], documents, [frozenset(of[document]) for document in documents])
 
     def mean(self, values: Numbers, mask: Truths) -> Interval:

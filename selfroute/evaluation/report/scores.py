@@ -74,17 +74,12 @@ def _entry(made: Board, line: Line, dataset: str, mask: Truths) -> Entry:
 
 def _macro(made: Board, line: Line, masks: Sequence[Truths]) -> Entry:
     """The mean of the datasets' own figures, each counting alike. Documents are drawn within their datasets, else small
-    ones would be missing from some draws; those that several datasets share are drawn among themselves, for all of
-    these at once. A dataset of one document leaves nothing to draw."""
+    ones would be missing from some draws."""
     masks = [mask for mask in masks if mask.any()]
     values = np.nan_to_num(line.score)
     columns = np.column_stack([column for mask in masks for column in (values * mask, mask.astype(float))])
-    held = [np.array(made.documents, dtype=object)[mask] for mask in masks]
-    low: float | None = None
-    high: float | None = None
-    if all(len(set(documents)) > 1 for documents in held):
-        drawn = made.drawn_within_datasets(columns, made.shared)
-        low, high = bounds((drawn[:, ::2] / drawn[:, 1::2]).mean(axis=1))
+    drawn = made.drawn_within_datasets(columns, made.shared)
+    low, high = bounds((drawn[:, ::2] / drawn[:, 1::2]).mean(axis=1)) if len(drawn) else (None, None)
     whole = _entry(made, line, MICRO, made.shared)
     shares = [share for mask in masks if (share := made.share(line, mask)) is not None]
     return Entry(
