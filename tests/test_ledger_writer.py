@@ -125,9 +125,7 @@ def test_threads_that_outlive_the_program_can_still_write(tmp_path: Path) -> Non
         "    for n in range(3): ledger.begin(f'q{n}', Question('Who?'), 'always_rag', 'port')\n"
         "threading.Thread(target=late).start()\n"
     )
-    path = tmp_path / "ledger.sqlite"
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
-    assert Ledger(path).question("q2") is not None
+    assert written_by(program, tmp_path).question("q2") is not None
 
 
 def test_a_child_process_writes_too(tmp_path: Path) -> None:
@@ -144,9 +142,7 @@ def test_a_child_process_writes_too(tmp_path: Path) -> None:
         "    os._exit(0)\n"
         "sys.exit(os.waitpid(child, 0)[1])\n"
     )
-    path = tmp_path / "ledger.sqlite"
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
-    assert Ledger(path).question("child") is not None
+    assert written_by(program, tmp_path).question("child") is not None
 
 
 def test_who_gives_up_waiting_does_not_undo_what_was_to_be_written(file: File) -> None:
@@ -185,6 +181,13 @@ def test_an_engines_account_stands_in_the_ledger_when_it_returns(tmp_path: Path)
         await asyncio.gather(*(asked(f"q{n}") for n in range(20)))
 
     asyncio.run(all_at_once())
+
+
+def written_by(program: str, folder: Path) -> Ledger:
+    """The ledger that a process of its own wrote, having ended well."""
+    path = folder / "ledger.sqlite"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+    return Ledger(path)
 
 
 def number(n: int) -> Write:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 from selfroute.ledger import Ledger, rows
+from selfroute.ledger.writer import Write
 from selfroute.types import Answer, Call, Question, Usage
 
 
@@ -19,16 +20,19 @@ class LedgerAccount:
         self._ledger = ledger
 
     async def begin(self, id: str, question: Question, policy: str, corpus: str, key: str | None = None) -> None:  # noqa: A002
-        await asyncio.wrap_future(self._ledger.writer.submit(rows.asked(id, question, policy, corpus, key)))
+        await self._written(rows.asked(id, question, policy, corpus, key))
 
     async def record(self, question: str, call: Call) -> None:
-        await asyncio.wrap_future(self._ledger.writer.submit(rows.called(question, call)))
+        await self._written(rows.called(question, call))
 
     async def finish(self, answer: Answer) -> None:
-        await asyncio.wrap_future(self._ledger.writer.submit(rows.finished(answer)))
+        await self._written(rows.finished(answer))
 
     def fail(self, id: str, error: str) -> None:  # noqa: A002
         self._ledger.fail(id, error)
 
     def read(self, corpus: str, model: str, seconds: float) -> Sequence[Usage]:
         return self._ledger.read(corpus, model, seconds)
+
+    async def _written(self, write: Write) -> None:
+        await asyncio.wrap_future(self._ledger.writer.submit(write))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from starlette.exceptions import HTTPException
 
-from selfroute.errors import BadInput, KeyReused, NameTaken, TooLarge, UnknownCorpus, UnusableIndex, UnusableUpload
+from selfroute.errors import BadInput, TooLarge, UnknownCorpus, UnusableIndex, UnusableUpload
 from selfroute.index.names import folder_of
 from selfroute.index.upkeep import DocumentInfo, Listed, Stats
 from selfroute.ingest.loaders import DOTS, has_dots
@@ -28,6 +29,9 @@ from selfroute.server.problems import documented, outward
 from selfroute.server.schemas import Name, Sent
 from selfroute.server.uploads import receive, unseen, write
 from selfroute.wire import to_json
+
+_CREATING = threading.Lock()
+"""One corpus at a time: whether its request was made before must not change while it is carried out."""
 
 router = APIRouter(prefix="/v1/corpora")
 
@@ -276,22 +280,14 @@ def _create(parts: Parts, name: str, key: str | None, token: str | None) -> None
     """With a token that made this corpus before nothing is done, whatever became of the corpus."""
     folder_of(Path(), name)
     jobs, once = parts.intake.jobs, Once(token, fingerprint(["corpus", name])) if token else None
-    if once and jobs.remembers(key, once):
-        return
-    try:
-        parts.create(name)
-    except NameTaken:
-        if once and jobs.remembers(key, once):  # by a request that came at the same time
+    with _CREATING:
+        if once and jobs.remembers(key, once):
             return
-        raise
-    # Only now, for a request that failed must not be answered as one that was done. Where the process ends in between,
-    # or the same request comes again, that one is answered with 409: the corpus is there.
-    if once:
-        try:
+        parts.create(name)
+        # Only now, for a request that failed must not be answered as one that was done. Where the process ends in
+        # between, or another process has the same request, that one is answered with 409: the corpus is there.
+        if once:
             jobs.remember(key, once)
-        except KeyReused:  # meanwhile, for another name: this request is refused, so what it made is not to stay
-            parts.corpora.delete(name)
-            raise
 
 
 def _told(parts: Parts, name: str) -> CorpusTold:
