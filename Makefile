@@ -3,12 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-DATA ?= ../shared/data
 WEIGHTS ?= selfroute/weights
 
 VENV_VLLM ?= .venv-vllm
 
-.PHONY: demo test test-vllm torture checks wheel bench train-reader clean
+.PHONY: demo test test-vllm torture checks wheel bench train-reader data clean
 
 ## demo: index the sample and ask three questions that end in three ways
 demo: $(VENV)/base.stamp
@@ -37,22 +36,26 @@ checks: $(VENV)/dev.stamp
 wheel: $(VENV)/dev.stamp
 	BIN=$(BIN) sh tests/wheel.sh
 
-## bench: the figures of docs/ (over an hour; readings that build/runs/dev has already are not made again)
-bench: $(VENV)/dev.stamp
+## bench: the figures of docs/, with the data of SELFROUTE_DATA (over an hour; readings that build/runs/dev has already are not made again)
+bench: data $(VENV)/dev.stamp
 	$(BIN)/python eval/bench/cold_start.py eval/samples/harbour.md
 	$(BIN)/python eval/bench/runner.py
-	$(BIN)/python eval/bench/index.py $(DATA)/dev/squad_long.jsonl.xz
-	$(BIN)/python eval/bench/long_documents.py $(DATA)/dev/squad_long.jsonl.xz $(DATA)/dev/covidqa.jsonl.xz
+	$(BIN)/python eval/bench/index.py $(SELFROUTE_DATA)/dev/squad_long.jsonl.xz
+	$(BIN)/python eval/bench/long_documents.py $(SELFROUTE_DATA)/dev/squad_long.jsonl.xz $(SELFROUTE_DATA)/dev/covidqa.jsonl.xz
 	$(PIP) install --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python eval/bench/indexing.py $(wildcard $(DATA)/dev/*.jsonl.xz)
-	$(BIN)/python eval/bench/embedder.py $(DATA)/dev/squad_long.jsonl.xz
-	$(BIN)/python eval/bench/reader_speed.py $(DATA)/dev/lara_32k_financial_location.jsonl.xz
+	$(BIN)/python eval/bench/indexing.py $(wildcard $(SELFROUTE_DATA)/dev/*.jsonl.xz)
+	$(BIN)/python eval/bench/embedder.py $(SELFROUTE_DATA)/dev/squad_long.jsonl.xz
+	$(BIN)/python eval/bench/reader_speed.py $(SELFROUTE_DATA)/dev/lara_32k_financial_location.jsonl.xz
 	$(BIN)/selfroute eval eval/suites/dev.yaml --out build/runs/dev
 	$(BIN)/python eval/bench/reader.py build/runs/dev
 
-## train-reader: make the bundled models again from DATA/train; goes on after an interruption (hours)
-train-reader: $(VENV)/dev.stamp
-	$(BIN)/python -m selfroute.training --data $(DATA)/train --work build/reader --out $(WEIGHTS)
+## train-reader: make the bundled models again from SELFROUTE_DATA/train; goes on after an interruption (hours)
+train-reader: data $(VENV)/dev.stamp
+	$(BIN)/python -m selfroute.training --data $(SELFROUTE_DATA)/train --work build/reader --out $(WEIGHTS)
+
+# what is no part of the project
+data:
+	@[ -d "$(SELFROUTE_DATA)" ] || { echo "set SELFROUTE_DATA to the folder that holds the data" >&2; exit 1; }
 
 clean:
 	rm -rf $(VENV) $(VENV_VLLM) build dist

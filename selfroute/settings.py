@@ -1,6 +1,7 @@
 """Settings: what is passed in, over the environment, over the named YAML file, over `configs/default.yaml`.
 
-The only module that reads the environment. Settings stop at `build.py`: objects receive plain values.
+The only module that reads the environment, but for the folder of data that a suite may name. Settings stop at
+`build.py`: objects receive plain values.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ T = TypeVar("T")
 
 PREFIX = "SELFROUTE_"
 CONFIG = "SELFROUTE_CONFIG"
+DATA = "SELFROUTE_DATA"
+"""The folder of data that suites name (`evaluation.suite`); no setting."""
 OTLP = "OTEL_EXPORTER_OTLP"
 """Begins the variables of OpenTelemetry's own."""
 OURS = ("model", "messages", "prompt", "stream", "n")
@@ -320,7 +323,7 @@ def load(config: Path | None = None, home: Path | None = None, base: Mapping[str
     Raises `InvalidSettings` for a file that cannot be read, an unknown key or a value out of range.
     """
     for name in os.environ:
-        if name.startswith(PREFIX) and name != CONFIG and not _names_setting(name):
+        if name.startswith(PREFIX) and name not in (CONFIG, DATA) and not _names_setting(name):
             known = ", ".join(f"{PREFIX}{field.upper()}" for field in Settings.model_fields)
             shown = without_keys(name)
             raise InvalidSettings(f"the environment sets {shown}, which is no setting; have: {CONFIG}, {known}")

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from data import data, needs_data
 
 from selfroute.errors import UnreadableFile
 from selfroute.evaluation.datasets.official import FOLDERS, LIMITS, PROMPTS, read_official
 from selfroute.evaluation.datasets.tasks import DATASETS, LONGBENCH
 from selfroute.types import Task
-
-OFFICIAL = Path(__file__).parents[2] / "shared" / "data" / "longbench"
 
 
 def checkout(folder: Path, prompts: object, limits: object, inside: str = ".") -> Path:
@@ -99,10 +98,9 @@ def test_tables_that_are_not_utf_8_are_refused(tmp_path: Path) -> None:
         read_official(tmp_path)
 
 
+@needs_data
 def test_longbenchs_own_tables_are_read() -> None:
-    if not OFFICIAL.is_dir():
-        pytest.skip("LongBench's tables are not at hand")
-    official = read_official(OFFICIAL)
+    official = read_official(data("longbench"))
     for known in LONGBENCH.values():
         task = official.applied(known.task)
         assert task.prompt is not None

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data import data, needs_data
 
 from selfroute.errors import UnknownDataset, UnreadableFile
 from selfroute.evaluation.datasets import Malformed, Sample, open_samples
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
 RECORD: dict[str, Any] = {"_id": "1", "input": "Who?", "context": "Ann did it.", "answers": ["Ann"], "length": 3}
 V2: dict[str, Any] = {
     "_id": "1",
@@ -235,11 +235,10 @@ def test_a_checkout_without_the_tables_is_refused_at_once(tmp_path: Path) -> Non
         open_samples(lines(tmp_path / "made.jsonl", RECORD), longbench=tmp_path)
 
 
+@needs_data
 @pytest.mark.parametrize("name", DEV)
 def test_the_development_data_are_read_to_the_last_row(name: str) -> None:
-    if not (DATA / "dev").is_dir():
-        pytest.skip("the development data are not at hand")
-    samples = [row for row in open_samples(name, folder=DATA / "dev") if isinstance(row, Sample)]
+    samples = [row for row in open_samples(name, folder=data("dev")) if isinstance(row, Sample)]
     answerable = sum(sample.answerable for sample in samples)
     assert (len(samples), len({sample.doc_id for sample in samples}), answerable) == DEV[name]
     assert all(sample.question.text and sample.dataset == sample.question.task.name == name for sample in samples)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from string import Formatter
 
 import pytest
+from data import data, needs_data
 
 from selfroute.evaluation.datasets.tasks import (
     DATASETS,
@@ -21,8 +21,6 @@ from selfroute.evaluation.datasets.tasks import (
 from selfroute.evaluation.datasets.wording import PROMPTS
 from selfroute.types import Shape
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
-
 
 def fields(prompt: str) -> set[str]:
     return {field for _, field, _, _ in Formatter().parse(prompt) if field is not None}
@@ -33,10 +31,11 @@ def test_the_benchmarks_are_whole() -> None:
     assert DATASETS.keys() > LONGBENCH.keys() | LONGBENCH_E.keys() | LONGBENCH_V2.keys() | INFINITEBENCH.keys()
 
 
+@needs_data
 def test_every_set_of_the_development_data_is_known() -> None:
-    if not (DATA / "dev").is_dir():
-        pytest.skip("the development data are not at hand")
-    assert {file.name.split(".")[0] for file in (DATA / "dev").glob("*.jsonl.xz")} <= DATASETS.keys()
+    sets = {file.name.split(".")[0] for file in data("dev").glob("*.jsonl.xz")}
+    assert sets
+    assert sets <= DATASETS.keys()
 
 
 def test_a_task_is_named_after_what_it_is_scored_as() -> None:
@@ -94,24 +93,23 @@ def test_only_samsum_stops_at_a_line_and_only_v2_is_sampled() -> None:
     }
 
 
+@needs_data
 def test_the_limits_of_longbench_are_its_own() -> None:
-    table = DATA / "longbench" / "dataset2maxlen.json"
-    if not table.exists():
-        pytest.skip("LongBench's tables are not at hand")
+    table = data("longbench", "dataset2maxlen.json")
     limits = {name: known.task.max_output_tokens for name, known in LONGBENCH.items()}
     assert limits == json.loads(table.read_text(encoding="utf-8"))
 
 
+@needs_data
 def test_datasets_ask_where_longbenchs_prompts_show_a_query() -> None:
-    table = DATA / "longbench" / "dataset2prompt.json"
-    if not table.exists():
-        pytest.skip("LongBench's tables are not at hand")
+    table = data("longbench", "dataset2prompt.json")
     prompts = json.loads(table.read_text(encoding="utf-8"))
     assert {name for name, known in LONGBENCH.items() if known.asks} == {
         name for name, prompt in prompts.items() if "{input}" in prompt
     }
 
 
+@needs_data
 def test_the_limits_of_infinitebench_are_its_own() -> None:
     assert [known.task.max_output_tokens for known in INFINITEBENCH.values()] == [
         *(6, 12, 50, 1200, 40, 40, 40, 40, 3, 30_000, 5, 5)
@@ -141,10 +139,9 @@ def test_our_wording_begins_with_the_document_and_shows_the_query(name: str) -> 
     assert DATASETS[name].task.prompt == PROMPTS[name]
 
 
+@needs_data
 def test_our_wording_is_not_longbenchs() -> None:
-    table = DATA / "longbench" / "dataset2prompt.json"
-    if not table.exists():
-        pytest.skip("LongBench's tables are not at hand")
+    table = data("longbench", "dataset2prompt.json")
     theirs = json.loads(table.read_text(encoding="utf-8"))
     assert not set(PROMPTS.values()) & set(theirs.values())
 

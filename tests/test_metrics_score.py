@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
+from data import data, needs_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +24,6 @@ from selfroute.evaluation.metrics import (
     score_with,
 )
 
-GOLDEN = Path(__file__).parents[2] / "shared" / "data" / "longbench" / "golden_scores.jsonl"
 LONGBENCH = [
     *("narrativeqa", "qasper", "multifieldqa_en", "multifieldqa_zh", "hotpotqa", "2wikimqa", "musique"),
     *("dureader", "gov_report", "qmsum", "multi_news", "vcsum", "trec", "triviaqa", "samsum", "lsht"),
@@ -53,11 +52,11 @@ ANSWERS = {
 
 @pytest.fixture(scope="module")
 def golden() -> list[dict[str, Any]]:
-    if not GOLDEN.exists():
-        pytest.skip("LongBench's golden scores are not at hand")
-    return [json.loads(line) for line in GOLDEN.read_text(encoding="utf-8").splitlines()]
+    lines = data("longbench", "golden_scores.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
+@needs_data
 @pytest.mark.parametrize("dataset", LONGBENCH)
 def test_strict_equals_longbenchs_own_scorer(dataset: str, golden: list[dict[str, Any]]) -> None:
     if METRIC_OF[dataset] not in SCORABLE:
@@ -68,6 +67,7 @@ def test_strict_equals_longbenchs_own_scorer(dataset: str, golden: list[dict[str
         assert scored(vector) == pytest.approx(100 * vector["score"], abs=1e-9), vector
 
 
+@needs_data
 def test_strict_scores_the_one_vector_on_which_the_official_scorer_met_the_limit_of_recursion(
     golden: list[dict[str, Any]],
 ) -> None:
@@ -77,6 +77,7 @@ def test_strict_scores_the_one_vector_on_which_the_official_scorer_met_the_limit
     assert scored(vector) == pytest.approx(100 * 2 * 1 * 0.5 / (1 + 0.5 + 1e-8), abs=1e-9)
 
 
+@needs_data
 def test_the_golden_scores_are_of_the_tasks_listed_here(golden: list[dict[str, Any]]) -> None:
     assert {vector["dataset"] for vector in golden} == set(LONGBENCH)
 

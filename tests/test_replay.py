@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from data import data, needs_data
 
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.errors import UnreadableFile
@@ -23,7 +24,7 @@ from selfroute.readers.recorded import Said
 from selfroute.readers.scripted import ScriptedReader
 from selfroute.types import Passage, Question, Reading, Route
 
-RECORDED = Path(__file__).parents[2] / "shared" / "data" / "dev" / "replay" / "lara_predictions.jsonl.xz"
+RECORDED = ("dev", "replay", "lara_predictions.jsonl.xz")
 PUBLISHED = {
     "claude-3-5-haiku-20241022": (70.2, 67.3, 62.9, 27.9),
     "gpt-4o": (70.6, 70.2, 68.4, 24.6),
@@ -60,10 +61,10 @@ def written(path: Path, *lines: object) -> Path:
     return path
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not beside the project")
+@needs_data
 def test_the_published_table_is_met_to_its_last_digit() -> None:
     by_model: dict[str, list[tuple[bool, bool, bool]]] = {}
-    with lzma.open(RECORDED, "rt", encoding="utf-8") as lines:
+    with lzma.open(data(*RECORDED), "rt", encoding="utf-8") as lines:
         for row in map(json.loads, lines):
             long, rag = [is_right(row[arm], row["answer"], row["answerable"]) for arm in ("long", "rag")]
             by_model.setdefault(row["model"], []).append((long, rag, refuses(row["rag"])))
@@ -82,9 +83,9 @@ def test_the_published_table_is_met_to_its_last_digit() -> None:
     assert figures == PUBLISHED
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not beside the project")
+@needs_data
 def test_the_recorded_models_become_a_reader_each_with_all_their_answers() -> None:
-    readers = read_answers(RECORDED, len)
+    readers = read_answers(data(*RECORDED), len)
     assert {reader.model: len(reader.said) for reader in readers} == dict.fromkeys(PUBLISHED, 272)
 
 

@@ -227,6 +227,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest
     ("variable", "value", "said"),
     [
         ("SELFROUTE_HOMES", "x", "the environment sets SELFROUTE_HOMES, which is no setting; have: SELFROUTE_CONFIG, "),
+        ("SELFROUTE_DATA__X", "3", "the environment sets SELFROUTE_DATA__X, which is no setting"),
         ("SELFROUTE_K", "3", "the environment sets SELFROUTE_K, which is no setting"),
         ("SELFROUTE_HOME__X", "3", "the environment sets SELFROUTE_HOME__X, which is no setting"),
         ("SELFROUTE_DEADLINE__X", "3", "the environment sets SELFROUTE_DEADLINE__X, which is no setting"),
@@ -247,7 +248,8 @@ def test_a_variable_that_cannot_be_used_is_refused_in_one_line_that_names_it(
     assert said in _refused(file)
 
 
-def test_other_programs_variables_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_programs_variables_are_left_alone_and_so_is_the_folder_of_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELFROUTE_DATA", "/data")
     monkeypatch.setenv("SELFROUTES", "a film")
     monkeypatch.setenv("HOME", "/elsewhere")
     assert load().home == Path("indexes")

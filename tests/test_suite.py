@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from data import data, needs_data
 
 from selfroute.errors import InvalidSettings
 from selfroute.evaluation import suite as suites
@@ -14,13 +15,17 @@ from selfroute.evaluation.suite import POLICIES, Suite, chosen, read_suite
 from selfroute.policies import POLICIES as ALL_POLICIES
 from selfroute.settings import load
 
-SHIPPED = sorted((Path(__file__).parents[1] / "eval" / "suites").glob("*.yaml"))
-SHARED = Path(__file__).parents[2] / "shared"
+PROJECT = Path(__file__).resolve().parents[1]
+SHIPPED = sorted((PROJECT / "eval" / "suites").glob("*.yaml"))
 
 
 def written(folder: Path, text: str, name: str = "mine.yaml") -> Path:
     (folder / name).write_text(text, encoding="utf-8")
     return folder / name
+
+
+def read_by(suite: Suite) -> list[str]:
+    return [*suite.sources, *([str(suite.replay)] if suite.replay else [])]
 
 
 def documented() -> dict[str, object]:
@@ -29,17 +34,53 @@ def documented() -> dict[str, object]:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_every_suite_of_the_project_can_be_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_suite_of_the_project_can_be_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")  # paths are the suite's own, wherever it is run from
+    monkeypatch.setenv("SELFROUTE_DATA", "/data")
     suite = read_suite(path)
     assert suite.name == path.stem
     assert set(suite.policies) <= {*ALL_POLICIES, "calibrated"}
     load(base=suite.settings)
-    for source in [*suite.sources, *([str(suite.replay)] if suite.replay else [])]:
+    for source in read_by(suite):
         if "/" not in source:
             assert source in DATASETS
-        elif "shared" not in Path(source).parts or SHARED.is_dir():
+        elif not source.startswith("/data/"):
+            assert PROJECT in Path(source).resolve().parents
             assert Path(source).is_file(), source
+
+
+@needs_data
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_data_that_a_suite_of_the_project_names_are_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELFROUTE_DATA", str(data().resolve()))
+    for source in read_by(read_suite(path)):
+        assert "/" not in source or Path(source).is_file(), source
+
+
+def test_data_are_named_below_the_folder_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFROUTE_DATA", "/data")
+    text = "files: [$SELFROUTE_DATA/a.jsonl, '${SELFROUTE_DATA}/b/c.zip', $HOME/d.json]\nreplay: $SELFROUTE_DATA/said\n"
+    suite = read_suite(written(tmp_path, text))
+    assert suite.sources == ("/data/a.jsonl", "/data/b/c.zip", f"{tmp_path}/$HOME/d.json")
+    assert suite.replay == Path("/data/said")
+
+
+@pytest.mark.parametrize(
+    "text", ["files: [$SELFROUTE_DATA/a.jsonl]\n", "files: [qasper]\nreplay: $SELFROUTE_DATA/said\n"]
+)
+@pytest.mark.parametrize("folder", [None, ""])
+def test_data_that_are_nowhere_are_told_with_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, folder: str | None
+) -> None:
+    monkeypatch.delenv("SELFROUTE_DATA", raising=False)
+    if folder is not None:
+        monkeypatch.setenv("SELFROUTE_DATA", folder)
+    with pytest.raises(
+        InvalidSettings, match=r"reads \$SELFROUTE_DATA/.+, but SELFROUTE_DATA is not set: set it to the"
+    ):
+        read_suite(written(tmp_path, text))
 
 
 def test_the_suites_are_those_that_are_promised() -> None:

@@ -8,7 +8,6 @@ trap 'rm -rf "$work"' EXIT
 "$work/venv/bin/python" -m pip --disable-pip-version-check --quiet install "$work"/dist/*.whl pytest pytest-timeout hypothesis
 mkdir "$work/away"
 cp -r tests eval README.md pyproject.toml "$work/away"
-if [ -d ../shared ]; then ln -s "$(cd ../shared && pwd)" "$work/shared"; fi
 cd "$work/away"
 ../venv/bin/python -c 'import selfroute; assert "site-packages" in selfroute.__file__, selfroute.__file__'
 ../venv/bin/python -m pytest -q -p no:cacheprovider

@@ -1,6 +1,6 @@
 """The bundled int8 embedder beside the original in sentence-transformers: cosine, recall and speed in one run.
 
-    python eval/bench/embedder.py DATA/squad_long.jsonl.xz
+    python eval/bench/embedder.py $SELFROUTE_DATA/dev/squad_long.jsonl.xz
 
 Recall@5: the share of answerable questions for which one of the five best chunks of their document holds an
 accepted answer, word for word.

@@ -1,6 +1,6 @@
 """What an index of 10,000 and of 200,000 chunks takes: to update one document, and to search, beside bare FAISS.
 
-    python eval/bench/index.py DATA/squad_long.jsonl.xz
+    python eval/bench/index.py $SELFROUTE_DATA/dev/squad_long.jsonl.xz
 
 The vectors are those of real chunks, made by the bundled embedder, and copies of them with noise added (a cosine of
 about 0.95 to the original), until there are so many. What is compared is measured in turns, so that a noisy minute

@@ -1,6 +1,6 @@
 """Indexing, from text files to a saved index: chunks a second and peak memory, in turns.
 
-    python eval/bench/indexing.py DATA/*.jsonl.xz --chunks 1500 --rounds 3
+    python eval/bench/indexing.py $SELFROUTE_DATA/dev/*.jsonl.xz --chunks 1500 --rounds 3
 
 Against the bare loop that embeds the same chunks and nothing else (the limit), LlamaIndex's IngestionPipeline
 (SentenceSplitter, HuggingFaceEmbedding of the original model, its FAISS and document stores) and txtai, if it is

@@ -1,7 +1,7 @@
 """What a question takes beside its reading, over how long its document is: it is answered from five chunks, and told
 what the whole would have taken.
 
-    python eval/bench/long_documents.py DATA/squad_long.jsonl.xz DATA/covidqa.jsonl.xz
+    python eval/bench/long_documents.py $SELFROUTE_DATA/dev/squad_long.jsonl.xz $SELFROUTE_DATA/dev/covidqa.jsonl.xz
 
 The document is the contexts of the files, one after another; each question is asked once. The embedder hashes, so
 that no model is measured but the reader's.

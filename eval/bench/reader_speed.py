@@ -1,6 +1,6 @@
 """How fast the bundled reader reads one long document, beside the same network in torch fp32, in turns in one run.
 
-    python eval/bench/reader_speed.py DATA/lara_32k_financial_location.jsonl.xz
+    python eval/bench/reader_speed.py $SELFROUTE_DATA/dev/lara_32k_financial_location.jsonl.xz
 
 Takes the longest document of the file.
 """

@@ -2,7 +2,7 @@
 
     selfroute eval eval/suites/replay.yaml --out runs/replay
     selfroute eval eval/suites/dev.yaml --out runs/dev
-    python -m selfroute.training.kept --data ../shared/data/train --out kept.jsonl
+    python -m selfroute.training.kept --data $SELFROUTE_DATA/train --out kept.jsonl
     selfroute eval kept.jsonl --policies always_rag,always_long --out runs/kept
     selfroute eval eval/suites/smoke.yaml --out runs/smoke
     python eval/bench/routing.py runs/replay runs/dev --more runs/kept --elsewhere runs/smoke \\

@@ -1,4 +1,5 @@
-"""Suites: what is run on what, in YAML. Paths in a suite are relative to the suite's own file.
+"""Suites: what is run on what, in YAML. Paths in a suite are relative to the suite's own file, but for those that begin
+with `$SELFROUTE_DATA/`: they are below the folder that this environment variable names.
 
 files: [../samples/harbour.jsonl]          # files, or datasets by name
 policies: [always_rag, self_route, always_long]
@@ -11,6 +12,7 @@ settings: {}                               # laid over the default settings
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +27,7 @@ from selfroute.evaluation.metrics.mode import Mode
 POLICIES = ("always_rag", "self_route", "always_long")
 MODES = get_args(Mode)
 MOST_NAMES = 4
+DATA = "SELFROUTE_DATA"
 
 T = TypeVar("T")
 
@@ -56,7 +59,8 @@ class _File(BaseModel):
 
 
 def read_suite(path: Path) -> Suite:
-    """Raises `InvalidSettings` for a file that cannot be read, an unknown key or a value out of range."""
+    """Raises `InvalidSettings` for a file that cannot be read, an unknown key, a value out of range, or data that are
+    named while SELFROUTE_DATA is not set."""
     try:
         given = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -69,12 +73,12 @@ def read_suite(path: Path) -> Suite:
         raise InvalidSettings(f"suite {path}, {place}: {first['msg'].lower()}") from error
     return Suite(
         name=path.stem,
-        sources=_once(_placed(source, path.parent) for source in given.files),
+        sources=_once(_placed(source, path) for source in given.files),
         policies=_once(given.policies),
         ks=_once(given.k),
         limit=given.limit,
         mode=given.mode,
-        replay=None if given.replay is None else path.parent / given.replay,
+        replay=None if given.replay is None else Path(_below(given.replay, path)),
         settings=given.settings,
     )
 
@@ -116,6 +120,17 @@ def _once(given: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(given))
 
 
-def _placed(source: str, folder: Path) -> str:
-    """A path relative to the suite's file; a dataset's name stays as it is."""
-    return source if "/" not in source and "." not in source else str(folder / source)
+def _placed(source: str, suite: Path) -> str:
+    """The path of a source; a dataset's name stays as it is."""
+    return source if "/" not in source and "." not in source else _below(source, suite)
+
+
+def _below(path: str, suite: Path) -> str:
+    """`path` below the folder of data where it says so, else below the suite's own."""
+    variable, _, rest = path.partition("/")
+    if variable not in (f"${DATA}", f"${{{DATA}}}"):
+        return str(suite.parent / path)
+    folder = os.environ.get(DATA)
+    if not folder:
+        raise InvalidSettings(f"suite {suite} reads {path}, but {DATA} is not set: set it to the folder that holds it")
+    return str(Path(folder, rest))
