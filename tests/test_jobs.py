@@ -325,3 +325,22 @@ def test_a_lock_that_another_holds_is_no_reason_to_lose_what_is_submitted(jobs: 
         assert work.begun == []
     with working(jobs, work):
         wait_until(lambda: work.ended == ["0", "1"])
+
+
+def test_what_is_being_received_is_never_taken_for_a_leftover(home: Path) -> None:
+    spool, ended = Spool(home / "spool"), threading.Event()
+
+    def sweep() -> None:
+        while not ended.is_set():
+            spool.sweep(lambda: ())
+
+    sweeping = threading.Thread(target=sweep)
+    sweeping.start()
+    try:
+        for number in range(300):
+            with spool.receiving(str(number)) as folder:
+                (folder / "a.md").write_text("A text.")
+                assert (folder / "a.md").read_text() == "A text."
+    finally:
+        ended.set()
+        sweeping.join()

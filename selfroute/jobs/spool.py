@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from selfroute.errors import HomeNotWritable, IndexBusy
@@ -31,8 +31,8 @@ class Spool:
         """
         folder = self.of(id)
         try:
-            make_folder(folder)
-            with only_writer(folder):
+            with ExitStack() as held:
+                _claim(folder, held)
                 yield folder
         except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
@@ -61,3 +61,18 @@ class Spool:
                 with suppress(IndexBusy, HomeNotWritable), only_writer(self._folder / name):
                     if name not in needed():
                         self.remove(name)
+
+
+def _claim(folder: Path, held: ExitStack) -> None:
+    """Make the folder and lock it for as long as `held`; anew where `sweep` comes in between and removes it."""
+    while True:
+        make_folder(folder)
+        try:
+            held.enter_context(only_writer(folder))
+        except IndexBusy:  # nobody but a sweep knows of this folder
+            continue
+        except HomeNotWritable:
+            if folder.exists():
+                raise
+            continue
+        return
