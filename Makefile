@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+STAGE := $(PYTHON) deploy/stage.py
 WEIGHTS ?= selfroute/weights
 
 VENV_VLLM ?= .venv-vllm
@@ -42,7 +43,7 @@ bench: data $(VENV)/dev.stamp
 	$(BIN)/python eval/bench/runner.py
 	$(BIN)/python eval/bench/index.py $(SELFROUTE_DATA)/dev/squad_long.jsonl.xz
 	$(BIN)/python eval/bench/long_documents.py $(SELFROUTE_DATA)/dev/squad_long.jsonl.xz $(SELFROUTE_DATA)/dev/covidqa.jsonl.xz
-	$(PIP) install --constraint constraints.txt --editable '.[bench]'
+	@$(STAGE) "install what is measured beside" $(PIP) install --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python eval/bench/indexing.py $(wildcard $(SELFROUTE_DATA)/dev/*.jsonl.xz)
 	$(BIN)/python eval/bench/embedder.py $(SELFROUTE_DATA)/dev/squad_long.jsonl.xz
 	$(BIN)/python eval/bench/reader_speed.py $(SELFROUTE_DATA)/dev/lara_32k_financial_location.jsonl.xz
@@ -61,14 +62,14 @@ clean:
 	rm -rf $(VENV) $(VENV_VLLM) build dist
 
 $(VENV)/base.stamp: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt --editable .
+	@$(STAGE) "make an environment in $(VENV)" $(PYTHON) -m venv $(VENV)
+	@$(STAGE) "install selfroute" $(PIP) install --constraint constraints.txt --editable .
 	@touch $@
 
 # torch first: a bare `torch` that another package asks for brings gigabytes of CUDA
 $(VENV)/dev.stamp: $(VENV)/base.stamp constraints.txt
-	$(PIP) install --constraint constraints.txt torch
-	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@$(STAGE) "install torch" $(PIP) install --constraint constraints.txt torch
+	@$(STAGE) "install the extras" $(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 $(VENV_VLLM)/vllm.stamp: pyproject.toml constraints.txt tests/with_vllm/install.sh

