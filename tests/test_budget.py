@@ -265,6 +265,7 @@ def test_a_text_that_comes_with_the_question_counts_as_a_corpus_does(home: Path,
         asyncio.run(made.ask(WHO, corpus=text, terms=Terms(max_input_tokens=2)))
 
 
+@pytest.mark.end_to_end
 def test_another_attempt_needs_a_reservation_of_its_own(home: Path, ledger: Ledger) -> None:
     with StubOpenAI(lambda asked: Plan(stalls=True) if asked.number < 3 else Plan()) as server:
         options = Options(
@@ -287,6 +288,9 @@ def test_a_reading_of_several_parts_ends_with_those_that_there_is_room_for(home:
     assert (answer.outcome, answer.coverage < 1) == (Outcome.INSUFFICIENT, True)
     assert any("parts were read: reading the documents would take" in warning for warning in answer.warnings)
     assert answer.totals.reader_input_tokens <= 60
+    whole = ask(engine(home, ledger, ScriptedReader([declines()])), policy="always_long", terms=Terms())
+    assert answer.long_context_tokens > answer.totals.reader_input_tokens  # of all parts, not of those that were read
+    assert answer.long_context_tokens >= whole.long_context_tokens
 
 
 def test_limits_of_a_key_that_cannot_be_kept_are_refused(home: Path) -> None:
@@ -355,3 +359,17 @@ def spent(ledger: Ledger) -> int:
         "WHERE key = 'team' AND stage <> 'embed'"
     )
     return sum(row[0] for row in rows)
+
+
+@pytest.mark.parametrize("terms", [Terms(max_input_tokens=100), Terms(max_cost=Decimal("0.0001"))])
+def test_what_just_fits_the_limits_of_a_question_is_read_and_a_token_more_is_not(terms: Terms) -> None:
+    budgets = Budgets(Prices({"m": Price(Decimal(1), Decimal(0))}))  # dollars for a million tokens
+
+    def reserve(tokens: int) -> None:
+        allowance = budgets.open(terms)
+        assert allowance is not None
+        asyncio.run(allowance.reserve(Stage.READ_CHUNKS, "m", Usage(tokens)))
+
+    reserve(100)
+    with pytest.raises(OverTerms):
+        reserve(101)

@@ -16,7 +16,7 @@ from stub_openai import Asked, Plan, StubOpenAI
 from selfroute.embedders import Embedded
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.endpoints.openai import OpenAIEndpoint, Options
-from selfroute.errors import NoQuery, PromptTooLong, UnknownDocument, UnsupportedTask
+from selfroute.errors import NoQuery, OverTerms, PromptTooLong, UnknownDocument, UnsupportedTask
 from selfroute.fit import STRATEGIES
 from selfroute.index import Index
 from selfroute.policies import Steps
@@ -356,6 +356,7 @@ def test_a_prompt_that_is_too_long_twice_is_an_error_and_so_is_one_that_cannot_b
     assert len(reader.readings) == 1
 
 
+@pytest.mark.end_to_end
 def test_of_several_parts_only_the_one_that_the_server_finds_too_long_is_read_in_smaller_ones() -> None:
     text = "\n".join(f"Rule {n} is of ten words about boats and quays." for n in range(24))
     error = {"message": "the prompt is too long", "code": "context_length_exceeded"}
@@ -597,3 +598,17 @@ def test_a_document_is_warm_that_was_read_lately_by_a_provider_that_keeps_it_for
     assert (estimate.tokens, estimate.cached_tokens) == (TOKENS, cached)
     assert estimate.cost == price.cost(Usage(TOKENS, cached))
     assert run(steps.estimate(QUESTION, hits, Move.READ_CHUNKS)).cached_tokens == 0
+
+
+def test_where_a_limit_ends_a_question_its_last_draft_stands_unless_other_text_was_shown_already() -> None:
+    limit = OverTerms("reading the documents", "max_input_tokens", "900 tokens", "10", "100")
+    steps = case(declines()).steps
+    with pytest.raises(OverTerms):
+        steps.stopped(limit)  # nothing was read
+    hits = run(steps.retrieve(QUESTION))
+    draft = run(steps.read_chunks(QUESTION, hits))
+    assert steps.stopped(limit) == draft
+    assert "the question ended with what was read before: reading the documents" in steps.warnings[-1]
+    steps.shown = "The first words of an answer from the documents"
+    with pytest.raises(OverTerms):
+        steps.stopped(limit)
