@@ -8,23 +8,38 @@ WEIGHTS ?= selfroute/weights
 
 VENV_VLLM ?= .venv-vllm
 
-.PHONY: demo test test-vllm torture checks wheel bench train-reader data clean
+# One process more than there are cores, since tests wait too; more than a few would only import the same things again.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 9))')
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+# Where Python keeps no bytecode, each of the processes that tests start compiles all of it again.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test test-fast test-slow test-vllm torture checks wheel bench train-reader data clean
 
 ## demo: index the sample and ask three questions that end in three ways
 demo: $(VENV)/base.stamp
 	@BIN=$(BIN) sh eval/samples/demo.sh
 
-## test: the tests, with every extra installed
+## test: the tests but for the slow ones, with every extra installed (minutes)
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not slow"
+
+## test-fast: units alone: no process, no service, no browser, no model (under a minute)
+test-fast: $(VENV)/dev.stamp
+	$(PYTEST) -m "not slow and not end_to_end" --hypothesis-profile=fast
+
+## test-slow: the rest: what trains, kills, measures memory, or asks a service for everything its description allows
+test-slow: $(VENV)/dev.stamp
+	$(PYTEST) -m slow
 
 ## test-vllm: vLLM itself, its CPU build with a tiny model, in an environment of its own (minutes)
 test-vllm: $(VENV_VLLM)/vllm.stamp
 	$(VENV_VLLM)/bin/python -m pytest tests/with_vllm
 
-## torture: kill what changes an index 500 times, and make each of its system calls fail (about half an hour)
+## torture: the slow tests, with 500 kills of what changes an index and each of its system calls failing (half an hour)
 torture: $(VENV)/dev.stamp
-	KILLS=500 FAULTS=all $(BIN)/python -m pytest tests/test_durability.py -q
+	KILLS=500 FAULTS=all $(PYTEST) -m slow
 
 ## checks: style, types, and who may import whom
 checks: $(VENV)/dev.stamp
@@ -33,9 +48,9 @@ checks: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-## wheel: build the wheel and pass the tests with it, outside the checkout and without the extras
+## wheel: build the wheel and look at what differs from a checkout: its files, its command, missing extras
 wheel: $(VENV)/dev.stamp
-	BIN=$(BIN) sh tests/wheel.sh
+	BIN=$(BIN) WORKERS=$(WORKERS) sh tests/wheel.sh
 
 ## bench: the figures of docs/, with the data of SELFROUTE_DATA (over an hour; readings that build/runs/dev has already are not made again)
 bench: data $(VENV)/dev.stamp

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import fcntl
 import multiprocessing
 import os
+import re
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,11 +23,69 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+settings.register_profile("fast", settings.get_profile("steady"), max_examples=10)
 settings.load_profile("steady")
 
 # A job that a script starts in the background inherits an interruption that is ignored, and so would every process
 # that these tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+OF_A_MODULE = re.compile(r"^pytestmark = (?:.*\n)*?(?=\n)", re.MULTILINE)
+"""The marks that are those of all tests of a module."""
+STARTING = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn")
+ASKED = ("uname", "lsb_release")
+"""What Python's own `platform`, or the client of OpenAI, asks once in each process, whichever test comes first."""
+starts: list[str] | None = None
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A module of which no test is wanted is not imported, which for some takes seconds in each process."""
+    unwanted = [mark for mark in ("slow", "end_to_end") if f"not {mark}" in config.option.markexpr]
+    if not unwanted or collection_path.suffix != ".py":
+        return None
+    marks = OF_A_MODULE.search(collection_path.read_text(encoding="utf-8"))
+    return True if marks and any(f"pytest.mark.{mark}" in marks[0] for mark in unwanted) else None
+
+
+def _notice(event: str, arguments: tuple[object, ...]) -> None:
+    if starts is not None and event in STARTING and (not arguments or arguments[0] not in ASKED):
+        starts.append(f"{event} {arguments[:2]}")
+
+
+sys.addaudithook(_notice)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A test that starts a process is marked so: `make test-fast` promises to run none of those."""
+    global starts
+    starts = [] if item.get_closest_marker("end_to_end") is None else None
+    try:
+        result = yield
+    finally:
+        started, starts = starts, None
+    assert not started, f"mark this test end_to_end, since it starts processes: {started}"
+    return result
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Makes a folder once a run, in whichever of its processes comes first. It is not to be written to: copy it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder, part = shared / f"once-{name}", shared / f"part-{name}"
+        with (shared / f"lock-{name}").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                part.mkdir()
+                make(part)
+                part.rename(folder)
+        return folder
+
+    return made
 
 
 @pytest.fixture
@@ -60,7 +121,7 @@ def wait_until() -> Callable[[Callable[[], bool]], None]:
         end = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < end, "waited a minute in vain"
-            time.sleep(0.001)
+            time.sleep(0.01)  # a shorter one would take the processor from what is waited for
 
     return wait
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +69,27 @@ FREE = {"hashing-64": Price(Decimal(0), Decimal(0))}
 
 
 def corpus(home: Path, name: str = "port", texts: dict[str, str] | None = None) -> None:
+    """Publishes `texts` as the corpus `name`; where there is none yet, as a copy of one that was made before."""
+    if (home / name).exists():
+        _publish(home, name, PORT if texts is None else texts)
+    else:
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(_made(name, tuple((PORT if texts is None else texts).items())), home / name)
+
+
+@cache
+def _made(name: str, texts: tuple[tuple[str, str], ...]) -> Path:
+    home = Path(tempfile.mkdtemp(prefix="selfroute-tests-"))
+    atexit.register(shutil.rmtree, home)
+    _publish(home, name, dict(texts))
+    return home / name
+
+
+def _publish(home: Path, name: str, texts: dict[str, str]) -> None:
     embedder = HashingEmbedder()
     chunker = Chunker(embedder.count_tokens, 16)
     with writing(home, name, embedder.name, embedder.dimension) as writer:
-        for id_, text in (PORT if texts is None else texts).items():
+        for id_, text in texts.items():
             document = Document(id_, text, f"{id_}.md")
             chunks = chunker.chunks(document)
             vectors = embedder.embed([chunk.text for chunk in chunks]).vectors
@@ -205,7 +226,7 @@ def served(app: FastAPI) -> Iterator[httpx.Client]:
         thread.start()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         try:
-            with httpx.Client(base_url=url, timeout=30, trust_env=False) as client:
+            with httpx.Client(base_url=url, timeout=30, trust_env=False, verify=False) as client:  # no TLS
                 yield client
         finally:
             server.should_exit = True

@@ -245,6 +245,7 @@ def test_sentence_transformers_need_to_be_told_which_model(settings: Settings, m
         make(changed(settings, embedder={"kind": "sentence"}))
 
 
+@pytest.mark.end_to_end
 def test_without_the_extra_a_user_is_told_in_one_line_what_to_install(tmp_path: Path) -> None:
     environment = {
         **os.environ,

@@ -153,6 +153,7 @@ def test_a_sentence_longer_than_a_stretch_is_split_all_the_same() -> None:
     whole(text, chunked(text, 100), HashingEmbedder().count_tokens, 100)
 
 
+@pytest.mark.slow
 def test_a_long_document_is_split_a_section_at_a_time_and_covered_all_the_same() -> None:
     text = "".join(f"Sentence {n} of a long document stands here.\n" for n in range(50_000))
     parts = list(sections(text))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import json
 import os
@@ -12,16 +11,26 @@ import signal
 import sqlite3
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import COMMAND, environment, in_process, modules_after
+from commands import (
+    COMMAND,
+    Command,
+    Done,
+    entered,
+    environment,
+    in_process,
+    modules_after,
+    process,
+)
 
 from selfroute import cli, ledger
 from selfroute.policies import POLICIES
+
+pytestmark = pytest.mark.end_to_end
 
 FILL = (
     "The town lies between two hills and has a long history of trade. "
@@ -60,38 +69,24 @@ ANSWER = [
 ]
 
 
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-
 Run = Callable[..., Done]
+Once = Callable[[str, Callable[[Path], None]], Path]
 
 
-@pytest.fixture(scope="module")
-def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with documents and a home in which they are indexed as `port`; not to be written to."""
-    folder = tmp_path_factory.mktemp("indexed")
+def indexed(folder: Path) -> None:
+    """Documents, and a home in which they are indexed as `port`."""
     (folder / "harbour.md").write_text(HARBOUR)
     (folder / "forest.md").write_text(FOREST)
     done = process("index", "harbour.md", "forest.md", "--corpus", "port", folder=folder)
     assert (done.code, done.err) == (0, "")
-    return folder
 
 
 @pytest.fixture
-def folder(indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of `indexed` that is the working folder."""
+def folder(once: Once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with documents that are indexed as `port`."""
     for name in [name for name in os.environ if name.startswith("SELFROUTE_")]:
         monkeypatch.delenv(name)
-    shutil.copytree(indexed, tmp_path / "here")
+    shutil.copytree(once("indexed", indexed), tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
 
@@ -101,7 +96,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     """Runs a command in this process, which is quicker than a new one."""
 
     def main(*words: str) -> Done:
-        return Done(*in_process(monkeypatch, capsys, *words))
+        return in_process(monkeypatch, capsys, *words)
 
     return main
 
@@ -223,13 +218,12 @@ def test_indexing_tells_what_it_did_and_is_quiet_beside_that(run: Run, folder: P
 
 def test_a_terminal_sees_how_far_indexing_is(folder: Path) -> None:
     ours, theirs = pty.openpty()
-    done = subprocess.run(
-        [COMMAND, "index", "harbour.md", "--corpus", "new"], stdout=subprocess.PIPE, stderr=theirs, env=environment()
-    )
-    os.close(theirs)
-    seen = os.read(ours, 100_000).decode()
-    os.close(ours)
-    assert done.returncode == 0
+    with Command("index", "harbour.md", "--corpus", "new", stderr=theirs) as command:
+        os.close(theirs)
+        command.communicate()
+        seen = os.read(ours, 100_000).decode()
+        os.close(ours)
+        assert command.returncode == 0
     assert "indexing" in seen
 
 
@@ -336,7 +330,7 @@ def test_the_help_of_ask_names_every_policy(run: Run) -> None:
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    assert process("--version") == Done(0, f"{version('selfroute')}\n", "")
+    assert entered("--version", folder=Path.cwd()) == Done(0, f"{version('selfroute')}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -480,19 +474,18 @@ def test_a_message_stays_one_line_and_harmless_whatever_a_file_is_called(run: Ru
 
 
 def test_a_home_that_is_read_only_is_told_in_one_line_and_the_index_still_answers(folder: Path) -> None:
-    without_power = no_power_over_files()
     read_only(folder / "indexes", True)
     try:
         for words in (["ask", WHO, "--corpus", "port"], ["usage"]):
-            done = process(*words, folder=folder, preexec=without_power)
+            done = process(*words, folder=folder, powerless=True)
             assert (done.code, done.out) == (1, "")
             assert "make it writable or set SELFROUTE_LEDGER to a file elsewhere" in one_line(done)
         for corpus in ("port", "new"):
-            done = process("index", "harbour.md", "--corpus", corpus, folder=folder, preexec=without_power)
+            done = process("index", "harbour.md", "--corpus", corpus, folder=folder, powerless=True)
             assert (done.code, done.out) == (1, "")
             assert "make it writable or set SELFROUTE_HOME to another folder" in one_line(done)
         elsewhere = {"SELFROUTE_LEDGER": str(folder / "ledger.sqlite")}
-        asked = process("ask", WHO, "--corpus", "port", "--json", folder=folder, preexec=without_power, **elsewhere)
+        asked = process("ask", WHO, "--corpus", "port", "--json", folder=folder, powerless=True, **elsewhere)
         assert asked.json["answer"] == "Olof Berg"
     finally:
         read_only(folder / "indexes", False)
@@ -529,10 +522,12 @@ def test_asking_an_index_loads_neither_torch_nor_what_only_ingestion_needs(folde
     assert not {*HEAVY, *FORMATS} & loaded
 
 
+@pytest.mark.slow
 def test_a_text_that_is_indexed_loads_no_library_of_other_formats(folder: Path) -> None:
     assert not {*FORMATS} & modules_after("index", "harbour.md", "--corpus", "new")
 
 
+@pytest.mark.slow
 def test_indexing_and_asking_a_file_load_no_torch(folder: Path) -> None:
     for words in (["ask", WHO, "--file", "harbour.md"], ["index", "harbour.md", "--corpus", "new"]):
         loaded = modules_after(*words)
@@ -553,7 +548,7 @@ def test_what_goes_to_a_pipe_is_not_cut_and_a_row_is_a_line(folder: Path) -> Non
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_terminal_that_is_not_utf_8_is_no_reason_to_fail(folder: Path, encoding: str) -> None:
-    done = process("ask", WHO, "--corpus", "port", folder=folder, PYTHONIOENCODING=encoding)
+    done = entered("ask", WHO, "--corpus", "port", folder=folder, PYTHONIOENCODING=encoding)
     assert (done.code, done.err) == (0, "")
     assert "\\u201cThe harbour master" in done.out
 
@@ -573,20 +568,14 @@ def test_a_reader_that_goes_away_gets_no_traceback(folder: Path, words: Sequence
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_it_with_its_code_and_no_traceback(folder: Path, number: signal.Signals, code: int) -> None:
     os.mkfifo(folder / "slow.yaml")
-    child = subprocess.Popen(
-        [COMMAND, "ask", WHO, "--corpus", "port", "--config", "slow.yaml"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    handle = opened_to_write(folder / "slow.yaml", child)
-    child.send_signal(number)
-    # A signal that comes just before a read is handled only when that ends: let it end.
-    os.close(handle)
-    out, err = child.communicate()
-    assert child.returncode == code
-    assert (out, err.strip()) == ("", "")
+    with Command("ask", WHO, "--corpus", "port", "--config", "slow.yaml") as child:
+        handle = opened_to_write(folder / "slow.yaml", child)
+        child.send_signal(number)
+        # A signal that comes just before a read is handled only when that ends: let it end.
+        os.close(handle)
+        out, err = child.communicate()
+        assert child.returncode == code
+        assert (out, err.strip()) == ("", "")
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc to see what a process has open")
@@ -596,23 +585,17 @@ def test_a_signal_while_a_question_is_under_way_ends_it_too(folder: Path, number
     process("usage", folder=folder)
     lock = sqlite3.connect(path, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")  # the question waits to be written down
-    child = subprocess.Popen(
-        [COMMAND, "ask", WHO, "--corpus", "port"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    try:
-        while not opened(child, path):
-            assert child.poll() is None
-        child.send_signal(number)
-    finally:
-        lock.execute("ROLLBACK")
-        lock.close()
-    out, err = child.communicate()
-    assert child.returncode == code
-    assert (out, err.strip()) == ("", "")
+    with Command("ask", WHO, "--corpus", "port") as child:
+        try:
+            while not opened(child, path):
+                assert child.poll() is None
+            child.send_signal(number)
+        finally:
+            lock.execute("ROLLBACK")
+            lock.close()
+        out, err = child.communicate()
+        assert child.returncode == code
+        assert (out, err.strip()) == ("", "")
 
 
 def prepare(folder: Path) -> None:
@@ -649,22 +632,7 @@ def named(*documents: str) -> list[str]:
     return [word for document in documents for word in ("--document", document)]
 
 
-def process(
-    *words: str, folder: Path | None = None, preexec: Callable[[], None] | None = None, **variables: str
-) -> Done:
-    """Runs a command as a process of its own."""
-    done = subprocess.run(
-        [COMMAND, *words],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=environment(**variables),
-        preexec_fn=preexec,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-def opened_to_write(fifo: Path, child: subprocess.Popen[str]) -> int:
+def opened_to_write(fifo: Path, child: Command) -> int:
     """A handle on a named pipe, as soon as the process has opened it to read."""
     while True:
         assert child.poll() is None, child.communicate()
@@ -675,7 +643,7 @@ def opened_to_write(fifo: Path, child: subprocess.Popen[str]) -> int:
                 raise
 
 
-def opened(child: subprocess.Popen[str], path: Path) -> bool:
+def opened(child: Command, path: Path) -> bool:
     """Whether the process has the file open."""
     try:
         return any(os.path.samefile(handle, path) for handle in Path(f"/proc/{child.pid}/fd").iterdir())
@@ -686,18 +654,3 @@ def opened(child: subprocess.Popen[str], path: Path) -> bool:
 def read_only(folder: Path, wanted: bool) -> None:
     for path in [folder, *folder.rglob("*")]:
         path.chmod((0o500 if path.is_dir() else 0o400) if wanted else (0o700 if path.is_dir() else 0o600))
-
-
-def no_power_over_files() -> Callable[[], None] | None:
-    """What a child must do so that file permissions bind it: nothing, unless the tests run as root."""
-    if os.geteuid() != 0:
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    if prctl(23, 8) != 1:  # PR_CAPBSET_READ, CAP_SETPCAP
-        pytest.skip("permissions do not bind root here, and it cannot give that up")
-
-    def give_up() -> None:
-        for power in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-            prctl(24, power, 0, 0, 0)  # PR_CAPBSET_DROP
-
-    return give_up

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import in_process
+from commands import in_process, process
 
 from selfroute.routing.score import read_router
+
+pytestmark = pytest.mark.end_to_end
 
 needs_scikit_learn = pytest.mark.skipif(find_spec("sklearn") is None, reason="needs the extra `calibrate`")
 
@@ -25,6 +27,8 @@ retrieval: {k: 2}
 prices: {hashing-64: {input: 0, output: 0}}
 """
 Run = Callable[..., tuple[int, str, str]]
+Made = Callable[..., None]
+Once = Callable[[str, Callable[[Path], None]], Path]
 
 
 def records(documents: int) -> list[dict[str, object]]:
@@ -53,9 +57,22 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return lambda *words: in_process(monkeypatch, capsys, *words)
 
 
-def made(run: Run, documents: int, policies: str = "always_rag,always_long") -> None:
-    Path("made.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records(documents)))
-    assert run("eval", "made.jsonl", "--policies", policies)[0] == 0
+@pytest.fixture
+def made(run: Run, once: Once) -> Callable[..., None]:
+    """Puts a run over so many documents into the working folder, with its dataset."""
+
+    def copied(documents: int, policies: str = "always_rag,always_long", *more: str) -> None:
+        def make(folder: Path) -> None:
+            (folder / "config.yaml").write_text(CONFIG)
+            (folder / "made.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records(documents)))
+            words = ("eval", "made.jsonl", "--policies", policies, *more)
+            done = process(*words, folder=folder, SELFROUTE_CONFIG="config.yaml")
+            assert (done.code, done.err) == (0, "")
+
+        name = "-".join(["calibrate", str(documents), policies, *more])
+        shutil.copytree(once(name, make), Path.cwd(), dirs_exist_ok=True)
+
+    return copied
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -63,8 +80,8 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 @needs_scikit_learn
-def test_a_run_becomes_a_router_with_a_card_which_the_policy_uses(run: Run) -> None:
-    made(run, 14)
+def test_a_run_becomes_a_router_with_a_card_which_the_policy_uses(run: Run, made: Made) -> None:
+    made(14)
     before = contents(Path("runs/made"))
     code, out, err = run("calibrate", "runs/made", "--json")
     assert (code, err) == (0, "")
@@ -90,8 +107,8 @@ def test_a_run_becomes_a_router_with_a_card_which_the_policy_uses(run: Run) -> N
 
 
 @needs_scikit_learn
-def test_the_table_says_what_comes_of_a_share(run: Run) -> None:
-    made(run, 14)
+def test_the_table_says_what_comes_of_a_share(run: Run, made: Made) -> None:
+    made(14)
     code, out, _ = run("calibrate", "runs/made", "--out", "mine.json")
     assert code == 0
     assert "mine.json fitted on 42 questions; name it under routing.model; mine.md" in out
@@ -99,8 +116,8 @@ def test_the_table_says_what_comes_of_a_share(run: Run) -> None:
 
 
 @needs_scikit_learn
-def test_a_router_that_cannot_be_written_is_told_with_what_to_do(run: Run) -> None:
-    made(run, 14)
+def test_a_router_that_cannot_be_written_is_told_with_what_to_do(run: Run, made: Made) -> None:
+    made(14)
     code, _, err = run("calibrate", "runs/made", "--out", "nowhere/router.json")
     assert code == 1
     assert err == (
@@ -110,8 +127,8 @@ def test_a_router_that_cannot_be_written_is_told_with_what_to_do(run: Run) -> No
 
 
 @needs_scikit_learn
-def test_too_few_questions_are_refused_with_what_to_do(run: Run) -> None:
-    made(run, 2)
+def test_too_few_questions_are_refused_with_what_to_do(run: Run, made: Made) -> None:
+    made(2)
     code, _, err = run("calibrate", "runs/made")
     assert code == 1
     assert "6 questions were read both ways, too few to fit on" in err
@@ -120,17 +137,17 @@ def test_too_few_questions_are_refused_with_what_to_do(run: Run) -> None:
 
 
 @needs_scikit_learn
-def test_what_was_not_read_both_ways_is_left_out_and_not_read_now(run: Run) -> None:
-    made(run, 14, "always_rag")
+def test_what_was_not_read_both_ways_is_left_out_and_not_read_now(run: Run, made: Made) -> None:
+    made(14, "always_rag")
     code, _, err = run("calibrate", "runs/made")
     assert code == 1
     assert "0 questions were read both ways" in err
 
 
 @needs_scikit_learn
-def test_a_run_is_not_written_to(run: Run) -> None:
+def test_a_run_is_not_written_to(run: Run, made: Made) -> None:
     """Not cut where another process is writing, and not given a file that it lacks."""
-    made(run, 14)
+    made(14)
     readings = Path("runs/made/readings.jsonl")
     with readings.open("ab") as file:
         file.write(b'{"key": "half a li')
@@ -143,8 +160,8 @@ def test_a_run_is_not_written_to(run: Run) -> None:
 
 
 @needs_scikit_learn
-def test_a_run_that_is_named_twice_counts_once(run: Run, tmp_path: Path) -> None:
-    made(run, 7)
+def test_a_run_that_is_named_twice_counts_once(run: Run, made: Made, tmp_path: Path) -> None:
+    made(7)
     Path("linked").symlink_to(tmp_path / "runs" / "made")
     code, _, err = run("calibrate", "runs/made", "./runs/../runs/made", str(tmp_path / "runs" / "made"), "linked")
     assert code == 1
@@ -152,8 +169,8 @@ def test_a_run_that_is_named_twice_counts_once(run: Run, tmp_path: Path) -> None
 
 
 @needs_scikit_learn
-def test_runs_that_share_a_question_are_refused_and_named(run: Run) -> None:
-    made(run, 7)
+def test_runs_that_share_a_question_are_refused_and_named(run: Run, made: Made) -> None:
+    made(7)
     shutil.copytree("runs/made", "runs/copy")
     code, _, err = run("calibrate", "runs/made", "runs/copy")
     assert code == 1
@@ -162,8 +179,8 @@ def test_runs_that_share_a_question_are_refused_and_named(run: Run) -> None:
 
 
 @needs_scikit_learn
-def test_runs_of_other_questions_are_fitted_together(run: Run) -> None:
-    made(run, 14)
+def test_runs_of_other_questions_are_fitted_together(run: Run, made: Made) -> None:
+    made(14)
     shutil.copy("made.jsonl", "others.jsonl")
     assert run("eval", "others.jsonl", "--policies", "always_rag,always_long")[0] == 0
     told = json.loads(run("calibrate", "runs/made", "runs/others", "--json")[1])
@@ -172,9 +189,9 @@ def test_runs_of_other_questions_are_fitted_together(run: Run) -> None:
 
 @needs_scikit_learn
 def test_a_run_from_another_folder_is_told_where_to_stand(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made(run, 14)
+    made(14)
     monkeypatch.setenv("SELFROUTE_CONFIG", str(tmp_path / "config.yaml"))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
@@ -187,8 +204,8 @@ def test_a_run_from_another_folder_is_told_where_to_stand(
 
 
 @needs_scikit_learn
-def test_recorded_answers_that_are_missed_are_told_in_the_same_way(run: Run) -> None:
-    made(run, 14)
+def test_recorded_answers_that_are_missed_are_told_in_the_same_way(run: Run, made: Made) -> None:
+    made(14)
     path = Path("runs/made/run.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | {"replay": "gone/answers.jsonl"}))
     err = run("calibrate", "runs/made")[2]
@@ -196,8 +213,8 @@ def test_recorded_answers_that_are_missed_are_told_in_the_same_way(run: Run) -> 
 
 
 @needs_scikit_learn
-def test_other_settings_than_the_runs_are_refused_and_named(run: Run) -> None:
-    made(run, 14)
+def test_other_settings_than_the_runs_are_refused_and_named(run: Run, made: Made) -> None:
+    made(14)
     Path("config.yaml").write_text(CONFIG.replace("tokens: 60", "tokens: 50"))
     code, _, err = run("calibrate", "runs/made")
     assert code == 1
@@ -205,9 +222,8 @@ def test_other_settings_than_the_runs_are_refused_and_named(run: Run) -> None:
 
 
 @needs_scikit_learn
-def test_of_a_run_at_several_k_one_is_chosen_and_told(run: Run) -> None:
-    Path("made.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records(14)))
-    assert run("eval", "made.jsonl", "--policies", "always_rag,always_long", "--k", "1,3")[0] == 0
+def test_of_a_run_at_several_k_one_is_chosen_and_told(run: Run, made: Made) -> None:
+    made(14, "always_rag,always_long", "--k", "1,3")
     code, _, err = run("calibrate", "runs/made")
     assert code == 1
     assert "was read at k = 1, 3, and the settings say 2: choose one with --k" in err

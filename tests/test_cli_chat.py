@@ -9,16 +9,15 @@ import math
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from commands import environment, in_process, modules_after
+from commands import Command, Done, in_process, modules_after
 from stub_openai import Asked, Plan, StubOpenAI
+
+pytestmark = pytest.mark.end_to_end
 
 KEY = "sk-secret-0123456789abcdef"
 WHO = "Who is the harbour master?"
@@ -44,16 +43,6 @@ prices:
   hashing-64: {{input: 0, output: 0}}
   selfroute/minilm-l6-reader-int8: {{input: 0, output: 0}}
 """
-
-
-class Done:
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
 
 
 Run = Callable[..., Done]
@@ -673,11 +662,11 @@ def test_a_signal_ends_the_call_and_leaves_it_in_the_ledger(
     code: int,
 ) -> None:
     stub.answer = lambda asked: Plan(stalls=True)
-    child = started(ignored, "ask", WHO, "--file", "harbour.md")
-    wait_until(lambda: len(stub.stalled) == 1)
-    child.send_signal(number)
-    out, err = child.communicate(timeout=60)
-    assert (child.returncode, out, err.strip()) == (code, "", "")
+    with Command("ask", WHO, "--file", "harbour.md", "--config", "mine.yaml", ignored=ignored) as child:
+        wait_until(lambda: len(stub.stalled) == 1)
+        child.send_signal(number)
+        out, err = child.communicate()
+        assert (child.returncode, out, err.strip()) == (code, "", "")
     wait_until(lambda: stub.gone == 1)
     connection = sqlite3.connect(folder / "indexes/ledger.sqlite")
     [call] = connection.execute("SELECT input_tokens, estimated, error FROM calls WHERE stage = 'read_chunks'")
@@ -700,11 +689,11 @@ def test_a_signal_ends_a_run_with_its_calls_recorded_and_the_next_start_goes_on(
     told = stub.answer
     stub.answer = lambda asked: told(asked) if asked.number == 1 else Plan(stalls=True)
     words = ("eval", "mine.jsonl", "--policies", "always_long", "--concurrency", "1")
-    child = started(ignored, *words)
-    wait_until(lambda: len(stub.stalled) == 1)
-    child.send_signal(number)
-    out, err = child.communicate(timeout=60)
-    assert (child.returncode, out) == (code, "")
+    with Command(*words, "--config", "mine.yaml", ignored=ignored) as child:
+        wait_until(lambda: len(stub.stalled) == 1)
+        child.send_signal(number)
+        out, err = child.communicate()
+        assert (child.returncode, out) == (code, "")
     assert err == "selfroute: stopped; what is done is in runs/mine: run the same again to go on\n"
     kept = [json.loads(line) for line in (folder / "runs/mine/readings.jsonl").read_text().splitlines()]
     assert [[call["error"] for call in one["calls"]] for one in kept] == [[None], ["abandoned"]]
@@ -715,23 +704,6 @@ def test_a_signal_ends_a_run_with_its_calls_recorded_and_the_next_start_goes_on(
     assert len(stub.asked) == 4
 
 
-def started(ignored: tuple[signal.Signals, ...], *words: str) -> subprocess.Popen[str]:
-    """A command as a process of its own, which begins with these signals ignored."""
-    program = (
-        "import signal\n"
-        f"for number in {[int(number) for number in ignored]}: signal.signal(number, signal.SIG_IGN)\n"
-        "from selfroute.cli import main\n"
-        "main()\n"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *words, "--config", "mine.yaml"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-
-
 def test_a_window_that_replies_fill_is_refused(run: Run, folder: Path) -> None:
     config = (folder / "mine.yaml").read_text()
     (folder / "mine.yaml").write_text(config.replace("max_output_tokens: 500}", "max_output_tokens: 7900}"))
@@ -740,6 +712,7 @@ def test_a_window_that_replies_fill_is_refused(run: Run, folder: Path) -> None:
     assert "lower its max_output_tokens or reasoning_tokens" in done.err
 
 
+@pytest.mark.slow
 def test_help_and_the_bundled_reader_load_no_client(folder: Path) -> None:
     assert "openai" not in modules_after("index", "harbour.md", "--corpus", "port")
     for words in (["--help"], ["ask", "--help"], ["ask", WHO, "--corpus", "port"]):
@@ -747,6 +720,7 @@ def test_help_and_the_bundled_reader_load_no_client(folder: Path) -> None:
         assert not {"openai", "httpx", "httpx2", "tenacity", "tiktoken", "selfroute.prompts"} & loaded, words
 
 
+@pytest.mark.slow
 def test_a_chat_reader_loads_the_client_when_it_asks_and_not_when_it_does_not(folder: Path) -> None:
     words = ("ask", WHO, "--file", "harbour.md", "--config", "mine.yaml")
     assert "openai" in modules_after(*words)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gzip
 import json
 import os
@@ -10,17 +9,17 @@ import pty
 import re
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import COMMAND, environment, in_process, modules_after
+from commands import Command, Done, in_process, modules_after, process
 
 from selfroute.errors import RunBusy
 from selfroute.index.files import only_writer
+
+pytestmark = pytest.mark.end_to_end
 
 FILL = "Boats of many kinds are moored along the quay, and the wind often turns in the afternoon. "
 HARBOUR = f"""The harbour master of Norrvik is Olof Berg, who has held the post since 1998.
@@ -48,23 +47,8 @@ prices: {hashing-64: {input: 0, output: 0}}
 """
 
 
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def table(self) -> list[list[str]]:
-        """The cells of each line, with the head first; two spaces or more stand between them."""
-        return [re.split(" {2,}", line.strip()) for line in self.out.splitlines()]
-
-
 Run = Callable[..., Done]
+Once = Callable[[str, Callable[[Path], None]], Path]
 
 
 def records(documents: int = 2) -> list[dict[str, object]]:
@@ -80,24 +64,21 @@ def written(path: Path, rows: list[dict[str, object]]) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with datasets, a configuration and a finished run in `runs/made`; not to be written to."""
-    folder = tmp_path_factory.mktemp("made")
+def made(folder: Path) -> None:
+    """A dataset, a configuration and a finished run in `runs/made`."""
     (folder / "config.yaml").write_text(CONFIG)
     written(folder / "made.jsonl", records())
     done = process("eval", "made.jsonl", "--config", "config.yaml", folder=folder)
     assert (done.code, done.err) == (0, "")
-    return folder
 
 
 @pytest.fixture
-def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of `made` that is the working folder."""
+def folder(once: Once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with a dataset that was run."""
     for name in [name for name in os.environ if name.startswith("SELFROUTE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("SELFROUTE_CONFIG", "config.yaml")
-    shutil.copytree(made, tmp_path / "here")
+    shutil.copytree(once("run", made), tmp_path / "here")
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "here"
 
@@ -107,9 +88,14 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     """Runs a command in this process, which is quicker than a new one."""
 
     def main(*words: str) -> Done:
-        return Done(*in_process(monkeypatch, capsys, *words))
+        return in_process(monkeypatch, capsys, *words)
 
     return main
+
+
+def table(done: Done) -> list[list[str]]:
+    """The cells of each line, with the head first; two spaces or more stand between them."""
+    return [re.split(" {2,}", line.strip()) for line in done.out.splitlines()]
 
 
 def cells(summary: dict[str, dict[str, dict[str, Any]]]) -> list[list[str]]:
@@ -135,7 +121,7 @@ def cells(summary: dict[str, dict[str, dict[str, Any]]]) -> list[list[str]]:
 def test_a_run_ends_in_a_table_of_what_stands_in_its_summary(run: Run, folder: Path) -> None:
     done = run("eval", "made.jsonl")
     assert (done.code, done.err) == (0, "")
-    head, *lines = done.table[:4]
+    head, *lines = table(done)[:4]
     assert head == COLUMNS
     assert lines == cells(json.loads((folder / "runs" / "made" / "summary.json").read_text()))
     assert [line[1] for line in lines] == ["always_rag", "self_route", "always_long"]
@@ -167,7 +153,7 @@ def test_a_second_start_reads_nothing_and_a_folder_takes_more(run: Run, folder: 
     assert (folder / "runs" / "made" / "rows.jsonl").read_bytes() == rows
     done = run("eval", "made.jsonl", "--policies", "always_rag, self_route", "--k", "1,3")
     assert done.code == 0
-    assert [line[1] for line in done.table[1:6]] == [
+    assert [line[1] for line in table(done)[1:6]] == [
         *("always_rag@1", "always_rag@3", "self_route@1", "self_route@3"),
         "always_long@3",  # of the first start
     ]
@@ -177,7 +163,7 @@ def test_a_second_start_reads_nothing_and_a_folder_takes_more(run: Run, folder: 
 def test_a_limit_and_another_folder(run: Run, folder: Path) -> None:
     done = run("eval", "made.jsonl", "--limit", "1", "--policies", "always_rag", "--out", "elsewhere/deep")
     assert done.code == 0
-    assert done.table[1][4] == "1"
+    assert table(done)[1][4] == "1"
     assert "1 rows in elsewhere/deep" in done.out
     assert "scored strict" in done.out
     assert len((folder / "elsewhere" / "deep" / "rows.jsonl").read_text().splitlines()) == 1
@@ -186,7 +172,7 @@ def test_a_limit_and_another_folder(run: Run, folder: Path) -> None:
 def test_several_datasets_have_their_mean_below_the_table(run: Run, folder: Path) -> None:
     written(folder / "other.jsonl", records(1)[:1])
     done = run("eval", "made.jsonl", "other.jsonl", "--policies", "always_long", "--out", "both")
-    assert [line[:2] for line in done.table[1:3]] == [["made", "always_long"], ["other", "always_long"]]
+    assert [line[:2] for line in table(done)[1:3]] == [["made", "always_long"], ["other", "always_long"]]
     assert "mean over datasets: always_long 100.00" in done.out
 
 
@@ -234,6 +220,7 @@ def test_a_report_that_cannot_be_made_is_told_in_one_line(run: Run, words: list[
     assert told in one_line(done)
 
 
+@pytest.mark.slow
 def test_asking_and_the_command_line_load_neither_matplotlib_nor_jinja(folder: Path) -> None:
     (folder / "harbour.md").write_text(HARBOUR)
     loaded = modules_after("ask", QUESTIONS[0][0], "--file", "harbour.md", "--config", "config.yaml")
@@ -245,7 +232,7 @@ def test_what_a_reader_cannot_do_is_counted_apart_and_no_failure(run: Run, folde
     written(folder / "gov_report.jsonl", [{"context": HARBOUR, "answers": ["A port."], "input": ""}])
     done = run("eval", "gov_report.jsonl")
     assert (done.code, done.err) == (0, "")
-    assert done.table[1] == ["gov_report", "always_rag", "-", "-", "0", "0", "1", "-", "-", "-", "0", "-", "0"]
+    assert table(done)[1] == ["gov_report", "always_rag", "-", "-", "0", "0", "1", "-", "-", "-", "0", "-", "0"]
 
 
 def test_malformed_rows_are_named_and_the_exit_code_is_1(run: Run, folder: Path) -> None:
@@ -254,7 +241,7 @@ def test_malformed_rows_are_named_and_the_exit_code_is_1(run: Run, folder: Path)
     written(folder / "bad.jsonl", rows)
     done = run("eval", "bad.jsonl", "--policies", "always_rag")
     assert (done.code, done.err) == (1, "")
-    assert done.table[1][4] == "2"
+    assert table(done)[1][4] == "2"
     assert "malformed: bad.jsonl:2: has no answers" in done.out
 
 
@@ -268,7 +255,7 @@ def test_failed_rows_are_counted_and_the_exit_code_is_1(run: Run, folder: Path) 
     (folder / "two.yaml").write_text("files: [two.jsonl]\nreplay: said.jsonl\npolicies: [always_rag]\n")
     done = run("eval", "two.yaml")
     assert (done.code, done.err) == (1, "")
-    assert done.table[1][:7] == ["gpt", "always_rag", "50.00", "-", "2", "1", "0"]
+    assert table(done)[1][:7] == ["gpt", "always_rag", "50.00", "-", "2", "1", "0"]
     assert "1 failed, scored 0 (rows.jsonl says why); run again to retry them" in done.out
     assert "tokens and costs simulated" in done.out
     assert run("eval", "two.yaml", "--json").code == 1
@@ -280,7 +267,7 @@ def test_control_characters_of_a_dataset_do_not_reach_the_terminal(run: Run, fol
     done = run("eval", "odd.jsonl", "--policies", "always_rag", "--out", "odd")
     assert done.code == 1
     assert "\x1b" not in done.out
-    assert done.table[1][0] == "red\\x1b[31m[bold]"
+    assert table(done)[1][0] == "red\\x1b[31m[bold]"
 
 
 @pytest.mark.parametrize(
@@ -354,7 +341,7 @@ def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(folder: Path) -
     (folder / "closed").mkdir()
     (folder / "closed").chmod(0o500)
     words = ("eval", "made.jsonl", "--out", "closed")
-    done = process(*words, folder=folder, preexec=no_power_over_files(), SELFROUTE_CONFIG="config.yaml")
+    done = process(*words, folder=folder, powerless=True, SELFROUTE_CONFIG="config.yaml")
     assert done.code == 1
     assert "cannot write to closed (permission denied): make it writable or set --out" in one_line(done)
 
@@ -363,7 +350,7 @@ def test_two_runs_are_set_side_by_side(run: Run, folder: Path) -> None:
     run("eval", "made.jsonl", "--limit", "4", "--out", "runs/short")
     done = run("compare", "runs/made", "runs/short")
     assert (done.code, done.err) == (0, "")
-    _, head, *lines = done.table
+    _, head, *lines = table(done)
     assert head == ["dataset", "policy", "k", "n", "left", "right", "difference", "95 %", "tokens left", "right"]
     assert [line[:7] for line in lines[:-1]] == [
         ["made", policy, "3", "4", "100.00", "100.00", "+0.00"]
@@ -381,7 +368,7 @@ def test_what_one_run_has_alone_is_told_and_counted(run: Run, folder: Path) -> N
     run("eval", "made.jsonl", "other.jsonl", "--policies", "always_rag", "--k", "3,1", "--out", "runs/more")
     done = run("compare", "runs/made", "runs/more")
     assert (done.code, done.err) == (0, "")
-    assert [line[:4] for line in done.table[2:3]] == [["made", "always_rag", "3", "6"]]
+    assert [line[:4] for line in table(done)[2:3]] == [["made", "always_rag", "3", "6"]]
     assert done.out.splitlines()[3:] == [
         "left out: 12 only left scored, 12 only right",
         "only left: self_route, always_long at k = 3 of made (12)",
@@ -411,17 +398,12 @@ def test_runs_with_nothing_in_common_are_not_compared(run: Run, folder: Path) ->
 
 def test_a_terminal_sees_how_far_a_run_is(folder: Path) -> None:
     ours, theirs = pty.openpty()
-    done = subprocess.run(
-        [COMMAND, "eval", "made.jsonl"],
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        env=environment(SELFROUTE_CONFIG="config.yaml", COLUMNS="150"),
-        check=False,
-    )
-    os.close(theirs)
-    seen = os.read(ours, 100_000).decode()
-    os.close(ours)
-    assert done.returncode == 0
+    with Command("eval", "made.jsonl", stderr=theirs, SELFROUTE_CONFIG="config.yaml", COLUMNS="150") as command:
+        os.close(theirs)
+        command.communicate()
+        seen = os.read(ours, 100_000).decode()
+        os.close(ours)
+        assert command.returncode == 0
     assert "18/18" in seen
     assert "score 100.00" in seen
 
@@ -433,18 +415,12 @@ def test_an_interruption_ends_it_with_130_and_the_next_start_goes_on(
     asked = [row | {"context": HARBOUR + FILL * length} for row, length in zip(records(1), lengths, strict=True)]
     written(folder / "long.jsonl", asked)
     words = ["eval", "long.jsonl", "--policies", "always_long", "--concurrency", "1"]
-    child = subprocess.Popen(
-        [COMMAND, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(SELFROUTE_CONFIG="config.yaml"),
-    )
     rows = folder / "runs" / "long" / "rows.jsonl"
-    wait_until(lambda: (rows.exists() and rows.stat().st_size > 0) or child.poll() is not None)
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate()
-    assert child.returncode == 130
+    with Command(*words, SELFROUTE_CONFIG="config.yaml") as child:
+        wait_until(lambda: (rows.exists() and rows.stat().st_size > 0) or child.poll() is not None)
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate()
+        assert child.returncode == 130
     assert (out, err) == ("", "selfroute: stopped; what is done is in runs/long: run the same again to go on\n")
     done = [json.loads(line)["id"] for line in rows.read_text().splitlines()]
     assert 0 < len(done) < 3
@@ -477,34 +453,3 @@ def one_line(done: Done) -> str:
     assert done.err.endswith("\n")
     assert len(done.err.splitlines()) == 1
     return done.err.removeprefix("selfroute: ").rstrip("\n")
-
-
-def process(
-    *words: str, folder: Path | None = None, preexec: Callable[[], None] | None = None, **variables: str
-) -> Done:
-    """Runs a command as a process of its own."""
-    done = subprocess.run(
-        [COMMAND, *words],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=environment(**variables),
-        preexec_fn=preexec,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-def no_power_over_files() -> Callable[[], None] | None:
-    """What a child must do so that file permissions bind it: nothing, unless the tests run as root."""
-    if os.geteuid() != 0:
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    if prctl(23, 8) != 1:  # PR_CAPBSET_READ, CAP_SETPCAP
-        pytest.skip("permissions do not bind root here, and it cannot give that up")
-
-    def give_up() -> None:
-        for power in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-            prctl(24, power, 0, 0, 0)  # PR_CAPBSET_DROP
-
-    return give_up

@@ -10,27 +10,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
-from commands import COMMAND, in_process
+from commands import Done, in_process, process
 
 from selfroute.index.upkeep import DocumentInfo, Listed, Problem, Stats
 
+pytestmark = pytest.mark.end_to_end
+
 TEXTS = {"handbook.md": "Night work is approved by the harbour master.\n", "fees.md": "A berth costs ten crowns.\n"}
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 Run = Callable[..., Done]
@@ -47,7 +37,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         Path(name).write_text(text)
 
     def main(*words: str) -> Done:
-        return Done(*in_process(monkeypatch, capsys, *words))
+        return in_process(monkeypatch, capsys, *words)
 
     assert main("index", *TEXTS, "--corpus", "harbour").code == 0
     return main
@@ -96,7 +86,7 @@ def test_damage_is_told_by_verify_and_mended_by_repair(run: Run) -> None:
     assert "segment-000001.faiss differs from its checksum; run `selfroute index repair --corpus harbour`" in told.out
     assert one_line(told).startswith("harbour: segment")
     found = run("index", "verify", "--corpus", "harbour", "--json")
-    assert (found.code, [list(row) for row in found.json]) == (1, [names(Problem)])
+    assert (found.code, [list(row) for row in json.loads(found.out)]) == (1, [names(Problem)])
     mended = run("index", "repair", "--corpus", "harbour")
     assert mended.code == 0
     assert mended.out.startswith("mended: harbour: segment segment-000001.faiss differs")
@@ -207,21 +197,20 @@ def test_whoever_sits_at_a_terminal_is_asked_before_a_corpus_is_deleted(
 ) -> None:
     ours, theirs = pty.openpty()
     os.write(ours, typed.encode())
-    done = subprocess.run([COMMAND, "corpora", "delete", "harbour"], stdin=theirs, capture_output=True, text=True)
+    done = process("corpora", "delete", "harbour", stdin=theirs)
     os.close(ours)
     os.close(theirs)
-    assert done.returncode == code
-    assert "delete corpus 'harbour'? [y/N]" in done.stderr
+    assert done.code == code
+    assert "delete corpus 'harbour'? [y/N]" in done.err
     assert Path("indexes/harbour").exists() is left
 
 
 def test_yes_answers_before_it_is_asked(run: Run) -> None:
     ours, theirs = pty.openpty()
-    command = [COMMAND, "corpora", "delete", "harbour", "--yes"]
-    done = subprocess.run(command, stdin=theirs, capture_output=True, text=True)
+    done = process("corpora", "delete", "harbour", "--yes", stdin=theirs)
     os.close(ours)
     os.close(theirs)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "harbour: deleted\n", "")
+    assert done == (0, "harbour: deleted\n", "")
 
 
 # doctor
@@ -242,7 +231,7 @@ def test_the_doctor_ends_with_1_and_one_line_where_something_is_wrong(run: Run) 
     assert done.code == 1
     assert one_line(done).startswith("corpus harbour: the index in indexes/harbour is damaged")
     again = run("doctor", "--json")
-    assert (again.code, [row["name"] for row in again.json if not row["ok"]]) == (1, ["corpus harbour"])
+    assert (again.code, [row["name"] for row in json.loads(again.out) if not row["ok"]]) == (1, ["corpus harbour"])
 
 
 def test_looking_after_a_corpus_loads_no_model(run: Run) -> None:

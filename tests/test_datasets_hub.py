@@ -74,6 +74,7 @@ def test_a_url_is_fetched_once_and_kept(tmp_path: Path) -> None:
         assert sum(method == "GET" for method, _ in asked) == 1
 
 
+@pytest.mark.end_to_end
 def test_the_hub_itself_is_asked_for_the_files_by_their_names_and_what_it_gave_is_kept(tmp_path: Path) -> None:
     """In children, since `datasets` reads where the Hub is when it is imported; the second finds no hub."""
     pytest.importorskip("datasets")
@@ -117,6 +118,7 @@ def test_without_the_library_it_is_said_what_to_install(monkeypatch: pytest.Monk
         open_samples("qasper")
 
 
+@pytest.mark.end_to_end
 def test_the_library_is_not_imported_before_it_is_needed() -> None:
     program = "import sys, selfroute.evaluation.datasets; print({'datasets', 'pyarrow'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

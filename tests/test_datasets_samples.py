@@ -244,6 +244,8 @@ def test_the_development_data_are_read_to_the_last_row(name: str) -> None:
     assert all(sample.question.text and sample.dataset == sample.question.task.name == name for sample in samples)
 
 
+@pytest.mark.slow
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz", ".json", ".zip", ".parquet"])
 def test_a_file_takes_little_memory_whatever_its_size(tmp_path: Path, suffix: str) -> None:
     if not Path("/proc/self/status").exists():

@@ -15,7 +15,7 @@ import pytest
 from service import PORT, House, corpus, served
 
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="there is no docs/api.md here")
+pytestmark = [pytest.mark.end_to_end, pytest.mark.skipif(not PAGE.exists(), reason="there is no docs/api.md here")]
 
 HERE = "http://127.0.0.1:8000"
 

@@ -71,6 +71,7 @@ def test_a_ledger_is_opened_only_where_there_is_one(home: Path) -> None:
     assert "move it away" in checked(home)["ledger"].said
 
 
+@pytest.mark.end_to_end
 def test_a_home_that_may_not_be_written_is_wrong(
     open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None]
 ) -> None:
@@ -91,6 +92,7 @@ def _may_not_write(as_nobody: Callable[[], None], home: Path) -> None:
     assert "permission denied" in found["home"].said
 
 
+@pytest.mark.end_to_end
 def test_an_endpoint_is_asked_and_each_finding_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "sk-mine-0123456789")
     with StubOpenAI(lambda asked: Plan('{"answerable": true, "answer": "yes", "quotes": []}')) as stub:
@@ -105,6 +107,7 @@ def test_an_endpoint_is_asked_and_each_finding_is_told(home: Path, monkeypatch: 
     assert "sk-mine" not in repr(found)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize(("usage", "how"), [("reported", ""), ("none", " (estimated)")])
 def test_what_the_check_of_an_endpoint_took_and_cost_is_told_and_stands_in_no_ledger(
     home: Path, monkeypatch: pytest.MonkeyPatch, usage: Any, how: str
@@ -130,6 +133,7 @@ def test_an_endpoint_that_is_not_there_or_has_no_key_is_wrong_with_what_to_do(ho
     assert found["disk"].ok
 
 
+@pytest.mark.end_to_end
 def test_what_to_do_is_said_once_and_what_is_not_known_is_said_to_be(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,6 +123,7 @@ def test_processes_may_fill_one_cache_at_once(tmp_path: Path, processes: ForkSer
     assert embedded_anew(tmp_path, 20) == 0
 
 
+@pytest.mark.end_to_end
 def test_a_document_that_is_found_needs_no_splitter(tmp_path: Path) -> None:
     """It takes a second to import, which a run that goes on need not spend."""
     fill(tmp_path, 1)

@@ -35,6 +35,8 @@ from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer, Summary
 from selfroute.ingest import loaders
 
+pytestmark = pytest.mark.end_to_end
+
 KILLS = int(os.environ.get("KILLS", "20"))
 EACH = 1 if os.environ.get("FAULTS") == "all" else 4
 LIMIT = 48
@@ -79,6 +81,7 @@ OPERATIONS: Mapping[str, Operation] = {
 # Killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", range(KILLS))
 def test_a_process_killed_at_any_moment_leaves_the_old_or_the_new(
     tmp_path: Path, processes: ForkServerContext, real: Prepared, turn: int
@@ -195,6 +198,7 @@ def _fails(operation: str, home: str, files: str, at: int, kind: int) -> dict[st
     return told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_system_call_that_fails_leaves_the_old_or_the_new(
@@ -218,6 +222,7 @@ def test_a_system_call_that_fails_leaves_the_old_or_the_new(
     assert failed
 
 
+@pytest.mark.slow
 def test_a_first_run_whose_system_calls_fail_can_be_made_again(tmp_path: Path, faulty: Faulty, small: Prepared) -> None:
     """There is no old one then: the corpus is not there, or says what to do, or is the new one."""
     whole = faulty.run("index", tmp_path / "counted", small.files, 0, 0)

@@ -15,6 +15,8 @@ from selfroute.endpoints.findings import Finding
 from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.tokens import tokenizer
 
+pytestmark = pytest.mark.end_to_end
+
 METRICS = """# HELP vllm:cache_config_info Information of the LLMEngine CacheConfig
 # TYPE vllm:cache_config_info gauge
 vllm:cache_config_info{block_size="16",cache_dtype="auto",enable_prefix_caching="ON",num_gpu_blocks="2048"} 1.0

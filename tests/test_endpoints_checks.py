@@ -16,6 +16,8 @@ from selfroute.endpoints.openai import OpenAIEndpoint, Options
 from selfroute.tokens import tokenizer
 from selfroute.types import Call, Usage
 
+pytestmark = pytest.mark.end_to_end
+
 KEY = "sk-secret-0123456789abcdef"
 GOOD = json.dumps({"answerable": True, "answer": "yes", "quotes": []})
 

@@ -38,6 +38,8 @@ from selfroute.errors import (
 from selfroute.tokens import tokenizer
 from selfroute.types import Call, Stage, Usage
 
+pytestmark = pytest.mark.end_to_end
+
 KEY = "sk-secret-0123456789abcdef"
 REQUEST = Request(Stage.READ_CHUNKS, "Who approves night work? Show it.", system="Answer from the text.")
 SAID = "the harbour master approves it"

@@ -28,6 +28,8 @@ from selfroute.readers.chat import ChatReader
 from selfroute.tokens import tokenizer
 from selfroute.types import Answer, Chunk, Document, Outcome, Question, Route, Stage, Usage
 
+pytestmark = pytest.mark.end_to_end
+
 QUESTIONS = 200
 IN_FLIGHT = 32
 TEXT = "\n\n".join(f"Paragraph {n} of the handbook says that berth {n} is {n * 7} metres long." for n in range(30))

@@ -14,6 +14,8 @@ import pytest
 from selfroute.endpoints.tokenize import served
 from selfroute.tokens import approximation, tokenizer
 
+pytestmark = pytest.mark.end_to_end
+
 
 class Counting(ThreadingHTTPServer):
     """Counts letters as tokens at `/tokenize`, as vLLM answers; `status` makes it fail."""

@@ -20,6 +20,7 @@ without_vllm = pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is
 ENDPOINT = VLLMEndpoint(Options("own", "some/model", 9000))
 
 
+@pytest.mark.end_to_end
 def test_importing_and_making_it_imports_no_heavy_library_and_starts_nothing() -> None:
     program = (
         "import sys, threading\n"

@@ -348,6 +348,8 @@ def child(folder: Path, source: Path, limit: str = "", ks: tuple[int, ...] = ())
     return subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE)
 
 
+@pytest.mark.slow
+@pytest.mark.end_to_end
 def test_twenty_kills_and_a_last_start_end_in_the_rows_of_an_uninterrupted_run(tmp_path: Path) -> None:
     """SIGKILL once the rows have grown by a random number of bytes, so that it falls at any place in the work."""
     source = written(tmp_path / "made.jsonl", 20)
@@ -378,6 +380,7 @@ def _size(folder: Path) -> int:
         return 0
 
 
+@pytest.mark.end_to_end
 def test_a_full_disk_ends_the_run_with_what_is_done_kept(tmp_path: Path, source: Path) -> None:
     """A limit on the size of files stands in for a full disk: the write is cut short in the same way."""
     full = (
@@ -417,6 +420,8 @@ def test_an_interrupt_leaves_rows_and_the_next_start_goes_on(tmp_path: Path) -> 
     assert len(read_rows(tmp_path / "run")) == 120
 
 
+@pytest.mark.slow
+@pytest.mark.end_to_end
 def test_a_file_larger_than_memory_is_evaluated_in_flat_memory(tmp_path: Path) -> None:
     """Peak memory of a child process is the same for 2 and for 200 MB, of which 10 questions are asked."""
     peaks = [_peak(tmp_path, megabytes) for megabytes in (2, 200)]

@@ -27,6 +27,8 @@ from selfroute.readers.extractive import (
 )
 from selfroute.types import Call, Draft, Passage, Question, Reading, Route, Shape, Stage, Task, Usage
 
+pytestmark = pytest.mark.end_to_end
+
 MASTER = "The harbour master of Norrvik is Olof Berg, who has held the post since 1998."
 LIGHT = "The lighthouse on Skarv island was built in 1874 by the engineer Anna Lind."
 NIGHT = "Night work on the eastern quay must be approved in writing by the harbour master."

@@ -155,6 +155,7 @@ def _holds_the_lock(folder: Path, pipe: Connection) -> None:
         pipe.recv()
 
 
+@pytest.mark.end_to_end
 def test_a_process_started_under_the_lock_does_not_keep_it(tmp_path: Path) -> None:
     with only_writer(tmp_path):
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)

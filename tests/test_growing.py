@@ -164,6 +164,7 @@ def test_nothing_of_a_decline_is_shown_however_it_is_worded(
         assert shown_of(reply, [1] * len(reply), structured=False) == ""
 
 
+@pytest.mark.slow
 def test_a_long_reply_takes_no_more_than_its_length() -> None:
     began = time.process_time()
     thoughts = "<think>" + "if (a) { b } else { c }\n" * 4000 + "</think>"

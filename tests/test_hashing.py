@@ -43,6 +43,7 @@ def test_shared_words_are_what_makes_texts_alike() -> None:
     assert question @ owner > 0.5 > question @ other
 
 
+@pytest.mark.end_to_end
 def test_another_process_makes_the_same_vectors() -> None:
     program = "from selfroute.embedders.hashing import HashingEmbedder as E; print(E().embed(['a b']).vectors.tolist())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -347,6 +347,7 @@ def test_reading_is_never_far_ahead_of_embedding(home: Path, tmp_path: Path, wai
     assert read_ahead[0] <= 14  # a batch of 6, as many that wait, one that is given and one that is split
 
 
+@pytest.mark.end_to_end
 def test_the_pages_of_a_document_are_kept_with_it(home: Path, tmp_path: Path) -> None:
     fpdf = pytest.importorskip("fpdf", reason="fpdf2 writes the PDF")
     made = fpdf.FPDF()

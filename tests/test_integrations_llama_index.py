@@ -157,6 +157,7 @@ def test_a_router_query_engine_chooses_it_and_keeps_its_nodes_and_account(home: 
     assert response.metadata["route"] == "rag"
 
 
+@pytest.mark.end_to_end
 @pytest.mark.skipif(not README.exists(), reason="there is no README here")
 def test_the_readmes_snippets_run_as_they_stand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

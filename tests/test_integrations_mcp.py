@@ -23,6 +23,8 @@ from selfroute.errors import NotAdmitted
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Caller
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture
 def house(home: Path) -> House:

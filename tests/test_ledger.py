@@ -81,6 +81,7 @@ def test_a_call_stands_in_the_file_as_soon_as_it_is_recorded(ledger: Ledger, pat
     assert in_file(path, "SELECT question, stage, model, cost FROM calls") == [("a", "read_chunks", "reader", "0.0001")]
 
 
+@pytest.mark.end_to_end
 def test_what_a_killed_process_had_recorded_stays(path: Path) -> None:
     child = writer(path, "child", 3)
     told(child)
@@ -388,6 +389,7 @@ def test_threads_write_to_one_ledger_at_once(ledger: Ledger) -> None:
     assert (row.key, row.questions, row.calls) == ("rag", 40, 80)
 
 
+@pytest.mark.end_to_end
 def test_processes_begin_and_write_one_ledger_at_once(path: Path) -> None:
     children = [writer(path, name, 20) for name in ("one", "two")]
     for child in children:
@@ -399,6 +401,7 @@ def test_processes_begin_and_write_one_ledger_at_once(path: Path) -> None:
     assert {row.key: row.calls for row in Ledger(path).usage(By.MODEL)} == {"one": 20, "two": 20}
 
 
+@pytest.mark.end_to_end
 def test_sums_are_of_one_moment_while_another_process_writes(ledger: Ledger, path: Path) -> None:
     child = writer(path, "child", 150)
     told(child)
@@ -420,6 +423,7 @@ def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
         Ledger(tmp_path)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("there", [True, False], ids=["an old ledger", "no ledger yet"])
 def test_a_read_only_folder_is_refused_and_the_setting_is_named(path: Path, there: bool) -> None:
     if there:

@@ -113,6 +113,7 @@ def test_without_a_thread_it_is_written_by_whoever_submits(file: File, monkeypat
     assert file.numbers() == [0, 1]
 
 
+@pytest.mark.end_to_end
 def test_threads_that_outlive_the_program_can_still_write(tmp_path: Path) -> None:
     program = (
         "import sys, threading, time\n"
@@ -128,6 +129,7 @@ def test_threads_that_outlive_the_program_can_still_write(tmp_path: Path) -> Non
     assert written_by(program, tmp_path).question("q2") is not None
 
 
+@pytest.mark.end_to_end
 def test_a_child_process_writes_too(tmp_path: Path) -> None:
     program = (
         "import os, sys\n"

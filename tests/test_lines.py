@@ -85,6 +85,7 @@ def test_any_objects_survive_being_written_whole(
     assert lines_of(path) == values
 
 
+@pytest.mark.end_to_end
 def test_a_line_that_does_not_fit_on_the_disk_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     """The limit on a file's size stands in for a full disk: the write is cut short in the same way."""
     path = tmp_path / "a.jsonl"

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from commands import environment
+from commands import Command
+
+pytestmark = pytest.mark.end_to_end
 
 
 @pytest.fixture
 def url(home: Path) -> Iterator[str]:
-    told = environment(SELFROUTE_HOME=str(home), SELFROUTE_EMBEDDER__KIND="hashing")
-    program = "import sys; from selfroute.cli import main; sys.argv = ['selfroute', 'serve', '--port', '0']; main()"
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=told)
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().split()[2]
-    finally:
-        process.terminate()
-        process.wait(60)
-        process.stdout.close()
+    with Command("serve", "--port", "0", SELFROUTE_HOME=str(home), SELFROUTE_EMBEDDER__KIND="hashing") as service:
+        assert service.stdout is not None
+        yield service.stdout.readline().split()[2]
+        service.terminate()
+        service.wait()
 
 
 def test_who_connects_at_once_is_not_refused(url: str) -> None:

@@ -10,15 +10,13 @@ import pty
 import re
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from commands import environment
+from commands import Command, process
 from rich.console import Console
 from stub_openai import Plan, StubOpenAI
 from test_terminal import ANSWER, DRIVING, NASTY
@@ -27,6 +25,8 @@ from selfroute import terminal
 from selfroute.errors import EndpointUnreachable
 from selfroute.live import follow
 from selfroute.types import Delta, Done, Event, Step
+
+pytestmark = pytest.mark.end_to_end
 
 HARBOUR = "The harbour master of Norrvik is Olof Berg.\n\nNight work is approved by him.\n"
 WHO = "Who is the harbour master?"
@@ -97,9 +97,9 @@ def test_at_a_terminal_an_answer_streams_unless_it_is_told_not_to(folder: Path, 
 
 
 def test_what_is_no_terminal_sees_the_same_as_ever(folder: Path, stub: StubOpenAI) -> None:
-    done = subprocess.run(command(), cwd=folder, capture_output=True, text=True, env=environment(), timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"question {WHO}\nanswer   {SAID}\noutcome  answered\n")
+    done = process(*ASK, folder=folder)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"question {WHO}\nanswer   {SAID}\noutcome  answered\n")
     assert not stub.asked[0].body.get("stream")
 
 
@@ -128,9 +128,7 @@ def test_an_interruption_in_the_middle_of_an_answer_ends_the_call_and_is_account
     assert 0 < written <= stub.charged["output_tokens"]
 
 
-def command(*more: str) -> list[str]:
-    program = [sys.executable, "-c", "from selfroute.cli import main; main()"]
-    return [*program, "ask", WHO, "--file", "harbour.md", "--policy", "always_long", "--config", "mine.yaml", *more]
+ASK = ("ask", WHO, "--file", "harbour.md", "--policy", "always_long", "--config", "mine.yaml")
 
 
 class Seen:
@@ -153,15 +151,13 @@ class Seen:
 @contextmanager
 def asking(folder: Path, *more: str, code: int = 0) -> Iterator[Seen]:
     ours, theirs = pty.openpty()
-    child = subprocess.Popen(command(*more), cwd=folder, stdout=theirs, stderr=theirs, env=environment(TERM="xterm"))
-    os.close(theirs)
-    try:
-        yield Seen(child.pid, ours)
-        assert child.wait(60) == code
-    finally:
-        child.kill()
-        child.wait()
-        os.close(ours)
+    with Command(*ASK, *more, folder=folder, stdout=theirs, stderr=theirs, TERM="xterm") as child:
+        os.close(theirs)
+        try:
+            yield Seen(child.pid, ours)
+            assert child.wait() == code
+        finally:
+            os.close(ours)
 
 
 class Written:

@@ -160,6 +160,7 @@ def test_a_name_that_is_not_utf_8_can_be_stored_and_printed(tmp_path: Path) -> N
 # Other formats
 
 
+@pytest.mark.end_to_end
 def test_every_suffix_has_a_loader(tmp_path: Path) -> None:
     for suffix in SUFFIXES:
         path = written(tmp_path / f"a{suffix}", "\0")
@@ -173,6 +174,7 @@ def test_a_page_and_a_table_are_documents_of_their_text(tmp_path: Path) -> None:
     assert document(table) == Document("b.csv", "name: Olof; post: master", str(table.resolve()))
 
 
+@pytest.mark.end_to_end
 def test_a_pdf_is_a_document_with_its_pages(tmp_path: Path) -> None:
     fpdf = pytest.importorskip("fpdf", reason="fpdf2 writes the PDF")
     made = fpdf.FPDF()
@@ -185,6 +187,7 @@ def test_a_pdf_is_a_document_with_its_pages(tmp_path: Path) -> None:
     assert load_one(path) == Document("a.pdf", "One\nTwo", str(path.resolve()), (0, 4))
 
 
+@pytest.mark.end_to_end
 def test_what_a_loader_refuses_is_named_with_the_reason(tmp_path: Path) -> None:
     refused = {
         "binary.csv": (b"\x00\xff\xfe", "is binary, not text"),

@@ -83,6 +83,7 @@ def test_f1_is_symmetric_bounded_and_1_for_itself(one: str, other: str) -> None:
     assert token_f1_zh(one, one) == (1.0 if normalized_zh(one) else 0.0)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.usefixtures("jieba")
 def test_no_dictionary_is_read_from_or_left_in_the_shared_temporary_folder(tmp_path: Path) -> None:
     planted = tmp_path / "jieba.cache"
@@ -96,6 +97,7 @@ def test_no_dictionary_is_read_from_or_left_in_the_shared_temporary_folder(tmp_p
     assert planted.read_bytes() == b"not a dictionary"
 
 
+@pytest.mark.end_to_end
 def test_without_jieba_the_extra_is_named_and_characters_still_count() -> None:
     done = run(
         "import sys; sys.modules['jieba'] = None\n"
@@ -108,6 +110,7 @@ def test_without_jieba_the_extra_is_named_and_characters_still_count() -> None:
     assert done.stdout.splitlines() == ["100.0", "jieba is not installed: run `pip install 'selfroute[chinese]'`"]
 
 
+@pytest.mark.end_to_end
 def test_importing_the_metrics_loads_neither_jieba_nor_numpy() -> None:
     done = run("import sys, selfroute.evaluation.metrics; print({'jieba', 'numpy'} & set(sys.modules))")
     assert done.stdout == "set()\n"

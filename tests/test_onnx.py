@@ -9,6 +9,8 @@ from selfroute import weights
 from selfroute.embedders import Embedder
 from selfroute.embedders.onnx import OnnxEmbedder
 
+pytestmark = pytest.mark.end_to_end
+
 TEXTS = [
     "The harbour master approves night work on the quay.",
     "Who gives permission to work at night in the port?",

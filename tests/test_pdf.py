@@ -13,6 +13,8 @@ from selfroute.errors import UnreadableFile
 from selfroute.ingest.pdf import MOST_PAGES, read
 from selfroute.types import Document
 
+pytestmark = pytest.mark.end_to_end  # a PDF is read in a process of its own
+
 
 def test_each_page_is_known_by_the_text_on_it(tmp_path: Path) -> None:
     read_ = read(pdf(tmp_path, "The harbour master.", "", "Night work.\nSecond line.", ""))

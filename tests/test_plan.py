@@ -165,6 +165,7 @@ def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(tmp_path: Path)
         Plan(tmp_path / "gone")
 
 
+@pytest.mark.end_to_end
 def test_a_text_that_does_not_fit_on_the_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
     """The limit on a file's size stands in for a full disk: the write is cut short in the same way."""
     program = f"""

@@ -42,6 +42,7 @@ def test_a_name_that_is_not_public_is_refused_by_name() -> None:
         _ = selfroute.Nonsense
 
 
+@pytest.mark.end_to_end
 def test_importing_selfroute_imports_nothing_of_it() -> None:
     program = "import sys, selfroute; print([m for m in sys.modules if m.startswith('selfroute.')])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -12,6 +12,8 @@ from selfroute import weights
 from selfroute.readers.extractive import ExtractiveReader, Found
 from selfroute.types import Call, Draft, Passage, Question, Reading, Route
 
+pytestmark = pytest.mark.end_to_end
+
 QUESTION = Question("When was the lighthouse at Skarvik lit for the first time?")
 TEXTS = (
     "The harbour of Skarvik lies open to the west. Its lighthouse was lit for the first time in October 1873, "

@@ -145,7 +145,7 @@ def test_recorded_answers_may_be_compressed(tmp_path: Path) -> None:
         ("a.jsonl", b'{"model": "gpt"}\n', "line 1 is not a recorded answer .*doc_id"),
         ("a.jsonl", b"", "holds no recorded answers"),
         ("a.jsonl", b"\xff\xfe", "cannot be decoded .*fetch it again"),
-        ("a.jsonl", gzip.compress(b"{}"), "cannot be decoded"),
+        ("a.jsonl", gzip.compress(b"{}", mtime=0), "cannot be decoded"),
         ("a.jsonl.xz", b"{}", "cannot be decoded"),
         ("a.jsonl.xz", lzma.compress(json.dumps(LINE).encode() * 50)[:-20], "cannot be decoded|is not a recorded"),
         ("none.jsonl", None, "no such file"),
@@ -162,6 +162,7 @@ def test_a_file_that_holds_no_recorded_answers_is_told(
     assert str(path) in str(error.value)
 
 
+@pytest.mark.end_to_end
 def test_a_replay_routes_and_judges_recorded_answers_and_says_that_it_is_one(tmp_path: Path) -> None:
     rows = replayed(tmp_path)
     assert {(row.dataset, row.id) for row in rows.values()} == {("gpt", "made/1"), ("gpt", "made/2")}

@@ -23,6 +23,8 @@ from selfroute.evaluation.report.renderings import csv_of
 from selfroute.evaluation.rows import Row, Rows, read_rows
 from selfroute.evaluation.texts import Where, find_texts
 
+pytestmark = pytest.mark.end_to_end
+
 SCORES = [(100.0, 0.0, False), (0.0, 100.0, True), (40.0, 70.0, False), (0.0, 0.0, True), (55.0, 50.0, False)]
 
 
@@ -462,6 +464,7 @@ def test_texts_of_recorded_answers_are_found_under_every_model(tmp_path: Path) -
     assert found.problems == ("1 questions are asked otherwise in their dataset now, or were asked with other prompts",)
 
 
+@pytest.mark.slow
 def test_a_report_over_ten_thousand_rows_takes_seconds(tmp_path: Path) -> None:
     rows = [
         replace(r, id=f"{n}-{r.id}", doc_id=f"doc-{n}", dataset=f"set-{n % 9}")

@@ -98,6 +98,7 @@ def test_only_as_many_of_the_last_turns_are_shown_as_the_window_takes() -> None:
     assert got.warning == f"the first {left} of 9 earlier turns were left out"
 
 
+@pytest.mark.end_to_end
 def test_where_an_approximation_counts_turns_fit_a_server_that_counts_more() -> None:
     window, reply = 1500, REPLY_TOKENS
     turns = [Turn(f"question {n}", "word " * 10) for n in range(90)]

@@ -63,12 +63,14 @@ def embedder() -> Embedder:
     return SentenceEmbedder(str(base_model()))
 
 
+@pytest.mark.slow
 @needs_library
 def test_it_is_an_embedder_that_is_named_in_its_indexes(embedder: Embedder) -> None:
     assert embedder.name == f"sentence-transformers:{base_model()}"
     assert embedder.dimension == 384
 
 
+@pytest.mark.slow
 @needs_library
 def test_every_text_becomes_a_unit_vector(embedder: Embedder) -> None:
     vectors = embedder.embed(TEXTS).vectors
@@ -77,12 +79,14 @@ def test_every_text_becomes_a_unit_vector(embedder: Embedder) -> None:
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 @needs_library
 def test_no_texts_are_no_vectors(embedder: Embedder) -> None:
     embedded = embedder.embed([])
     assert (embedded.vectors.shape, embedded.tokens) == ((0, 384), 0)
 
 
+@pytest.mark.slow
 @needs_library
 def test_its_limit_is_the_models_less_the_special_tokens(embedder: Embedder) -> None:
     assert embedder.max_tokens == 254
@@ -94,6 +98,7 @@ def test_its_limit_is_the_models_less_the_special_tokens(embedder: Embedder) -> 
     assert not np.allclose(shorter.vectors, whole.vectors, atol=1e-6)
 
 
+@pytest.mark.slow
 @needs_library
 def test_it_counts_the_same_tokens_as_the_bundled_embedder(embedder: Embedder) -> None:
     bundled = OnnxEmbedder()
@@ -102,6 +107,7 @@ def test_it_counts_the_same_tokens_as_the_bundled_embedder(embedder: Embedder) -
     assert embedder.embed(TEXTS).tokens == bundled.embed(TEXTS).tokens
 
 
+@pytest.mark.slow
 @needs_library
 @pytest.mark.skipif(not HARBOUR.exists(), reason="the sample handbook is not here")
 def test_the_bundled_embedder_is_its_likeness_on_nearly_every_chunk_of_the_handbook(embedder: Embedder) -> None:
@@ -112,6 +118,7 @@ def test_the_bundled_embedder_is_its_likeness_on_nearly_every_chunk_of_the_handb
     assert np.percentile(cosines, 1) >= 0.95
 
 
+@pytest.mark.slow
 @needs_library
 def test_a_folder_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
     from selfroute.embedders.sentence import SentenceEmbedder
@@ -121,6 +128,8 @@ def test_a_folder_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> No
     assert len(str(refused.value).splitlines()) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.end_to_end
 @needs_library
 def test_an_unknown_model_is_refused_in_one_line_and_nobody_is_called_when_offline() -> None:
     done = ran(UNKNOWN_MODEL, HF_HUB_OFFLINE="1")
@@ -130,6 +139,7 @@ def test_an_unknown_model_is_refused_in_one_line_and_nobody_is_called_when_offli
     assert tried == "[]"
 
 
+@pytest.mark.end_to_end
 def test_without_the_library_the_extra_to_install_is_named() -> None:
     done = ran(WITHOUT_LIBRARY)
     assert done.stderr.splitlines()[-1] == (

@@ -14,6 +14,8 @@ from service import NIGHT, WHO, House, corpus, served
 from selfroute.ledger import By
 from selfroute.server.access import Caller
 
+pytestmark = pytest.mark.end_to_end
+
 
 class ByBearer:
     """Whoever shows a token is the key of that name."""

@@ -31,6 +31,8 @@ from selfroute.readers.scripted import KnowingReader, Line, ScriptedReader, answ
 from selfroute.server.access import Caller
 from selfroute.types import Call, Draft, Limits, Passage, Question, Reading, Record, Route, Shown, Stage, Usage
 
+pytestmark = pytest.mark.end_to_end
+
 Wait = Callable[[Callable[[], bool]], None]
 
 PLACE = "/v1/evaluations"
@@ -311,9 +313,10 @@ def test_the_same_question_twice_and_a_budget_that_is_used_up_end_an_evaluation(
         assert (job["result"]["rows"], used(client, group="key")) == (0, {})
 
 
+@pytest.mark.slow
 def test_no_question_of_an_evaluation_loses_its_time_to_another_of_the_same_key(house: House, wait_until: Wait) -> None:
     limited(house, tokens=60)
-    house.reader, house.deadline = KnowingReader(KNOWN, seconds=0.8), 1.5
+    house.reader, house.deadline = KnowingReader(KNOWN, seconds=2), 3.9
     with served(house.app()) as client:
         job = evaluated(client, wait_until, several(5), "always_long")
         assert (job["state"], job["error"]["type"]) == ("failed", "/problems/over-budget")

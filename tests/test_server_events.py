@@ -14,6 +14,8 @@ from service import KNOWN, WHO, House, Slow, corpus, left, served
 
 from selfroute.readers.scripted import KnowingReader
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.mark.parametrize(
     ("path", "asked"),

@@ -10,7 +10,6 @@ import resource
 import signal
 import socket
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +19,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from commands import COMMAND, environment
+from commands import Command
 from service import HARBOUR, NIGHT, WHO, corpus, events
 from stub_openai import Asked, Plan, StubOpenAI
 
 from selfroute.index.upkeep import Corpora
+
+pytestmark = pytest.mark.end_to_end
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -48,7 +49,7 @@ BODY = {"question": WHO, "corpus": "port"}
 class Served:
     """A service's process, a client of it, and its home."""
 
-    process: subprocess.Popen[str]
+    process: Command
     client: httpx.Client
     home: Path
 
@@ -81,9 +82,7 @@ def start(home: Path, tmp_path: Path, stub: StubOpenAI) -> Iterator[Callable[...
     def started(stream: bool = False, drain: int = 30) -> Served:
         config = tmp_path / "config.yaml"
         config.write_text(CONFIG.format(home=home, url=stub.url, stream=str(stream).lower(), drain=drain))
-        process = subprocess.Popen(
-            [COMMAND, "serve", "--config", config], stdout=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path
-        )
+        process = Command("serve", "--config", str(config), folder=tmp_path)
         assert process.stdout is not None
         address = next(word for word in process.stdout.readline().split() if word.startswith("http"))
         running.append(Served(process, httpx.Client(base_url=address, timeout=60, trust_env=False), home))
@@ -92,10 +91,7 @@ def start(home: Path, tmp_path: Path, stub: StubOpenAI) -> Iterator[Callable[...
     yield started
     for served in running:
         served.client.close()
-        served.process.kill()
-        served.process.wait()
-        assert served.process.stdout is not None
-        served.process.stdout.close()
+        served.process.close()
 
 
 def test_an_endpoint_that_dies_while_it_answers_is_told_and_the_next_question_works(

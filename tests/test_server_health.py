@@ -17,6 +17,8 @@ from selfroute.index.upkeep import Corpora
 from selfroute.ledger import Ledger
 from selfroute.server.readiness import Readiness
 
+pytestmark = pytest.mark.end_to_end
+
 
 async def fine() -> None:
     """Finds nothing."""

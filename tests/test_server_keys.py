@@ -7,10 +7,9 @@ import json
 import logging
 import re
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from commands import COMMAND, environment, in_process
+from commands import Command, in_process
 from fastapi.responses import PlainTextResponse
 from service import HARBOUR, KNOWN, PORT, WHO, House, corpus, events, served
 
@@ -30,6 +29,8 @@ from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Caller, KeyAccess
 from selfroute.server.keyring import NAME, Grants, Keyring
 from selfroute.types import Limits
+
+pytestmark = pytest.mark.end_to_end
 
 SECRET = {"vault": "The password of the vault is Zanzibar."}
 
@@ -197,19 +198,41 @@ class Owner:
         return id_
 
 
-@pytest.fixture
-def owner(client: httpx.Client, keyring: Keyring, wait_until: Callable[[Callable[[], bool]], None]) -> Owner:
+@pytest.fixture(scope="module")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Keyring]]:
+    """A client of a service with a vault, and its keyring. The tests that share it change nothing that others look at:
+    what another key may not do is not done."""
+    home = tmp_path_factory.mktemp("vault") / "indexes"
+    corpus(home)
+    corpus(home, "vault", SECRET)
+    keyring = Keyring(home / NAME)
+    with served(House(home, access=KeyAccess(keyring, fresh=0.0)).app()) as client:
+        yield client, keyring
+
+
+@pytest.fixture(scope="module")
+def owner(vault: tuple[httpx.Client, Keyring], wait_until: Callable[[Callable[[], bool]], None]) -> Owner:
+    client, keyring = vault
     return Owner(client, made(keyring, "owner", corpora=("vault",), may_write=True), wait_until)
+
+
+@pytest.fixture(scope="module")
+def stranger(vault: tuple[httpx.Client, Keyring]) -> dict[str, str]:
+    return made(vault[1], "stranger", corpora=("port",), may_write=True)
+
+
+@pytest.fixture(scope="module")
+def colleague(vault: tuple[httpx.Client, Keyring]) -> dict[str, str]:
+    return made(vault[1], "colleague", corpora=("vault",), may_write=True)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.verb} {way.path}")
 def test_another_corpus_and_what_was_asked_of_it_look_as_if_they_were_not_there(
-    client: httpx.Client, keyring: Keyring, owner: Owner, way: Way
+    owner: Owner, stranger: Mapping[str, str], way: Way
 ) -> None:
-    stranger = made(keyring, "stranger", corpora=("port",), may_write=True)
     names = owner.names(way)
     before = owner.documents()
-    there, nowhere = way.go(client, stranger, names), way.go(client, stranger, NOWHERE)
+    there, nowhere = way.go(owner.client, stranger, names), way.go(owner.client, stranger, NOWHERE)
     assert (there.status_code, nowhere.status_code) == (way.status, way.status)
     as_nowhere = there.text
     for name, value in names.items():
@@ -225,18 +248,16 @@ def test_another_corpus_and_what_was_asked_of_it_look_as_if_they_were_not_there(
     ids=lambda way: f"{way.verb} {way.path}",
 )
 def test_what_one_key_did_is_not_there_for_another_of_the_same_corpus(
-    client: httpx.Client, keyring: Keyring, owner: Owner, way: Way
+    owner: Owner, colleague: Mapping[str, str], way: Way
 ) -> None:
-    colleague = made(keyring, "colleague", corpora=("vault",), may_write=True)
-    there = way.go(client, colleague, owner.names(way))
+    there = way.go(owner.client, colleague, owner.names(way))
     assert (there.status_code, "Zanzibar" in there.text) == (404, False)
 
 
 @pytest.mark.parametrize("path", ["/v1/corpora", "/v1/models", "/v1/jobs", "/v1/evaluations", "/v1/usage?group=corpus"])
-def test_what_is_listed_is_the_askers_own(client: httpx.Client, keyring: Keyring, owner: Owner, path: str) -> None:
-    stranger = made(keyring, "stranger", corpora=("port",))
+def test_what_is_listed_is_the_askers_own(owner: Owner, stranger: Mapping[str, str], path: str) -> None:
     done = owner.names(Way("", "{question}{job}{evaluation}"))
-    theirs, others = (client.get(path, headers=headers) for headers in (owner.headers, stranger))
+    theirs, others = (owner.client.get(path, headers=headers) for headers in (owner.headers, stranger))
     assert (theirs.status_code, others.status_code) == (200, 200)
     assert any(name in theirs.text for name in done.values())
     assert not any(name in others.text for name in done.values())
@@ -560,12 +581,27 @@ ODD = [
 ]
 
 
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[bool, httpx.Client]]:
+    """Clients of a service without keys, and of one with a key for one of its corpora."""
+    with ExitStack() as leaving:
+        clients = {}
+        for keyed in (False, True):
+            home = tmp_path_factory.mktemp("odd") / "indexes"
+            corpus(home)
+            corpus(home, "vault", SECRET)
+            keyring = Keyring(home / NAME)
+            header = made(keyring, corpora=("port",)) if keyed else {}
+            clients[keyed] = leaving.enter_context(served(House(home, access=KeyAccess(keyring)).app()))
+            clients[keyed].headers.update(header)
+        yield clients
+
+
 @pytest.mark.parametrize("name", ODD)
 @pytest.mark.parametrize("keyed", [False, True])
-def test_odd_names_reach_nothing(client: httpx.Client, keyring: Keyring, name: str, keyed: bool) -> None:
-    header = made(keyring, corpora=("port",)) if keyed else None
+def test_odd_names_reach_nothing(odd: Mapping[bool, httpx.Client], name: str, keyed: bool) -> None:
     for body in ({"corpus": name}, {"documents": [name]}):
-        reply = ask(client, header, **body)
+        reply = ask(odd[keyed], **body)
         assert reply.status_code in (404, 422)
         assert "Zanzibar" not in reply.text
         assert "password" not in reply.text
@@ -708,8 +744,7 @@ def test_the_service_listens_where_it_is_protected_or_told_to(home: Path, keyrin
         made(keyring)
     words = ["serve", "--port", "0", "--host", "localhost" if how == "loopback" else "0.0.0.0"]
     words += ["--insecure"] if how == "insecure" else []
-    env = environment(SELFROUTE_HOME=str(home), SELFROUTE_EMBEDDER__KIND="hashing")
-    with subprocess.Popen([COMMAND, *words], stdout=subprocess.PIPE, text=True, env=env) as process:
+    with Command(*words, SELFROUTE_HOME=str(home), SELFROUTE_EMBEDDER__KIND="hashing") as process:
         assert process.stdout is not None
         said = process.stdout.readline()
         port = int(said.split(" (")[0].rpartition(":")[2])

@@ -15,6 +15,8 @@ from service import HARBOUR, WHO, Callers, Gate, House, corpus, ended, served
 from selfroute.index.files import only_writer
 from selfroute.server.access import Caller
 
+pytestmark = pytest.mark.end_to_end
+
 Wait = Callable[[Callable[[], bool]], None]
 
 TEXT = {"id": "handbook/port.md", "text": HARBOUR}
@@ -28,6 +30,18 @@ def house(home: Path) -> House:
 @pytest.fixture
 def client(house: House) -> Iterator[httpx.Client]:
     with served(house.app()) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house for the tests that leave it as it is: to start a service takes longer than to be refused by it."""
+    return House(tmp_path_factory.mktemp("untouched") / "indexes")
+
+
+@pytest.fixture(scope="module")
+def refusing(untouched: House) -> Iterator[httpx.Client]:
+    with served(untouched.app()) as client:
         yield client
 
 
@@ -231,12 +245,12 @@ def test_jobs_are_listed_page_by_page_and_a_full_page_may_be_the_last(client: ht
     ],
 )
 def test_documents_that_cannot_be_taken_are_refused_by_name(
-    house: House, client: httpx.Client, body: object, reason: str
+    untouched: House, refusing: httpx.Client, body: object, reason: str
 ) -> None:
-    reply = client.post("/v1/corpora/port/documents", json=body)
+    reply = refusing.post("/v1/corpora/port/documents", json=body)
     assert (reply.status_code, reply.headers["content-type"]) == (422, "application/problem+json")
     assert reason in reply.json()["detail"]
-    assert left(house) == []
+    assert left(untouched) == []
 
 
 @pytest.mark.parametrize(

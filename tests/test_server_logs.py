@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from commands import Command
 from service import ABSENT, KNOWN, WHO, House, Slow, corpus, left, served
 from test_server_accounts import ByBearer
 
@@ -22,6 +20,8 @@ from selfroute.errors import EndpointFailed, KeyRejected
 from selfroute.readers.scripted import KnowingReader, ScriptedReader, fails
 from selfroute.server.access import Anybody
 from selfroute.server.logs import JsonLines, QuestionLog, RequestLog
+
+pytestmark = pytest.mark.end_to_end
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -262,10 +262,7 @@ def test_a_request_that_the_service_itself_cuts_off_is_no_client_that_left(home:
 
 def test_what_the_server_itself_has_to_say_stands_in_lines_of_json_on_standard_error(tmp_path: Path) -> None:
     """The command as a user runs it; a request that is no HTTP is uvicorn's to complain of."""
-    program = "import sys; from selfroute.cli import main; sys.argv = ['selfroute', 'serve', '--port', '0']; main()"
-    command = [sys.executable, "-c", program]
-    child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
+    with Command("serve", "--port", "0", folder=tmp_path) as child:
         assert child.stdout is not None
         url = child.stdout.readline().split()[2]
         host, _, port = url.removeprefix("http://").partition(":")
@@ -273,9 +270,8 @@ def test_what_the_server_itself_has_to_say_stands_in_lines_of_json_on_standard_e
             raw.sendall(b"this is no HTTP\r\n\r\n")
             assert b"400" in raw.recv(1000)
         assert httpx.post(f"{url}/v1/ask", json={"question": WHO, "corpus": "nope"}, trust_env=False).status_code == 404
-    finally:
-        child.send_signal(signal.SIGTERM)
-        _, told = child.communicate(timeout=60)
+        child.terminate()
+        _, told = child.communicate()
     written = [json.loads(line) for line in told.splitlines()]
     loggers = {line["logger"] for line in written}
     assert {"uvicorn.error", "selfroute.questions", "selfroute.requests"} <= loggers

@@ -16,6 +16,8 @@ from selfroute.errors import EndpointFailed
 from selfroute.readers.scripted import KnowingReader, ScriptedReader, answers, fails
 from selfroute.types import Usage
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture
 def house(home: Path) -> House:
@@ -38,11 +40,14 @@ def ask(client: httpx.Client, question: str, **more: object) -> httpx.Response:
     return client.post("/v1/ask", json={"question": question, "corpus": "port", **more})
 
 
-def test_questions_are_counted_by_policy_route_and_outcome(house: House) -> None:
+def test_questions_are_counted_by_policy_route_and_outcome(
+    house: House, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
     with served(house.app()) as client:
         ask(client, WHO)
         ask(client, ABSENT)
         ask(client, WHO, policy="always_long", stream=True)
+        wait_until(lambda: scraped(client).get("selfroute_question_seconds_count{policy=always_long}") == 1)
         told = scraped(client)
     counted = {name: value for name, value in told.items() if name.startswith("selfroute_questions_total")}
     assert counted == {

@@ -25,6 +25,8 @@ from selfroute.readers.scripted import KnowingReader, ScriptedReader, answers, d
 from selfroute.server.access import Caller
 from selfroute.tokens import tokenizer
 
+pytestmark = pytest.mark.end_to_end
+
 MODEL = "self_route@port"
 
 
@@ -47,6 +49,15 @@ def http(house: House) -> Iterator[httpx.Client]:
 @pytest.fixture
 def client(http: httpx.Client) -> Iterator[OpenAI]:
     with client_of(http) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a service for the tests that leave it as it is: to start one takes longer than to ask it."""
+    home = tmp_path_factory.mktemp("shared") / "indexes"
+    corpus(home)
+    with served(House(home).app()) as client:
         yield client
 
 
@@ -238,10 +249,10 @@ def test_more_can_be_said_of_a_question_under_selfroute(client: OpenAI) -> None:
     ],
 )
 def test_what_is_not_done_here_is_refused_by_name(
-    http: httpx.Client, stream: bool, change: dict[str, object], param: str
+    shared: httpx.Client, stream: bool, change: dict[str, object], param: str
 ) -> None:
     asked = {"model": MODEL, "messages": asking(WHO), "stream": stream, **change}
-    reply = http.post("/v1/chat/completions", json=asked)
+    reply = shared.post("/v1/chat/completions", json=asked)
     error = reply.json()["error"]
     assert (reply.status_code, error["param"], error["code"]) == (400, param, "unsupported_parameter")
     assert error["type"] == "invalid_request_error"
@@ -281,13 +292,14 @@ def test_a_picture_is_refused_by_its_place(client: OpenAI) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", ["gpt-4o", "self_route", "self_route@nope", "nope@port", "self_route@../port", "@"])
-def test_a_model_that_is_not_there_is_not_found(client: OpenAI, stream: bool, model: str) -> None:
-    with pytest.raises(openai.NotFoundError) as missing:
-        client.chat.completions.create(model=model, messages=asking(WHO), stream=stream)
-    with pytest.raises(openai.NotFoundError):
-        client.responses.create(model=model, input=WHO, stream=stream)
-    with pytest.raises(openai.NotFoundError):
-        client.models.retrieve(model)
+def test_a_model_that_is_not_there_is_not_found(shared: httpx.Client, stream: bool, model: str) -> None:
+    with client_of(shared) as client:
+        with pytest.raises(openai.NotFoundError) as missing:
+            client.chat.completions.create(model=model, messages=asking(WHO), stream=stream)
+        with pytest.raises(openai.NotFoundError):
+            client.responses.create(model=model, input=WHO, stream=stream)
+        with pytest.raises(openai.NotFoundError):
+            client.models.retrieve(model)
     assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
 
 

@@ -12,6 +12,8 @@ from selfroute.server.openai_wire import ChatSent, Message, ResponseSent, conver
 from selfroute.types import Turn
 from selfroute.wire import DECLINED
 
+pytestmark = pytest.mark.end_to_end
+
 
 def said(*pairs: tuple[str, Any]) -> list[Message]:
     return [Message.model_validate({"role": role, "content": content}) for role, content in pairs]

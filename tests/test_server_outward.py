@@ -27,6 +27,8 @@ from selfroute.jobs import Ended, Job, Kind, Report
 from selfroute.readers.scripted import KnowingReader
 from selfroute.server.access import Caller
 
+pytestmark = pytest.mark.end_to_end
+
 Wait = Callable[[Callable[[], bool]], None]
 
 AT = Path("/srv/secret place/indexes/port")

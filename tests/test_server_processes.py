@@ -12,6 +12,8 @@ from service import HARBOUR, WHO, House, corpus, served
 
 from selfroute.readers.scripted import KnowingReader
 
+pytestmark = pytest.mark.end_to_end
+
 TESTS = Path(__file__).parent
 
 WRITER = """
@@ -19,6 +21,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from service import corpus
+
 corpus(Path(sys.argv[1]), "port", {"harbour": "The harbour master is Eva Lund.", "forest": "Moose live there."})
 """
 

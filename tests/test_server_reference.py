@@ -13,6 +13,8 @@ from service import House, served
 
 from selfroute.server.reference import Piece, kind, page, reference
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture
 def client(home: Any) -> Iterator[httpx.Client]:

@@ -15,6 +15,8 @@ from service import ABSENT, HARBOUR, KNOWN, NIGHT, WHO, House, Slow, corpus, eve
 from selfroute.embedders import BATCH
 from selfroute.readers.scripted import KnowingReader
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture
 def house(home: Path) -> House:
@@ -25,6 +27,15 @@ def house(home: Path) -> House:
 @pytest.fixture
 def client(house: House) -> Iterator[httpx.Client]:
     with served(house.app()) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a service for the tests that leave it as it is: to start one takes longer than to ask it."""
+    home = tmp_path_factory.mktemp("shared") / "indexes"
+    corpus(home)
+    with served(House(home).app()) as client:
         yield client
 
 
@@ -73,9 +84,9 @@ def test_a_stream_tells_steps_calls_text_and_citations_and_ends_with_the_answer(
     ],
 )
 def test_what_cannot_be_asked_is_a_problem_before_anything_is_sent(
-    client: httpx.Client, stream: bool, change: dict[str, object], status: int, kind: str
+    shared: httpx.Client, stream: bool, change: dict[str, object], status: int, kind: str
 ) -> None:
-    reply = client.post("/v1/ask", json={"question": WHO, "corpus": "port", "stream": stream, **change})
+    reply = shared.post("/v1/ask", json={"question": WHO, "corpus": "port", "stream": stream, **change})
     problem = reply.json()
     assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
     assert (problem["status"], problem["type"]) == (status, f"/problems/{kind}")
@@ -222,13 +233,13 @@ def test_what_cannot_be_read_as_json_is_told_of_as_the_whole_body_with_the_reaso
     ["/v1/ask", "/v1/corpora", "/v1/evaluations", "/v1/questions/x/feedback", "/v1/chat/completions", "/v1/responses"],
 )
 def test_a_body_that_is_not_called_json_is_told_what_to_be_called(
-    client: httpx.Client, path: str, kind: str | None
+    shared: httpx.Client, path: str, kind: str | None
 ) -> None:
-    reply = client.post(path, content=b'{"question": "x"}', headers={} if kind is None else {"Content-Type": kind})
+    reply = shared.post(path, content=b'{"question": "x"}', headers={} if kind is None else {"Content-Type": kind})
     told = reply.json()
     said = told["error"]["message"] if "error" in told else told["detail"]
     assert (reply.status_code, said) == (415, "send the body as JSON, under 'Content-Type: application/json'")
-    described = client.get("/openapi.json").json()["paths"][path.replace("/x/", "/{id}/")]["post"]["responses"]
+    described = shared.get("/openapi.json").json()["paths"][path.replace("/x/", "/{id}/")]["post"]["responses"]
     assert {"415", "4XX"} & described.keys()
 
 

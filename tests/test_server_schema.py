@@ -24,6 +24,8 @@ from selfroute.server.access import KeyAccess
 from selfroute.server.app import ROUTERS
 from selfroute.server.keyring import NAME, Grants, Keyring
 
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
+
 EXAMPLES = 40
 """Requests made at random to each operation, beside those at the limits of what it takes."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 
 import httpx
 import pytest
@@ -13,12 +12,14 @@ from service import House, served
 
 from selfroute.server.site import FOLDER, PATHS, router
 
+pytestmark = pytest.mark.end_to_end
+
 MODULES = sorted(path.name for path in FOLDER.glob("*.js"))
 
 
-@pytest.fixture
-def client(home: Path) -> Iterator[httpx.Client]:
-    with served(House(home).app()) as client:
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    with served(House(tmp_path_factory.mktemp("site") / "indexes").app()) as client:
         yield client
 
 

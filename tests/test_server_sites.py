@@ -13,6 +13,8 @@ from service import WHO, Callers, House, corpus, served
 
 from selfroute.server.access import Caller
 
+pytestmark = pytest.mark.end_to_end
+
 EVIL = [
     {"Origin": "https://evil.example"},
     {"Origin": "null"},

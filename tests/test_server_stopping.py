@@ -10,8 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from commands import COMMAND, environment
+from commands import COMMAND, Command, environment
 from service import corpus, events, left
+
+pytestmark = pytest.mark.end_to_end
 
 LONG = "\n\n".join(
     f"Berth {number} is kept by the harbour office, and its rent is due in May." for number in range(300)
@@ -35,23 +37,18 @@ def test_a_stream_under_way_comes_to_its_end_before_the_service_stops(
 ) -> None:
     corpus(home, texts={"port": LONG})
     (tmp_path / "config.yaml").write_text("embedder: {kind: hashing}\n")
-    words = [str(COMMAND), "serve", "--port", "0", "--config", str(tmp_path / "config.yaml")]
-    with subprocess.Popen(
-        words, stdout=subprocess.PIPE, text=True, env=environment(SELFROUTE_HOME=str(home), PYTHONUNBUFFERED="1")
-    ) as service:
-        try:
-            assert service.stdout is not None
-            url = service.stdout.readline().split()[2]
-            asking = httpx.stream("POST", url + path, json={**asked, "stream": True}, timeout=60, trust_env=False)
-            with asking as reply:
-                lines = []
-                for line in reply.iter_lines():
-                    if not lines:
-                        service.send_signal(signal.SIGTERM)
-                    lines.append(line)
-            service.wait(60)
-        finally:
-            service.kill()
+    words = ("serve", "--port", "0", "--config", str(tmp_path / "config.yaml"))
+    with Command(*words, SELFROUTE_HOME=str(home)) as service:
+        assert service.stdout is not None
+        url = service.stdout.readline().split()[2]
+        asking = httpx.stream("POST", url + path, json={**asked, "stream": True}, timeout=60, trust_env=False)
+        with asking as reply:
+            lines = []
+            for line in reply.iter_lines():
+                if not lines:
+                    service.send_signal(signal.SIGTERM)
+                lines.append(line)
+        service.wait()
     assert last in events(lines)[-1]
     assert len(lines) > 4
 
@@ -61,7 +58,7 @@ def test_clients_that_leave_their_texts_behind_keep_the_service_neither_busy_nor
 ) -> None:
     """More of them than the service has threads; with the bundled embedder each text would take it half a minute."""
     words = [str(COMMAND), "serve", "--port", "0"]
-    told = environment(SELFROUTE_HOME=str(home), SELFROUTE_SERVER__DRAIN_SECONDS="5", PYTHONUNBUFFERED="1")
+    told = environment(SELFROUTE_HOME=str(home), SELFROUTE_SERVER__DRAIN_SECONDS="5")
     asked = {"question": "Who keeps the berths?", "text": LONG[:71], "policy": "always_rag"}
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=told) as service, ExitStack() as leaving:
         try:

@@ -28,6 +28,8 @@ from selfroute.errors import EndpointFailed
 from selfroute.readers.scripted import KnowingReader, ScriptedReader, declines, fails
 from selfroute.server.tracing import Tracing, exporting, flushed
 
+pytestmark = pytest.mark.end_to_end
+
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 

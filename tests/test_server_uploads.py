@@ -10,8 +10,6 @@ import resource
 import signal
 import socket
 import struct
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,10 +19,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from commands import environment
+from commands import Command
 from service import HARBOUR, WHO, Callers, House, ended, served
 
 from selfroute.server.access import Caller
+
+pytestmark = pytest.mark.end_to_end
 
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -34,6 +34,18 @@ PLACE = "/v1/corpora/port/documents"
 @pytest.fixture
 def house(home: Path) -> House:
     return House(home)
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house for the tests that leave it as it is: to start a service takes longer than to be refused by it."""
+    return House(tmp_path_factory.mktemp("untouched") / "indexes")
+
+
+@pytest.fixture(scope="module")
+def refusing(untouched: House) -> Iterator[httpx.Client]:
+    with served(untouched.app()) as client:
+        yield client
 
 
 @pytest.fixture
@@ -126,10 +138,10 @@ def test_a_name_is_taken_without_its_path_and_never_as_a_place(
         "a\u2028.md".encode(),
     ],
 )
-def test_a_name_that_names_no_file_is_refused(house: House, client: httpx.Client, sent: bytes) -> None:
-    reply = raw(client, sent)
+def test_a_name_that_names_no_file_is_refused(untouched: House, refusing: httpx.Client, sent: bytes) -> None:
+    reply = raw(refusing, sent)
     assert (reply.status_code, reply.json()["type"]) == (422, "/problems/unusable-upload")
-    assert spooled(house) == []
+    assert spooled(untouched) == []
 
 
 def test_two_files_of_one_name_in_one_upload_are_refused(house: House, client: httpx.Client) -> None:
@@ -151,12 +163,12 @@ def test_two_files_of_one_name_in_one_upload_are_refused(house: House, client: h
     ],
 )
 def test_a_form_that_is_none_is_refused(
-    house: House, client: httpx.Client, body: bytes, headers: dict[str, str], reason: str
+    untouched: House, refusing: httpx.Client, body: bytes, headers: dict[str, str], reason: str
 ) -> None:
-    reply = client.post(PLACE, content=body, headers=headers)
+    reply = refusing.post(PLACE, content=body, headers=headers)
     assert (reply.status_code, reply.json()["type"]) == (422, "/problems/unusable-upload")
     assert reason in reply.json()["detail"]
-    assert spooled(house) == []
+    assert spooled(untouched) == []
 
 
 @pytest.mark.parametrize("encoding", [b"base64", b"Quoted-Printable", b""])
@@ -372,40 +384,25 @@ def test_a_large_upload_is_never_in_memory(house: House, wait_until: Wait) -> No
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
 
 
-def serving(home: Path, **settings: str) -> subprocess.Popen[str]:
+def serving(home: Path) -> Command:
     """The service as a process of its own, on a free port that its first line tells."""
-    program = (
-        "import os, resource\n"
-        "most = int(os.environ.get('MOST_FILE', 0))\n"
-        "if most:\n"
-        "    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
-        "import sys\n"
-        "from selfroute.cli import main\n"
-        "sys.argv = ['selfroute', 'serve', '--port', '0']\n"
-        "main()\n"
-    )
-    told = environment(SELFROUTE_HOME=str(home), SELFROUTE_EMBEDDER__KIND="hashing", **settings)
-    return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=told)
+    return Command("serve", "--port", "0", SELFROUTE_HOME=str(home), SELFROUTE_EMBEDDER__KIND="hashing")
 
 
-def client_of(process: subprocess.Popen[str]) -> httpx.Client:
+def client_of(process: Command) -> httpx.Client:
     """Of a service that has just been started."""
     assert process.stdout is not None
     return httpx.Client(base_url=process.stdout.readline().split()[2], timeout=60, trust_env=False)
 
 
 def test_a_disk_that_is_full_is_told_and_the_next_upload_is_taken(home: Path, wait_until: Wait) -> None:
-    process = serving(home, MOST_FILE="200000")
-    try:
-        with client_of(process) as client:
-            reply = send(client, ("large.md", b"x" * 300_000))
-            assert (reply.status_code, reply.json()["type"]) == (503, "/problems/home-not-writable")
-            assert "its log says what" in reply.json()["detail"]
-            assert list((home / ".jobs" / "spool").iterdir()) == []
-            assert ended(client, send(client, ("small.md", b"The quay is long.")), wait_until)["state"] == "done"
-    finally:
-        process.terminate()
-        process.wait(60)
+    with serving(home) as process, client_of(process) as client:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (200_000, 200_000))
+        reply = send(client, ("large.md", b"x" * 300_000))
+        assert (reply.status_code, reply.json()["type"]) == (503, "/problems/home-not-writable")
+        assert "its log says what" in reply.json()["detail"]
+        assert list((home / ".jobs" / "spool").iterdir()) == []
+        assert ended(client, send(client, ("small.md", b"The quay is long.")), wait_until)["state"] == "done"
 
 
 MANY = b"".join(b'{"id": "%d", "text": "%s"}\n' % (n, b"The quay is long. " * 60) for n in range(500))
@@ -415,21 +412,15 @@ MANY = b"".join(b'{"id": "%d", "text": "%s"}\n' % (n, b"The quay is long. " * 60
 def test_an_upload_that_was_accepted_is_found_after_the_process_ended(
     home: Path, wait_until: Wait, end: signal.Signals
 ) -> None:
-    process = serving(home)
-    with client_of(process) as client:
+    with serving(home) as process, client_of(process) as client:
         job = send(client, ("many.jsonl", MANY))
         assert job.status_code == 202
         place = job.headers["location"]
         wait_until(lambda: client.get(place).json()["progress"]["done"] > 0)
         assert client.get(place).json()["state"] == "running"
         process.send_signal(end)
-    process.wait(60)
-    process = serving(home)
-    try:
-        with client_of(process) as client:
-            assert ended(client, job, wait_until)["state"] == "done"
-            assert client.get("/v1/corpora/port").json()["documents"] == 500
-            wait_until(lambda: os.listdir(home / ".jobs" / "spool") == [])
-    finally:
-        process.terminate()
-        process.wait(60)
+        process.wait()
+    with serving(home) as process, client_of(process) as client:
+        assert ended(client, job, wait_until)["state"] == "done"
+        assert client.get("/v1/corpora/port").json()["documents"] == 500
+        wait_until(lambda: os.listdir(home / ".jobs" / "spool") == [])

@@ -16,6 +16,8 @@ from selfroute.server.access import Caller
 from selfroute.server.watching import Ask, Ended, Remembering, Watcher
 from selfroute.types import Event, Step, Used
 
+pytestmark = pytest.mark.end_to_end
+
 
 @pytest.fixture
 def house(home: Path) -> House:

@@ -230,6 +230,7 @@ def test_a_put_that_fails_leaves_nothing(tmp_path: Path) -> None:
         assert text(store, "a", LATEST) == "New."
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_an_error_of_ours_and_leaves_what_was_committed(
     tmp_path: Path, processes: ForkServerContext
 ) -> None:
@@ -453,6 +454,7 @@ def test_a_text_that_sqlite_would_cut_is_refused(tmp_path: Path) -> None:
         store.put(1, [item("a", "Night.\0 Day.")], "240", "hashing-4")
 
 
+@pytest.mark.end_to_end
 def test_closing_waits_for_a_thread_that_still_reads(tmp_path: Path) -> None:
     """In a process of its own, since what this guards against is a crash of the whole process."""
     program = f"""

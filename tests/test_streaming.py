@@ -286,6 +286,7 @@ def test_a_stream_that_keeps_breaking_ends_with_the_retries(stub: StubOpenAI) ->
     assert len(stub.asked) == 3
 
 
+@pytest.mark.end_to_end
 def test_who_follows_slowly_does_not_use_up_the_time_of_the_server(stub: StubOpenAI) -> None:
     stub.answer = lambda asked: Plan(json.dumps({**FOUND, "answer": LONG * 9}))  # more pieces than may wait
 

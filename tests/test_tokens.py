@@ -37,6 +37,7 @@ def test_counts_are_the_encodings() -> None:
     assert tokenizer("gpt-4o").count("") == 0
 
 
+@pytest.mark.end_to_end
 def test_counting_needs_no_network() -> None:
     program = (
         "import socket\n"

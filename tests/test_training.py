@@ -34,6 +34,8 @@ from selfroute.training.swaps import sentence, swapped
 from selfroute.training.windows import Article, Asked, Span, Window, load_articles, split, windows
 from selfroute.types import Route
 
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
+
 COLOURS = ("red", "green", "blue", "white", "black", "amber")
 NEGATIVES = {"squad_articles": 1.0, "squad2_articles": 1.0, "timeqa": 1.0}
 

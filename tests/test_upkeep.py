@@ -464,6 +464,7 @@ def test_damage_to_what_is_known_of_files_loses_nothing(home: Path, tmp_path: Pa
     assert content(home) == before
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=100)
 def test_a_flipped_byte_is_noticed_or_changes_nothing_and_is_mended_or_named(
