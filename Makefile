@@ -9,7 +9,7 @@ WEIGHTS ?= selfroute/weights
 VENV_VLLM ?= .venv-vllm
 
 # One process more than there are cores, since tests wait too; more than a few would only import the same things again.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 9))')
+WORKERS ?= $(shell $(PYTHON) -c 'import os; n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1; print(min(n + 1, 9))')
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 # Where Python keeps no bytecode, each of the processes that tests start compiles all of it again.
@@ -25,7 +25,7 @@ demo: $(VENV)/base.stamp
 test: $(VENV)/dev.stamp
 	$(PYTEST) -m "not slow"
 
-## test-fast: units alone: no process, no service, no browser, no model (under a minute)
+## test-fast: units alone: no process and no browser (under a minute)
 test-fast: $(VENV)/dev.stamp
 	$(PYTEST) -m "not slow and not end_to_end" --hypothesis-profile=fast
 

@@ -16,7 +16,7 @@ import time
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-EVERY = float(os.environ.get("STAGE_EVERY", "5"))
+EVERY = max(float(os.environ.get("STAGE_EVERY", "5")), 0.01)
 WIDEST = 100
 INTERRUPTED = 130
 
@@ -35,14 +35,18 @@ def run(name: str, command: list[str]) -> int:
             print(f"{name}: cannot run {command[0]}: {error.strerror}", file=sys.stderr)
             return 127
         soon = time.monotonic() + EVERY
-        while (code := waited(child)) is None:
-            if told:
+        try:
+            while (code := waited(child)) is None:
+                if told:
+                    child.terminate() if len(told) == 1 else child.kill()
+                elif time.monotonic() >= soon:
+                    soon = time.monotonic() + EVERY
+                    say(f"  {time.monotonic() - began:.0f} s: {last_line(log) or 'still at it'}")
+        finally:
+            if child.poll() is None:  # nobody reads what this says any more
                 child.terminate()
-                child.wait()
-                return INTERRUPTED
-            if time.monotonic() >= soon:
-                soon += EVERY
-                say(f"  {time.monotonic() - began:.0f} s: {last_line(log) or 'still at it'}")
+        if told:
+            return INTERRUPTED
         seconds = f"{time.monotonic() - began:.0f} s"
         if code:
             log.seek(0)
@@ -65,7 +69,7 @@ def last_line(log: BinaryIO) -> str:
     """The last line that is not blank, cut to `WIDEST`."""
     size = os.fstat(log.fileno()).st_size
     lines = os.pread(log.fileno(), 4096, max(size - 4096, 0)).decode(errors="replace").split("\n")
-    said = [line.rpartition("\r")[2].strip() for line in lines]
+    said = [line.rstrip("\r").rpartition("\r")[2].strip() for line in lines]
     return next((line[:WIDEST] for line in reversed(said) if line), "")
 
 
@@ -74,4 +78,8 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: python deploy/stage.py NAME COMMAND [WORD...]")
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 is no reason to fail
     sys.exit(run(sys.argv[1], sys.argv[2:]))

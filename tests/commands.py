@@ -29,6 +29,8 @@ import pytest
 from selfroute import cli
 
 COMMAND = Path(sys.executable).with_name("selfroute")
+GONE = 255
+"""The exit code of a process of which nobody tells how it ended."""
 
 
 class Done(NamedTuple):
@@ -82,6 +84,8 @@ class Command:
         """`stdin`, `stdout` and `stderr` are file descriptors, or as above; `folder` is where the process begins, with
         the signals of `ignored` ignored and `variables` added to its environment. A `powerless` one is bound by the
         permissions of files even where the tests run as root."""
+        sys.audit("commands.Command", *words)
+        interpreter = _interpreter()
         self.returncode: int | None = None
         self.stdout: IO[str] | None = None
         self._words = words
@@ -99,7 +103,7 @@ class Command:
                 stdout,
                 self._errors.fileno() if stderr == PIPE else stderr,
             ]
-            socket.send_fds(_interpreter(), [b"."], [*streams, theirs.fileno()])
+            socket.send_fds(interpreter, [b"."], [*streams, theirs.fileno()])
         wanted = {
             "words": words,
             "environment": environment(**variables),
@@ -113,7 +117,8 @@ class Command:
 
     def poll(self) -> int | None:
         if self.returncode is None and select.select([self._channel], [], [], 0)[0]:
-            self.returncode = int(self._lines.readline())
+            told = self._lines.readline()
+            self.returncode = int(told) if told else GONE
         return self.returncode
 
     def wait(self, timeout: float = 60) -> int:
@@ -191,6 +196,8 @@ def _interpreter() -> socket.socket:
         [sys.executable, program, str(theirs.fileno())], pass_fds=[theirs.fileno()], env=environment()
     )
     theirs.close()
+    if ours.recv(1) != b".":
+        raise RuntimeError(f"{program} did not start: it ended with {started.wait(60)}")
 
     def end() -> None:
         ours.close()

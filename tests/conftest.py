@@ -33,15 +33,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 OF_A_MODULE = re.compile(r"^pytestmark = (?:.*\n)*?(?=\n)", re.MULTILINE)
 """The marks that are those of all tests of a module."""
-STARTING = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn")
+UNWANTED = {"not slow": ("slow",), "not slow and not end_to_end": ("slow", "end_to_end")}
+STARTING = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "commands.Command")
 ASKED = ("uname", "lsb_release")
 """What Python's own `platform`, or the client of OpenAI, asks once in each process, whichever test comes first."""
 starts: list[str] | None = None
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A module of which no test is wanted is not imported, which for some takes seconds in each process."""
-    unwanted = [mark for mark in ("slow", "end_to_end") if f"not {mark}" in config.option.markexpr]
+    """A module of which no test is wanted by `make test` or `make test-fast` is not imported, which for some takes
+    seconds in each process."""
+    unwanted = UNWANTED.get(config.option.markexpr, ())
     if not unwanted or collection_path.suffix != ".py":
         return None
     marks = OF_A_MODULE.search(collection_path.read_text(encoding="utf-8"))
@@ -57,10 +59,18 @@ sys.addaudithook(_notice)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """A test that starts a process is marked so: `make test-fast` promises to run none of those."""
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     global starts
     starts = [] if item.get_closest_marker("end_to_end") is None else None
+    if starts is not None and "processes" in getattr(item, "fixturenames", ()):
+        starts.append("a fork server")  # of which Python tells no hook
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fails a test that starts a process and is not marked so: `make test-fast` promises to run none of those."""
+    global starts
     try:
         result = yield
     finally:
@@ -80,6 +90,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
         with (shared / f"lock-{name}").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
+                shutil.rmtree(part, ignore_errors=True)  # of one that failed
                 part.mkdir()
                 make(part)
                 part.rename(folder)

@@ -45,6 +45,7 @@ def serve(control: socket.socket) -> None:
     gc.freeze()  # else each command would walk through, and copy, all of that as it ends: a second
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # at a terminal it comes to the tests too, which end this
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    control.sendall(b".")
     while True:
         byte, handles, _, _ = socket.recv_fds(control, 1, 4)
         if not byte:
@@ -74,10 +75,10 @@ def run_and_watch(standard_input: int, output: int, error: int, told: int) -> No
         finally:  # nobody may listen any more
             os._exit(0)
     channel.close()
-    become(**wanted)
     for number, handle in enumerate((standard_input, output, error)):
         os.dup2(handle, number)
         os.close(handle)
+    become(**wanted)
     sys.stdin, sys.stdout, sys.stderr = (_stream(number) for number in range(3))
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
 
@@ -123,7 +124,7 @@ def _stream(number: int) -> io.TextIOWrapper:
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as control_:
         serve(control_)
-    if len(sys.argv) > 1 and sys.argv[0] == "selfroute":
+    if sys.argv[0] == "selfroute":
         from selfroute.cli import main
 
         main()

@@ -109,7 +109,6 @@ def test_datasets_ask_where_longbenchs_prompts_show_a_query() -> None:
     }
 
 
-@needs_data
 def test_the_limits_of_infinitebench_are_its_own() -> None:
     assert [known.task.max_output_tokens for known in INFINITEBENCH.values()] == [
         *(6, 12, 50, 1200, 40, 40, 40, 40, 3, 30_000, 5, 5)

@@ -113,6 +113,7 @@ def test_threads_may_ask_for_the_same_documents_at_once(tmp_path: Path) -> None:
     assert embedded_anew(tmp_path, 5) == 0
 
 
+@pytest.mark.end_to_end
 def test_processes_may_fill_one_cache_at_once(tmp_path: Path, processes: ForkServerContext) -> None:
     started = [processes.Process(target=fill, args=(tmp_path, 20)) for _ in range(3)]
     for process in started:

@@ -69,6 +69,7 @@ def test_a_file_that_cannot_be_renamed_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a"]
 
 
+@pytest.mark.end_to_end
 def test_a_disk_that_is_full_leaves_the_old_file(tmp_path: Path, processes: ForkServerContext) -> None:
     write_whole(tmp_path / "a", b"old")
     process = processes.Process(target=_finds_the_disk_full, args=(tmp_path / "a",))
@@ -113,6 +114,7 @@ def test_an_error_under_the_lock_frees_it(tmp_path: Path) -> None:
         assert (tmp_path / LOCK).exists()
 
 
+@pytest.mark.end_to_end
 def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path, processes: ForkServerContext) -> None:
     here, there = processes.Pipe()
     process = processes.Process(target=_holds_the_lock, args=(tmp_path, there))
@@ -126,6 +128,7 @@ def test_the_lock_of_a_process_that_was_killed_is_free(tmp_path: Path, processes
         assert (tmp_path / LOCK).exists()
 
 
+@pytest.mark.end_to_end
 def test_the_lock_names_its_owner_while_it_is_held(tmp_path: Path, processes: ForkServerContext) -> None:
     here, there = processes.Pipe()
     process = processes.Process(target=_holds_the_lock, args=(tmp_path, there))
@@ -166,6 +169,7 @@ def test_a_process_started_under_the_lock_does_not_keep_it(tmp_path: Path) -> No
         child.communicate(b"\n")
 
 
+@pytest.mark.end_to_end
 def test_a_folder_that_may_not_be_written_is_refused(
     open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None]
 ) -> None:

@@ -260,6 +260,7 @@ def test_a_reader_that_is_overtaken_while_it_opens_opens_the_newest_generation(h
     thread.join()
 
 
+@pytest.mark.end_to_end
 def test_readers_that_open_while_others_publish_never_see_damage(home: Path, processes: ForkServerContext) -> None:
     publish(home, {"a": "Text 0.", "b": "Text 0.", "c": "Kept."})
     process = processes.Process(target=_publishes, args=(home, 40))
@@ -575,6 +576,7 @@ def test_corpora_are_listed_whatever_embedder_made_them(home: Path) -> None:
 # Permissions
 
 
+@pytest.mark.end_to_end
 def test_an_index_on_a_read_only_disk_answers(
     open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None]
 ) -> None:
@@ -592,6 +594,7 @@ def _reads_only(as_nobody: Callable[[], None], home: Path) -> None:
         publish(home, {"a": "New."}, "new")
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("whole", [True, False], ids=["with what SQLite needs to read its log", "without"])
 def test_what_a_killed_writer_left_on_a_read_only_disk_answers_or_says_why_not(
     open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None], whole: bool
@@ -630,6 +633,7 @@ def _says_why_not(as_nobody: Callable[[], None], home: Path) -> None:
     assert not isinstance(refused.value, CorruptIndex)
 
 
+@pytest.mark.end_to_end
 def test_a_folder_that_may_not_be_listed_is_not_called_foreign(
     open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None]
 ) -> None:

@@ -547,6 +547,7 @@ def test_a_publication_that_fails_leaves_the_old_generation_and_is_made_up_for_w
     assert left == {".lock", MANIFEST, "segment-000001.faiss", "segment-000002.faiss", STORE}
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("most", [10_000, 60_000, 200_000, 320_000])
 def test_a_disk_that_is_full_leaves_the_old_generation_and_what_was_committed(
     home: Path, tmp_path: Path, processes: ForkServerContext, most: int
@@ -570,6 +571,7 @@ def _finds_the_disk_full(home: Path, folder: Path, most: int) -> None:
     assert not isinstance(told.value, CorruptIndex)
 
 
+@pytest.mark.end_to_end
 def test_a_segment_that_does_not_fit_on_the_disk_leaves_no_part_of_it(
     home: Path, tmp_path: Path, processes: ForkServerContext
 ) -> None:
@@ -587,6 +589,7 @@ def test_a_segment_that_does_not_fit_on_the_disk_leaves_no_part_of_it(
 # Interruption
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("batches", [0, 1, 2])
 @pytest.mark.parametrize("first", [True, False], ids=["first run", "update"])
 def test_a_run_killed_between_batches_goes_on_where_it_was(
@@ -614,6 +617,7 @@ def test_a_run_killed_between_batches_goes_on_where_it_was(
     assert answers(home) == at_one_go(tmp_path, folder)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("file", ["segment-000002.faiss", MANIFEST])
 def test_a_run_killed_while_it_publishes_is_finished_without_embedding(
     home: Path, tmp_path: Path, processes: ForkServerContext, wait_until: Wait, file: str
@@ -638,6 +642,7 @@ def test_a_run_killed_while_it_publishes_is_finished_without_embedding(
     assert answers(home) == at_one_go(tmp_path, folder)
 
 
+@pytest.mark.end_to_end
 @pytest.mark.parametrize("moment", ["rows are committed", "a segment is staged", "the manifest is new"])
 def test_a_run_killed_at_any_moment_leaves_the_old_or_the_new(
     home: Path, tmp_path: Path, processes: ForkServerContext, wait_until: Wait, moment: str
@@ -664,6 +669,7 @@ def test_a_run_killed_at_any_moment_leaves_the_old_or_the_new(
     assert answers(home) == after
 
 
+@pytest.mark.end_to_end
 def test_a_second_run_is_told_to_wait_until_the_first_has_died(
     home: Path, tmp_path: Path, processes: ForkServerContext
 ) -> None:

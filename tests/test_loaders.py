@@ -122,6 +122,7 @@ def test_a_pipe_or_a_socket_is_named_and_not_waited_for(tmp_path: Path, monkeypa
         assert reasons(*find([tmp_path])) == ["is not a regular file"] * 2
 
 
+@pytest.mark.end_to_end
 def test_files_and_folders_that_may_not_be_read_are_named(
     open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None]
 ) -> None:

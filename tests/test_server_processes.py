@@ -21,7 +21,6 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from service import corpus
-
 corpus(Path(sys.argv[1]), "port", {"harbour": "The harbour master is Eva Lund.", "forest": "Moose live there."})
 """
 

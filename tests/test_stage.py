@@ -19,9 +19,9 @@ pytestmark = [
 ]
 
 
-def stage(*words: str, every: str = "0.05") -> subprocess.Popen[str]:
+def stage(*words: str, every: str = "0.05", **variables: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(STAGE), "install it", *words]
-    told = os.environ | {"STAGE_EVERY": every}
+    told = os.environ | {"STAGE_EVERY": every, **variables}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=told)
 
 
@@ -70,3 +70,31 @@ def test_a_command_that_is_not_there_is_told() -> None:
     process = stage("no-such-command")
     assert process.communicate(timeout=60)[1] == "install it: cannot run no-such-command: No such file or directory\n"
     assert process.returncode == 127
+
+
+def test_a_terminal_that_is_not_utf_8_does_not_end_it(tmp_path: Path) -> None:
+    waits = f"printf '\\342\\224\\201 50 %%\\r'; while [ ! -e {tmp_path}/go ]; do sleep 0.01; done"
+    process = stage("sh", "-c", waits, PYTHONIOENCODING="ascii")
+    assert process.stdout is not None
+    seen = [process.stdout.readline() for _ in range(3)]
+    (tmp_path / "go").touch()
+    out, err = process.communicate(timeout=60)
+    assert seen[-1].endswith(": ? 50 %\n")
+    assert (process.returncode, err) == (0, "")
+    assert out.splitlines()[-1].startswith("install it: done")
+
+
+def test_where_nobody_reads_what_it_says_it_ends_what_it_runs(
+    tmp_path: Path, wait_until: Callable[[Callable[[], bool]], None]
+) -> None:
+    process = stage("sh", "-c", f"echo $$ > {tmp_path}/pid; exec sleep 600")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(60) != 0
+    pid = tmp_path / "pid"
+    wait_until(lambda: not (pid.exists() and pid.read_text()) or not _runs(int(pid.read_text())))
+
+
+def test_without_a_command_it_says_how_it_is_used() -> None:
+    process = stage()
+    assert process.communicate(timeout=60)[1] == "usage: python deploy/stage.py NAME COMMAND [WORD...]\n"

@@ -230,6 +230,7 @@ def test_a_put_that_fails_leaves_nothing(tmp_path: Path) -> None:
         assert text(store, "a", LATEST) == "New."
 
 
+@pytest.mark.end_to_end
 @pytest.mark.slow
 def test_a_full_disk_is_an_error_of_ours_and_leaves_what_was_committed(
     tmp_path: Path, processes: ForkServerContext
@@ -301,6 +302,7 @@ def test_a_store_that_was_half_made_is_made_again(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == [NAME]
 
 
+@pytest.mark.end_to_end
 def test_what_a_removed_store_left_is_not_played_into_a_new_one(tmp_path: Path, processes: ForkServerContext) -> None:
     """A writer that dies leaves a write-ahead log; removing the store alone leaves it beside the next one."""
     process = processes.Process(target=_dies_writing, args=(tmp_path,))
@@ -373,6 +375,7 @@ def test_text_that_is_no_text_any_more_is_damage(tmp_path: Path) -> None:
 # Permissions
 
 
+@pytest.mark.end_to_end
 def test_a_store_on_a_read_only_disk_can_be_read_and_not_written(
     open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None]
 ) -> None:
@@ -395,6 +398,7 @@ def _reads_only(as_nobody: Callable[[], None], folder: Path) -> None:
             store.put(2, [late], 240, "hashing-4")
 
 
+@pytest.mark.end_to_end
 def test_a_store_that_may_not_be_read_is_not_called_damaged(
     open_home: Path, processes: ForkServerContext, as_nobody: Callable[[], None]
 ) -> None:

@@ -220,6 +220,7 @@ def test_what_changes_a_corpus_waits_for_nobody_and_says_who_is_writing(home: Pa
                 change()
 
 
+@pytest.mark.end_to_end
 def test_a_reader_outlives_a_corpus_and_does_no_harm_to_another_of_its_name(
     home: Path, tmp_path: Path, processes: ForkServerContext
 ) -> None:
@@ -264,6 +265,7 @@ def test_a_whole_corpus_has_no_problems_and_repair_touches_nothing(home: Path, t
     assert {p.name: p.read_bytes() for p in (home / "harbour").iterdir() if p.name in before} == before
 
 
+@pytest.mark.end_to_end
 def test_verifying_while_others_publish_finds_nothing_wrong(home: Path, processes: ForkServerContext) -> None:
     index(home, home.parent, TEXTS)
     process = processes.Process(target=_publishes, args=(home, 30))

@@ -92,7 +92,6 @@ def test_the_segment_of_a_piece_matters() -> None:
     assert not np.array_equal(one, other)
 
 
-@pytest.mark.end_to_end
 def test_running_a_model_leaves_no_telemetry_at_home(tmp_path: Path) -> None:
     program = "from selfroute.embedders.onnx import OnnxEmbedder; OnnxEmbedder().embed(['who?'])"
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}

@@ -133,4 +133,4 @@ def _below(path: str, suite: Path) -> str:
     folder = os.environ.get(DATA)
     if not folder:
         raise InvalidSettings(f"suite {suite} reads {path}, but {DATA} is not set: set it to the folder that holds it")
-    return str(Path(folder, rest))
+    return str(Path(folder, rest.lstrip("/")))

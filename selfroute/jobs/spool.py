@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from selfroute.errors import HomeNotWritable, IndexBusy
 from selfroute.index.files import make_folder, only_writer, sync_folder
+
+TRIES, PAUSE = 50, 0.002
+"""How often a folder is claimed while a sweep has it, and the seconds between: 0.1 s at most, in which nothing else is
+answered."""
 
 
 class Spool:
@@ -64,15 +69,17 @@ class Spool:
 
 
 def _claim(folder: Path, held: ExitStack) -> None:
-    """Make the folder and lock it for as long as `held`; anew where `sweep` comes in between and removes it."""
-    while True:
+    """Make the folder and lock it for as long as `held`; anew where `sweep` comes in between and removes it. Raises
+    `IndexBusy` where a sweep does not let go of it, and `HomeNotWritable`."""
+    for left in reversed(range(TRIES)):
         make_folder(folder)
         try:
             held.enter_context(only_writer(folder))
+            return
         except IndexBusy:  # nobody but a sweep knows of this folder
-            continue
-        except HomeNotWritable:
-            if folder.exists():
+            if not left:
                 raise
-            continue
-        return
+        except HomeNotWritable:
+            if not left or folder.exists():
+                raise
+        time.sleep(PAUSE)
