@@ -40,6 +40,13 @@ ASKED = ("uname", "lsb_release")
 starts: list[str] | None = None
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Has what tests start read bytecode but write none: a process whose disk is made full leaves half a file behind,
+    which Python takes for a whole one."""
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """A module of which no test is wanted by `make test` or `make test-fast` is not imported, which for some takes
     seconds in each process."""
