@@ -15,9 +15,14 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    import httpx
+    from service import House
 
 # The same examples each time: a red run on one machine is a red run on all. No deadline: machines differ.
 settings.register_profile(
@@ -109,6 +114,34 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "indexes"
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house without a corpus, for the tests that leave it as it is."""
+    from service import House
+
+    return House(tmp_path_factory.mktemp("untouched") / "indexes")
+
+
+@pytest.fixture(scope="module")
+def refusing(untouched: House) -> Iterator[httpx.Client]:
+    """A client of its service: to start one takes longer than to be refused by it."""
+    from service import served
+
+    with served(untouched.app()) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a service with the corpus `port`, for the tests that leave it as it is."""
+    from service import House, corpus, served
+
+    home = tmp_path_factory.mktemp("shared") / "indexes"
+    corpus(home)
+    with served(House(home).app()) as client:
+        yield client
 
 
 @pytest.fixture

@@ -33,18 +33,6 @@ def client(house: House) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house for the tests that leave it as it is: to start a service takes longer than to be refused by it."""
-    return House(tmp_path_factory.mktemp("untouched") / "indexes")
-
-
-@pytest.fixture(scope="module")
-def refusing(untouched: House) -> Iterator[httpx.Client]:
-    with served(untouched.app()) as client:
-        yield client
-
-
 def add(client: httpx.Client, *documents: dict[str, str], to: str = "port", **headers: str) -> httpx.Response:
     return client.post(f"/v1/corpora/{to}/documents", json={"documents": documents or [TEXT]}, headers=headers)
 

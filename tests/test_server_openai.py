@@ -52,15 +52,6 @@ def client(http: httpx.Client) -> Iterator[OpenAI]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a service for the tests that leave it as it is: to start one takes longer than to ask it."""
-    home = tmp_path_factory.mktemp("shared") / "indexes"
-    corpus(home)
-    with served(House(home).app()) as client:
-        yield client
-
-
 def client_of(http: httpx.Client, key: str = "none") -> OpenAI:
     return OpenAI(base_url=f"{http.base_url}/v1", api_key=key, timeout=30)
 

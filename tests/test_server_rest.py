@@ -30,15 +30,6 @@ def client(house: House) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a service for the tests that leave it as it is: to start one takes longer than to ask it."""
-    home = tmp_path_factory.mktemp("shared") / "indexes"
-    corpus(home)
-    with served(House(home).app()) as client:
-        yield client
-
-
 def test_a_question_is_answered_with_its_whole_account(client: httpx.Client) -> None:
     reply = client.post("/v1/ask", json={"question": WHO, "corpus": "port"})
     answer = reply.json()

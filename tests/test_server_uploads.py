@@ -36,18 +36,6 @@ def house(home: Path) -> House:
     return House(home)
 
 
-@pytest.fixture(scope="module")
-def untouched(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house for the tests that leave it as it is: to start a service takes longer than to be refused by it."""
-    return House(tmp_path_factory.mktemp("untouched") / "indexes")
-
-
-@pytest.fixture(scope="module")
-def refusing(untouched: House) -> Iterator[httpx.Client]:
-    with served(untouched.app()) as client:
-        yield client
-
-
 @pytest.fixture
 def client(house: House) -> Iterator[httpx.Client]:
     with served(house.app()) as client:

@@ -16,8 +16,7 @@ from selfroute.errors import HomeNotWritable, IndexBusy
 from selfroute.index.files import make_folder, only_writer, sync_folder
 
 TRIES, PAUSE = 50, 0.002
-"""How often a folder is claimed while a sweep has it, and the seconds between: 0.1 s at most, in which nothing else is
-answered."""
+"""Attempts to claim a folder that a sweep has, and the seconds between: 0.1 s at most, in which nothing is answered."""
 
 
 class Spool:
