@@ -48,6 +48,8 @@ from selfroute.types import Answer, Document, Outcome, Passage, Question, Readin
 from with_vllm import tiny
 from with_vllm.parts import HANDBOOK, Calls
 
+pytestmark = pytest.mark.end_to_end
+
 NIGHT = Question("Who approves night work?")
 ENDLESS = Request(Stage.READ_CHUNKS, "Go on.")
 """Without a grammar the model never ends of itself."""

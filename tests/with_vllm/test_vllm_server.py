@@ -40,6 +40,8 @@ from selfroute.types import Answer, Document, Outcome, Passage, Question, Readin
 from with_vllm import tiny
 from with_vllm.parts import Calls, Server
 
+pytestmark = pytest.mark.end_to_end
+
 NIGHT = Question("Who approves night work?")
 ENDLESS = Request(Stage.READ_CHUNKS, "Go on.", max_output_tokens=4000)
 """Without a grammar the model never ends of itself."""
