@@ -76,19 +76,24 @@ class Document:
     """A text as ingested. Offsets everywhere are characters of `text`, half open.
 
     `pages` is the page map of a document that has pages: where in `text` each begins, the first at 0. A page
-    without text begins where the next one does.
+    without text begins where the next one does. `warnings` name what of the source could not be read, or may have
+    been read wrongly; `readable` is the share of the source (of its pages, chapters or parts) that `text` holds,
+    above 0 and at most 1.
     """
 
     id: str
     text: str
     source: str
     pages: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+    readable: float = 1.0
 
     @property
     def content_hash(self) -> str:
-        """Hex SHA-256 of the text as UTF-8, followed by the page map if there is one."""
+        """Hex SHA-256 of the text as UTF-8, followed by the page map and by the warnings if there are any."""
         pages = f"\0{self.pages}" if self.pages else ""
-        return sha256((self.text + pages).encode("utf-8", "surrogatepass")).hexdigest()
+        warnings = f"\0{self.warnings} {self.readable!r}" if self.warnings else ""
+        return sha256((self.text + pages + warnings).encode("utf-8", "surrogatepass")).hexdigest()
 
     def page(self, at: int) -> int | None:
         """The number, from 1, of the page that holds the character at `at`; `None` without a page map."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.texts import MOST_BYTES, content, decoded
+from selfroute.ingest.texts import MOST_BYTES, content, decoded, ranges
 
 HERE = Path("a.txt")
 SWEDISH = "Hamnkaptenen godkänner nattarbete. Färjan går varje dag från Åland till Överby.\n"
@@ -74,3 +74,11 @@ def test_a_file_beyond_the_limit_is_refused_before_it_is_read_further(tmp_path: 
         file.truncate(MOST_BYTES + 1)
     with pytest.raises(UnreadableFile, match="is larger than 512 MB: split it"):
         content(path)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "written"),
+    [([], ""), ([1], "1"), ([1, 2], "1 and 2"), ([2, 5, 7, 8, 9], "2, 5 and 7 to 9"), ([1, 2, 3], "1 to 3")],
+)
+def test_numbers_are_listed_as_people_write_them(numbers: list[int], written: str) -> None:
+    assert ranges(numbers) == written

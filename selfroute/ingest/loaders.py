@@ -54,7 +54,8 @@ def load(file: File) -> Iterator[Loaded]:
             yield from _lines(file, source)
         else:
             read = _READERS[suffix](file.path)
-            document = Document(file.id, checked(read.text, file.path), source, read.pages)
+            text = checked(read.text, file.path)
+            document = Document(file.id, text, source, read.pages, read.warnings, read.readable)
             yield Loaded(source, about.st_size, document)
     except UnreadableFile as error:
         yield Loaded(source, 0, reason=error.reason)

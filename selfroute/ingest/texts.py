@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +33,29 @@ ENCODINGS = (*WESTERN, "cp1251", "koi8_r", "iso8859_7", "cp932", "euc_jp", "gb18
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The text of one file, with its page map where it has pages (see `Document`)."""
+    """The text of one file, with its page map where it has pages, and warnings of what could not be read of it (see
+    `Document`)."""
 
     text: str
     pages: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
+    readable: float = 1.0
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as people write them: `2, 5 and 7 to 9`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [
+        part
+        for run in runs
+        for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run])
+    ]
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
 def content(path: Path) -> bytes:
