@@ -18,7 +18,7 @@ from selfroute.errors import BadInput, UnreadableFile
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-SUFFIXES = (".txt", ".md", ".jsonl", ".pdf", ".docx", ".html", ".htm", ".epub", ".csv")
+SUFFIXES = (".txt", ".md", ".jsonl", ".pdf", ".docx", ".html", ".htm", ".epub", ".csv", ".tsv", ".tab")
 IGNORE = ".gitignore"
 
 

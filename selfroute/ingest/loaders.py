@@ -104,6 +104,8 @@ _READERS: Mapping[str, Callable[[Path], Text]] = {
     ".htm": _by("html"),
     ".epub": _by("epub"),
     ".csv": _by("table"),
+    ".tsv": _by("table"),
+    ".tab": _by("table"),
 }
 
 
