@@ -87,7 +87,8 @@ def _delimiter(text: str) -> str:
     best, most = "", (0, 0)
     for delimiter in DELIMITERS:
         try:
-            rows = [row for row in _reader(start, delimiter) if any(cell.strip() for cell in row)]
+            quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL  # between tabs a mark may be text
+            rows = [row for row in _reader(start, delimiter, quoting) if any(cell.strip() for cell in row)]
         except csv.Error:
             continue
         if delimiter == "," and _is_text(rows, start):
