@@ -188,7 +188,7 @@ class Engine:
             index = await self._sources.searchable(source, _unrecorded)
             hits = await self._steps(name, index, _unrecorded, k).retrieve(question)
             return tuple(
-                Found(c.document, index.page(c.document, c.start), c.start, c.end, c.text, hit.score)
+                Found(c.document, index.page(c.document, c.start), c.start, c.end, c.text, hit.score, c.header)
                 for hit in hits
                 for c in (hit.chunk,)
             )

@@ -6,6 +6,7 @@ Counts by the reader's own count. Knows nothing of policies, calls or money.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -13,6 +14,10 @@ from types import MappingProxyType
 from selfroute.index.corpus import Texts
 from selfroute.readers import Reader
 from selfroute.types import Chunk, Hits, Passage, Question, Reading, Route
+
+SPACE = re.compile(r"\s")
+LONGEST_WORD = 100
+"""Characters within which a word's end is looked for."""
 
 Ranked = Callable[[Sequence[str]], Iterable[Chunk]]
 """The chunks of some documents, those first that most likely answer."""
@@ -39,7 +44,7 @@ class Fitter:
 
     def chunks(self, hits: Hits) -> Fit:
         """As many hits as fit, best first."""
-        passages = [Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text) for hit in hits]
+        passages = [Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text, hit.chunk.header) for hit in hits]
         number = self.most(len(passages), lambda n: Reading(self.question, tuple(passages[:n]), Route.RAG))
         warning = (
             f"{number} of {len(hits)} chunks fit the reader's window of {self.window} tokens: the rest was not read"
@@ -73,14 +78,14 @@ class Fitter:
         """Chunks as they stand in their documents, neighbours as one passage."""
         places = {id_: place for place, id_ in enumerate(order)}
         texts = {id_: self._text(id_) for id_ in dict.fromkeys(chunk.document for chunk in chunks)}
-        spans: list[tuple[str, int, int]] = []
+        spans: list[tuple[str, int, int, str]] = []
         for chunk in sorted(chunks, key=lambda chunk: (places[chunk.document], chunk.start)):
             last = spans[-1] if spans else None
             if last and last[0] == chunk.document and not texts[last[0]][last[2] : chunk.start].strip():
-                spans[-1] = (last[0], last[1], max(last[2], chunk.end))
+                spans[-1] = (last[0], last[1], max(last[2], chunk.end), last[3])
             else:
-                spans.append((chunk.document, chunk.start, chunk.end))
-        return tuple(Passage(id_, start, texts[id_][start:end]) for id_, start, end in spans)
+                spans.append((chunk.document, chunk.start, chunk.end, chunk.header))
+        return tuple(Passage(id_, start, texts[id_][start:end], header) for id_, start, end, header in spans)
 
     def parts(self, chunks: Sequence[Chunk], order: Sequence[str]) -> tuple[tuple[Reading, ...], int]:
         """Chunks in as many readings as it takes, and how many of the chunks those hold: the next fits into none."""
@@ -141,8 +146,10 @@ def _middle(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) 
     half = frame + (fitter.window - frame) // 2
     head = fitter.most(length, lambda n: kept(n, 0), half)
     tail = fitter.most(length - head, lambda n: kept(head, n))
-    told = f"{length - head - tail} of {length} characters were cut out of the middle"
-    return Fit((kept(head, tail),) if head + tail else (), (), told)
+    made = kept(head, tail)
+    cut = length - sum(len(passage.text) for passage in made.passages)
+    told = f"{cut} of {length} characters were cut out of the middle"
+    return Fit((made,) if head + tail else (), (), told)
 
 
 def _windows(fitter: Fitter, wanted: Sequence[str], number: int, ranked: Ranked) -> Fit:
@@ -172,14 +179,25 @@ def within(chunks: Iterable[Chunk], passages: Sequence[Passage]) -> list[Chunk]:
 
 
 def _between(passages: Sequence[Passage], low: int, high: int) -> tuple[Passage, ...]:
-    """Characters `low:high` of the passages, taken as one text."""
+    """Characters `low:high` of the passages, taken as one text, but for words and numbers that these would cut."""
     kept, at = [], 0
     for passage in passages:
-        start, end = max(low - at, 0), min(high - at, len(passage.text))
+        start, end = whole_words(passage.text, max(low - at, 0), min(high - at, len(passage.text)))
         if start < end:
             kept.append(Passage(passage.document, passage.start + start, passage.text[start:end]))
         at += len(passage.text)
     return tuple(kept)
+
+
+def whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """`start:end` without the parts of words or numbers at its ends; as it is where there is no white space near."""
+    if 0 < start < end and not text[start - 1].isspace():
+        space = SPACE.search(text, start, min(start + LONGEST_WORD, end))
+        start = space.start() if space else start
+    if start < end < len(text) and not text[end].isspace():
+        near = text[max(end - LONGEST_WORD, start) : end]
+        end -= len(near) - len(near.rsplit(maxsplit=1)[0]) if len(near.split()) > 1 else 0
+    return start, end
 
 
 def _most(most: int, count: Callable[[int], int], room: int) -> int:

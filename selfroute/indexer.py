@@ -209,7 +209,7 @@ class Indexer:
     ) -> None:
         done = 0
         for batch in _batches(parts):
-            texts = [chunk.text for part in batch for chunk in part.chunks]
+            texts = [chunk.shown for part in batch for chunk in part.chunks]
             made: list[Vectors] = []
             waiting, before, at = list(reversed(batch)), 0, 0
             while waiting:

@@ -180,18 +180,19 @@ def rewriting(turns: Sequence[Turn], question: str) -> Prompt:
 
 
 def framed(passages: Sequence[Passage], route: Route) -> str:
-    """Each passage, verbatim, between lines that number it and name its document."""
-    rule = _rule([part for passage in passages for part in (passage.text, passage.document)])
+    """Each passage, verbatim, between lines that number it and name its document; above the rows of a table its
+    header."""
+    rule = _rule([part for passage in passages for part in (passage.shown, passage.document)])
     kind = "chunk" if route is Route.RAG else "text"
     return "\n".join(
-        f"{rule} {kind} {number} of {_name(passage.document)} {rule}\n{passage.text}"
+        f"{rule} {kind} {number} of {_name(passage.document)} {rule}\n{passage.shown}"
         for number, passage in enumerate(passages, 1)
     ) + (f"\n{rule} end {rule}" if passages else "")
 
 
 def overhead(passage: Passage, route: Route) -> str:
     """What a frame adds to a passage, for counting."""
-    return framed([Passage(passage.document, passage.start, "")], route)
+    return framed([Passage(passage.document, passage.start, "", passage.header)], route)
 
 
 def ordered(passages: Sequence[Passage], route: Route, by_position: bool) -> tuple[Passage, ...]:
@@ -205,7 +206,7 @@ def ordered(passages: Sequence[Passage], route: Route, by_position: bool) -> tup
 def _shown(reading: Reading, passages: Sequence[Passage]) -> str:
     """For a template: one whole document as it is, so that an official prompt stays itself; else framed."""
     whole = reading.route is Route.LONG_CONTEXT and len(passages) == 1
-    return passages[0].text if whole else framed(passages, reading.route)
+    return passages[0].shown if whole else framed(passages, reading.route)
 
 
 def _filled(template: str, context: str, question: str) -> str:

@@ -81,10 +81,10 @@ class Sources:
         count, limits = self._embedder.count_tokens, (self._chunk_tokens, self._chunk_words)
         chunks = await in_thread(self._threads, lambda given_up: Chunker(count, *limits, given_up).chunks(document))
         if allowance is not None:
-            most = Usage(sum(chunk.tokens + 2 for chunk in chunks))
+            most = Usage(sum(chunk.tokens + count(chunk.header) + 2 for chunk in chunks))
             await allowance.reserve(Stage.EMBED, self._embedder.name, most)
         began = time.perf_counter()
-        texts = [chunk.text for chunk in chunks]
+        texts = [chunk.shown for chunk in chunks]
         embedded = await in_thread(self._threads, lambda given_up: embed_all(self._embedder, texts, given_up))
         usage = Usage(input_tokens=embedded.tokens)
         await record(Call(Stage.EMBED, self._embedder.name, usage, time.perf_counter() - began))

@@ -165,7 +165,7 @@ class QuestionSteps:
     async def _judgement(self, judge: Reader, question: Question, hits: Hits) -> Draft | None:
         if question.text is None:
             return None
-        passages = tuple(Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text) for hit in hits)
+        passages = tuple(Passage(hit.chunk.document, hit.chunk.start, hit.chunk.text, hit.chunk.header) for hit in hits)
         reading = Reading(Question(question.text, question.scope), passages, Route.RAG, self._deadline)
         await self._reserve(judge, reading, Stage.JUDGE)
         try:

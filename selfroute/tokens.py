@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from selfroute.errors import InvalidSettings
+
+Counted = TypeVar("Counted")
 
 KEPT = 65_536
 """Counts that are kept: a document is counted several times on its way to a reader."""
@@ -34,14 +37,14 @@ class Split:
     approximate: bool = False
 
 
-class Counts:
+class Counts(Generic[Counted]):
     """Remembers what texts were counted as, and not the texts. Safe to use from several threads."""
 
-    def __init__(self, count: Callable[[str], int]) -> None:
+    def __init__(self, count: Callable[[str], Counted]) -> None:
         self._count = count
-        self._known: dict[bytes, int] = {}
+        self._known: dict[bytes, Counted] = {}
 
-    def of(self, text: str) -> int:
+    def of(self, text: str) -> Counted:
         key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         known = self._known.get(key)
         if known is None:

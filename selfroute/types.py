@@ -102,13 +102,23 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A slice of a document: `document.text[start:end] == text`; `tokens` are the embedder's word pieces."""
+    """A slice of a document: `document.text[start:end] == text`; `tokens` are the embedder's word pieces of it.
+
+    `header` names the columns of the table in whose rows the chunk begins, as the document writes them; it is read
+    beside the text and is no part of it.
+    """
 
     document: str
     start: int
     end: int
     text: str
     tokens: int
+    header: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What an embedder and a reader are shown: the header, if there is one, and the text."""
+        return f"{self.header}\n{self.text}" if self.header else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,7 @@ Hits = tuple[Hit, ...]
 @dataclass(frozen=True, slots=True)
 class Found:
     """A chunk that a search found: characters `start:end` of `document`. `page` is null without a page map; `score` as
-    in `Hit`."""
+    in `Hit`, `header` as in `Chunk`."""
 
     document: str
     page: int | None
@@ -134,6 +144,7 @@ class Found:
     end: int
     text: str
     score: float
+    header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,11 +274,17 @@ again after that."""
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text shown to a reader: a chunk, a document or a stretch of one, beginning at `start`."""
+    """Text shown to a reader: a chunk, a document or a stretch of one, beginning at `start`. `header` as in `Chunk`."""
 
     document: str
     start: int
     text: str
+    header: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The header, if there is one, and the text."""
+        return f"{self.header}\n{self.text}" if self.header else self.text
 
 
 @dataclass(frozen=True, slots=True)

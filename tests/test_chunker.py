@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.embedders.onnx import OnnxEmbedder
-from selfroute.ingest.chunker import SECTION, STRETCH, Chunker, sections
+from selfroute.ingest.chunker import SECTION, Chunker, sections
+from selfroute.ingest.cuts import STRETCH
 from selfroute.types import Chunk, Document
 from selfroute.waiting import GivenUp
 

@@ -14,17 +14,9 @@ from hypothesis import strategies as st
 
 from selfroute import weights
 from selfroute.errors import UnsupportedTask
-from selfroute.readers.extractive import (
-    OVERLAP_PIECES,
-    QUESTION_PIECES,
-    QUOTE_CHARACTERS,
-    SPAN_PIECES,
-    SPECIAL_PIECES,
-    WINDOW_PIECES,
-    ExtractiveReader,
-    best_span,
-    slides,
-)
+from selfroute.readers.extractive import QUESTION_PIECES, SPAN_PIECES, ExtractiveReader, best_span
+from selfroute.readers.spans import NEAR
+from selfroute.readers.windows import OVERLAP_PIECES, SPECIAL_PIECES, WINDOW_PIECES, slides
 from selfroute.types import Call, Draft, Passage, Question, Reading, Route, Shape, Stage, Task, Usage
 
 pytestmark = pytest.mark.end_to_end
@@ -154,13 +146,16 @@ def test_a_citation_does_not_run_over_the_line(reader: ExtractiveReader) -> None
     assert [citation.text for citation in draft.citations] == [LIGHT[:-1]]
 
 
-def test_a_citation_in_text_without_sentences_is_a_few_lines_long(reader: ExtractiveReader) -> None:
-    words = "and so on along the quay " * 30
-    draft, _ = read(reader, "Who built the lighthouse?", f"{words}{LIGHT[:-1]} {words}")
+def test_a_citation_in_text_without_sentences_is_cut_between_words(reader: ExtractiveReader) -> None:
+    words = "and so on along the quay " * 300
+    text = f"{words}{LIGHT[:-1]} {words}"
+    draft, _ = read(reader, "Who built the lighthouse?", text)
     [citation] = draft.citations
     assert draft.answer
     assert draft.answer in citation.text
-    assert len(citation.text) <= 2 * QUOTE_CHARACTERS + len(draft.answer)
+    assert len(citation.text) <= 2 * NEAR + len(draft.answer)
+    assert text[citation.start - 1].isspace()
+    assert text[citation.end].isspace()
 
 
 def test_an_answer_scores_the_same_whatever_is_read_beside_it(reader: ExtractiveReader) -> None:

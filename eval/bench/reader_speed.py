@@ -19,7 +19,8 @@ from transformers import BertForQuestionAnswering
 
 from selfroute import weights
 from selfroute.evaluation.datasets import Sample, open_samples
-from selfroute.readers.extractive import OVERLAP_PIECES, WINDOW_PIECES, ExtractiveReader, slides
+from selfroute.readers.extractive import ExtractiveReader
+from selfroute.readers.windows import OVERLAP_PIECES, WINDOW_PIECES, slides
 from selfroute.training.base import base_model
 from selfroute.types import Passage, Question, Reading, Route
 

@@ -61,15 +61,18 @@ class DocumentCache:
         if row is None:
             return None
         spans = json.loads(row[0])
-        chunks = [Chunk(document.id, start, end, document.text[start:end], tokens) for start, end, tokens in spans]
+        chunks = [
+            Chunk(document.id, start, end, document.text[start:end], tokens, header)
+            for start, end, tokens, header in spans
+        ]
         return chunks, np.frombuffer(row[1], dtype="<f4").reshape(len(chunks), self._embedder.dimension)
 
     def _made(self, document: Document) -> tuple[Sequence[Chunk], Vectors]:
         # Made at the first need: the splitter takes a second to import, and a run that goes on may not need it.
         self._chunker = self._chunker or Chunker(self._embedder.count_tokens, *self._limits)
         chunks = self._chunker.chunks(document)
-        vectors = self._embedder.embed([chunk.text for chunk in chunks]).vectors
-        spans = json.dumps([(chunk.start, chunk.end, chunk.tokens) for chunk in chunks])
+        vectors = self._embedder.embed([chunk.shown for chunk in chunks]).vectors
+        spans = json.dumps([(chunk.start, chunk.end, chunk.tokens, chunk.header) for chunk in chunks])
         with self._lock, self._translated():
             self._connection.execute(
                 "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)",

@@ -1,23 +1,27 @@
-"""A document into chunks with exact offsets, on LlamaIndex's `SentenceSplitter`.
+"""A document into chunks with exact offsets.
 
-Promise: `document.text[chunk.start:chunk.end] == chunk.text`, starts strictly increase, and every
-character that is not white space is in exactly one chunk. Chunks are at most `limit` of the embedder's own
-tokens (a single character that alone takes more is a chunk of its own), at sentence boundaries where a sentence
-fits. Knows nothing of files or vectors.
+Promise: `document.text[chunk.start:chunk.end] == chunk.text`, starts strictly increase, and every character that is not
+white space is in exactly one chunk. A chunk with its `header` is at most `limit` of the embedder's own tokens (a single
+character that alone takes more is a chunk of its own). Paragraphs stay whole where they fit; then rows and lines; then
+sentences; then clauses; then words (`cuts.py`). A row of a table that does not fit into one chunk has the table's
+header beside it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from math import ceil
 
+from selfroute.ingest import cuts
+from selfroute.ingest.tables import Table, cells_of, lines_of, tables
 from selfroute.types import Chunk, Document
 from selfroute.waiting import GivenUp, never
 
-STRETCH = 20_000
-"""Characters in which sentences are looked for at a time: NLTK gives up on a text after some seconds."""
+VERSION = 2
+"""Raised when the same limits make other chunks: documents are split again."""
 
 SECTION = 1_000_000
 """Characters of a document that are split at a time: what splitting takes beside the text does not grow with it."""
@@ -27,8 +31,20 @@ LONGEST_TOKEN = 100
 
 
 def rule(limit: int, words: int | None = None) -> str:
-    """The limits of a chunk as an index keeps them: documents are split again when they change."""
-    return f"{limit}" if words is None else f"{limit} tokens, {words} words"
+    """The version and the limits of a chunk as an index keeps them: documents are split again when they change."""
+    return f"{limit} tokens, {'' if words is None else f'{words} words, '}v{VERSION}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """Characters `start:end` of a text that stay together, `taken` units of the limit. `header` stands beside a chunk
+    that begins with it; one that is `alone` is a chunk by itself."""
+
+    start: int
+    end: int
+    taken: int
+    header: str = ""
+    alone: bool = False
 
 
 class Chunker:
@@ -43,68 +59,107 @@ class Chunker:
     ) -> None:
         """`words` is a second limit, for settings that are given in words. Once `given_up` says so, `chunks` raises
         `GivenUp`: a large text takes many seconds."""
-        # Imported here: LlamaIndex takes a second to import and only ingestion needs it.
-        from llama_index.core.node_parser import SentenceSplitter
 
         def counted(text: str) -> int:
             if given_up():
                 raise GivenUp
             return count(text)
 
-        def sentences(text: str) -> list[str]:
-            return _sentences(text, given_up)
-
         self._count = counted
         self._words = words
-        # The splitter adds up what sentences take. In whole tokens the share of a limit in words would be rounded up
-        # for each of them, and chunks would fall short of it.
+        # What parts take is added up. In whole tokens the share of a limit in words would be rounded up for each of
+        # them, and chunks would fall short of it.
         self._unit = 1 if words is None else 100
         self._limit = limit * self._unit
-        self._splitter = SentenceSplitter(
-            chunk_size=self._limit,
-            chunk_overlap=0,
-            tokenizer=lambda text: range(self._countable(text)),
-            paragraph_separator="\n\n",
-            chunking_tokenizer_fn=sentences,
+        self._levels: Sequence[cuts.Cuts] = (
+            *(cuts.paragraphs, cuts.lines, partial(cuts.sentences, given_up=given_up), cuts.wrapped_lines),
+            *(cuts.clauses, cuts.commas, cuts.words),
         )
 
     def chunks(self, document: Document) -> list[Chunk]:
-        """The splitter's pieces, found again in the document by their visible characters.
-
-        The splitter strips and drops white space but keeps every other character in its order, so counting
-        visible characters finds each piece even where paragraphs repeat, which searching for its text does not.
-        """
+        """The chunks in order; none for a text in which nothing is visible."""
         made: list[Chunk] = []
         for start, end in sections(document.text):
-            made += self._section(document, start, document.text[start:end])
+            made += self._section(document.id, start, document.text[start:end])
         return made
 
-    def _section(self, document: Document, start: int, text: str) -> Iterator[Chunk]:
-        visible = [at for at, character in enumerate(text, start) if not character.isspace()]
-        at = 0
-        for piece in self._pieces(text):
-            size = len("".join(piece.split()))
-            if size:
-                yield from self._fitting(document, visible[at], visible[at + size - 1] + 1)
-                at += size
-        if at != len(visible):
-            raise AssertionError(f"the splitter lost {len(visible) - at} characters of {document.id!r}")
+    def _section(self, document: str, offset: int, text: str) -> Iterator[Chunk]:
+        for units in self._packed(text):
+            for unit, tokens in self._fitting(text, units):
+                start, end = unit.start, unit.end
+                yield Chunk(document, offset + start, offset + end, text[start:end], tokens, unit.header)
 
-    def _pieces(self, text: str) -> Iterator[str]:
-        if text.strip():
-            yield from self._splitter.split_text(text)
+    def _packed(self, text: str) -> Iterator[list[_Unit]]:
+        """As many units together as the limit allows."""
+        packed: list[_Unit] = []
+        taken = 0
+        for unit in self._units(text):
+            if packed and (unit.alone or packed[0].alone or taken + unit.taken > self._limit):
+                yield packed
+                packed, taken = [], 0
+            if not packed:
+                taken = self._taken(unit.header) if unit.header else 0
+            packed.append(unit)
+            taken += unit.taken
+        if packed:
+            yield packed
+
+    def _units(self, text: str) -> Iterator[_Unit]:
+        at = 0
+        for table in tables(text):
+            if self._countable(text[table.start : table.end]) > self._limit:
+                yield from self._parts(text, at, table.body, 0)
+                for start, end in lines_of(text, table.body, table.end):
+                    yield from self._row(text, start, end, table)
+                at = table.end
+        yield from self._parts(text, at, len(text), 0)
+
+    def _parts(self, text: str, start: int, end: int, level: int) -> Iterator[_Unit]:
+        part = text[start:end]
+        visible = part.strip()
+        if not visible:
+            return
+        start += len(part) - len(part.lstrip())
+        end = start + len(visible)
+        taken = self._countable(visible)
+        if taken <= self._limit or level == len(self._levels):
+            yield _Unit(start, end, taken)
+            return
+        for low, high in pairwise([0, *self._levels[level](visible), len(visible)]):
+            yield from self._parts(text, start + low, start + high, level + 1)
+
+    def _row(self, text: str, start: int, end: int, table: Table) -> Iterator[_Unit]:
+        """A row with the table's header; without, if both do not fit; in groups of cells, each with the names of these,
+        if not even the row does."""
+        row = text[start:end]
+        taken, names = self._countable(row), self._taken(table.header)
+        if taken <= self._limit:
+            yield _Unit(start, end, taken, table.header if taken + names <= self._limit else "")
+            return
+        cells = cells_of(row)
+        first = 0
+        for last in range(1, len(cells) + 1):
+            if last < len(cells) and self._group(row, cells, first, last + 1, table) <= self._limit:
+                continue
+            header = table.beside(row, (first, last))
+            low = start + (cells[first][0] if first else 0)
+            high = start + (cells[last][0] if last < len(cells) else len(row))
+            for unit in self._parts(text, low, high, 0):
+                fits = self._taken(header) + unit.taken <= self._limit
+                yield replace(unit, header=header if fits else "", alone=True)
+            first = last
+
+    def _group(self, row: str, cells: Sequence[tuple[int, int]], first: int, last: int, table: Table) -> int:
+        """What some cells take with their names."""
+        names = table.beside(row, (first, last))
+        return self._countable(row[cells[first][0] : cells[last - 1][1]]) + (self._taken(names) if names else 0)
 
     def _countable(self, text: str) -> int:
-        """What the splitter is told. A character cannot be split, and it refuses a document for one that exceeds the
-        limit; parts of no tokens (a combining mark) it repeats in the next chunk, as overlap that costs nothing."""
-        if (
-            len(text) > LONGEST_TOKEN * self._limit // self._unit
-        ):  # a whole document: counting it would take as long as its parts
+        """What a part takes. A whole document is not counted: that would take as long as its parts. A part of no
+        tokens (a combining mark) takes something, so that a chunk of them ends."""
+        if len(text) > LONGEST_TOKEN * self._limit // self._unit:
             return self._limit + 1
-        tokens = self._taken(text)
-        if len(text) == 1:
-            tokens = min(tokens, self._limit)
-        return tokens if tokens or text.isspace() else 1
+        return self._taken(text) or 1
 
     def _taken(self, text: str) -> int:
         """Tokens in units, or the share of the limit in words as so many, if that is more."""
@@ -114,21 +169,28 @@ class Chunker:
         tokens = counted * self._unit
         return tokens if self._words is None else max(tokens, ceil(len(text.split()) * self._limit / self._words))
 
-    def _fitting(self, document: Document, start: int, end: int) -> Iterator[Chunk]:
-        """The text between two visible characters as one chunk, or in halves if it exceeds the limit.
+    def _fitting(self, text: str, units: Sequence[_Unit]) -> Iterator[tuple[_Unit, int]]:
+        """Units as one, with its tokens, or in halves if they exceed the limit.
 
-        The splitter adds up the tokens of parts. For tokenizers whose tokens reach over the parts' borders, or
-        that count the white space it dropped, the sum may be less than what the whole takes.
+        For tokenizers whose tokens reach over the parts' borders, or that count the white space between them, the sum
+        may be less than what the whole takes.
         """
-        text = document.text[start:end]
-        tokens = self._count(text)
-        if self._in_units(text, tokens) <= self._limit or len(text) == 1:
-            yield Chunk(document.id, start, end, text, tokens)
-            return
-        middle = len(text) // 2
-        cut = next((at for at in range(middle, 0, -1) if text[at].isspace()), middle)
-        yield from self._fitting(document, start, start + len(text[:cut].rstrip()))
-        yield from self._fitting(document, end - len(text[cut:].lstrip()), end)
+        whole = replace(units[0], end=units[-1].end)
+        shown = text[whole.start : whole.end]
+        tokens = self._count(shown)
+        header = f"{whole.header}\n" if whole.header else ""
+        taken = self._in_units(header + shown, self._count(header + shown) if header else tokens)
+        if taken <= self._limit or (len(shown) == 1 and not header):
+            yield whole, tokens
+        elif len(units) > 1:
+            yield from self._fitting(text, units[: len(units) // 2])
+            yield from self._fitting(text, units[len(units) // 2 :])
+        elif header:
+            yield from self._fitting(text, [replace(whole, header="")])
+        else:
+            cut = cuts.anywhere(shown)
+            yield from self._fitting(text, [replace(whole, end=whole.start + len(shown[:cut].rstrip()))])
+            yield from self._fitting(text, [replace(whole, start=whole.end - len(shown[cut:].lstrip()))])
 
 
 def sections(text: str) -> Iterator[tuple[int, int]]:
@@ -141,27 +203,3 @@ def sections(text: str) -> Iterator[tuple[int, int]]:
         yield start, cut
         start = cut
     yield start, len(text)
-
-
-def _sentences(text: str, given_up: Callable[[], bool]) -> list[str]:
-    """The sentences of `text`, without loss: NLTK's, cut at white space only, looked for a stretch at a time.
-
-    NLTK also cuts inside of `!!!`, and beside white space that is not ASCII, but only once in a text. The splitter
-    asks again for each rest, so a thousand such places would exceed the recursion limit.
-    """
-    from llama_index.core.utils import globals_helper
-
-    made: list[str] = []
-    at = 0
-    while at < len(text):
-        if given_up():
-            raise GivenUp
-        stretch = text[at : at + STRETCH]
-        plain = re.sub(r"\s", " ", stretch)
-        starts = [start for start, _ in globals_helper.punkt_tokenizer.span_tokenize(plain)]
-        cuts = [0, *(start for start in starts if start and plain[start - 1] == " "), len(stretch)]
-        if at + STRETCH < len(text) and len(cuts) > 2:
-            cuts.pop()  # the last sentence goes on: the next stretch begins with it
-        made += [stretch[cut:end] for cut, end in pairwise(cuts)]
-        at += cuts[-1]
-    return made

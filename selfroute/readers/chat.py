@@ -130,7 +130,7 @@ class ChatReader:
         problem = "is empty"
         try:
             if reading.question.text is not None:
-                shown = [reading.question.text, *(part for p in reading.passages for part in (p.document, p.text))]
+                shown = [reading.question.text, *(part for p in reading.passages for part in (p.document, p.shown))]
                 return read_reply(completion.text, structured=structured, shown=shown)
             if completion.text.strip():
                 return Reply(False, completion.text.strip())

@@ -11,10 +11,9 @@ documents have their own numbers. Knows nothing of retrieval or policies.
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,18 +23,10 @@ from numpy.typing import NDArray
 from selfroute import weights
 from selfroute.errors import UnsupportedTask
 from selfroute.readers.evidence import Calibration, Evidence, lead, mentioned
-from selfroute.tokens import Counts
+from selfroute.readers.spans import sentence_around, widened
+from selfroute.readers.windows import BARRED, SPECIAL_PIECES, Windows
 from selfroute.types import Call, Citation, Draft, Passage, Reading, Record, Route, Shape, Shown, Usage
 from selfroute.waiting import in_thread, long_threads, never
-
-SPECIAL_PIECES = 3
-"""[CLS] question [SEP] text [SEP]"""
-
-WINDOW_PIECES = 240
-"""Text in one window: a whole chunk, and the length that the reader was trained on."""
-
-OVERLAP_PIECES = 60
-"""By how much neighbouring windows of a document overlap, so that a sentence at an edge is seen whole."""
 
 QUESTION_PIECES = 64
 SPAN_PIECES = 30
@@ -43,16 +34,6 @@ SPAN_PIECES = 30
 
 MENTION = 4.0
 """Logits that the spans of a window gain where it mentions all of the question; chosen on dev (2 to 6 are alike)."""
-
-QUOTE_CHARACTERS = 300
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """A stretch of a passage: word piece ids with character offsets in the passage."""
-
-    ids: tuple[int, ...]
-    offsets: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +63,8 @@ class Found:
 
     @property
     def text(self) -> str:
-        return self.passage.text[self.start : self.end]
+        """On one line, whatever lines it stands on."""
+        return " ".join(self.passage.text[self.start : self.end].split())
 
 
 class ExtractiveReader:
@@ -100,7 +82,7 @@ class ExtractiveReader:
             Route.RAG: Calibration.of(self._model.about["confidence_chunks"]),
             Route.LONG_CONTEXT: Calibration.of(self._model.about["confidence_documents"]),
         }
-        self._pieces = Counts(lambda text: len(self._model.encode(text)))
+        self._windows = Windows(self._model.encode)
         self._threads = long_threads()
 
     @property
@@ -113,10 +95,10 @@ class ExtractiveReader:
         return "its own word pieces"
 
     def count_tokens(self, reading: Reading) -> int:
-        """Word pieces of all windows: the question and special pieces are repeated in each."""
+        """Word pieces of all windows: the question, a table's header and special pieces are repeated in each."""
         question = len(self._question(reading))
-        sizes = [b - a for passage in reading.passages for a, b in _stretches(self._pieces.of(passage.text))]
-        return sum(sizes) + len(sizes) * (question + SPECIAL_PIECES)
+        sizes = [self._windows.pieces(passage, reading.question.text or "") for passage in reading.passages]
+        return sum(pieces + windows * (question + SPECIAL_PIECES) for pieces, windows in sizes)
 
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         if reading.question.task.shape is not Shape.SPAN:
@@ -148,57 +130,47 @@ class ExtractiveReader:
 
         Raises `GivenUp` between two windows once `given_up` says so.
         """
+        asked = reading.question.text or ""
         question = self._question(reading)
-        first = len(question) + 2
-        windows = [(p, w) for p in reading.passages for w in self._windows(p.text)]
+        windows = [(p, w) for p in reading.passages for w in self._windows.of(p, asked)]
         rows = []
         for _, window in windows:
-            ids = [weights.CLS, *question, weights.SEP, *window.ids, weights.SEP]
-            rows.append(weights.Pieces(ids, [0] * first + [1] * (len(ids) - first)))
+            ids = [weights.CLS, *question, weights.SEP, *window.header, *window.ids, weights.SEP]
+            rows.append(weights.Pieces(ids, [0] * (len(question) + 2) + [1] * (len(ids) - len(question) - 2)))
         spans = []
-        texts = [p.text[w.offsets[0][0] : w.offsets[-1][1]] for p, w in windows]
+        texts = [f"{w.named}\n{p.text[w.offsets[0][0] : w.offsets[-1][1]]}" for p, w in windows]
         outputs = self._model.run(rows, given_up)
-        shares = mentioned(reading.question.text or "", texts)
+        shares = mentioned(asked, texts)
         for (passage, window), share, (start, end) in zip(windows, shares, outputs, strict=True):
+            first = len(question) + 2 + len(window.header)
             last = first + len(window.ids)
-            i, j, sum_ = best_span(start[first:last], end[first:last])
+            i, j, sum_ = best_span(start[first:last], end[first:last], window.parts)
             score = sum_ - float(start[0] + end[0])
             low, high = window.offsets[i][0], window.offsets[j][1]
-            spans.append(_Span(passage, low, high, score, score + MENTION * share))
+            if sum_ > -np.inf:  # all of it repeats the question
+                spans.append(_Span(passage, low, high, score, score + MENTION * share))
         if not spans:
             return None
         best = max(spans, key=lambda span: span.claim)
         rivals = [span.claim for span in spans if not _alike(span.text, best.text)]
         evidence = Evidence(best.score, lead(best.claim, rivals))
-        return Found(best.passage, best.start, best.end, evidence, len(spans))
+        start_, end_ = widened(best.passage.text, best.start, best.end)
+        return Found(best.passage, start_, end_, evidence, len(windows))
 
     def _question(self, reading: Reading) -> list[int]:
         return self._model.encode(reading.question.text or "").ids[:QUESTION_PIECES]
 
-    def _windows(self, text: str) -> tuple[_Window, ...]:
-        encoding = self._model.encode(text)
-        ids, offsets = encoding.ids, encoding.offsets
-        return tuple(_Window(tuple(ids[a:b]), tuple(offsets[a:b])) for a, b in _stretches(len(ids)))
 
-
-def slides(length: int, size: int, stride: int) -> Iterator[tuple[int, int]]:
-    """Half-open stretches of at most `size` that cover `length`; none for an empty text."""
-    start = 0
-    while start < length:
-        yield start, min(start + size, length)
-        if start + size >= length:
-            return
-        start += stride
-
-
-def _stretches(pieces: int) -> Iterator[tuple[int, int]]:
-    return slides(pieces, WINDOW_PIECES, WINDOW_PIECES - OVERLAP_PIECES)
-
-
-def best_span(start: NDArray[np.float32], end: NDArray[np.float32]) -> tuple[int, int, float]:
-    """The pair `i <= j < i + SPAN_PIECES` with the greatest `start[i] + end[j]`, and that sum."""
+def best_span(
+    start: NDArray[np.float32], end: NDArray[np.float32], parts: Sequence[int] = ()
+) -> tuple[int, int, float]:
+    """The pair `i <= j < i + SPAN_PIECES` with the greatest `start[i] + end[j]`, and that sum; of those within one of
+    `parts`, where these are given. The sum is minus infinity where all are barred."""
     n = len(start)
     allowed = np.tri(n, n, SPAN_PIECES - 1, dtype=bool) & ~np.tri(n, n, -1, dtype=bool)
+    if parts:
+        part = np.asarray(parts)
+        allowed &= (part[:, None] == part[None, :]) & (part[:, None] != BARRED)
     sums = np.where(allowed, start[:, None] + end[None, :], -np.inf)
     i, j = divmod(int(np.argmax(sums)), n)
     return i, j, float(sums[i, j])
@@ -211,16 +183,11 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _citation(span: Found) -> Citation:
-    """The sentence (or line) that holds the span, so that a person can check it; at most a few lines."""
-    text = span.passage.text
-    low = max(span.start - QUOTE_CHARACTERS, 0)
-    high = min(span.end + QUOTE_CHARACTERS, len(text))
-    before = list(re.finditer(r"[.!?][\"')\]]?\s+|\n+", text[low : span.start]))
-    start = low + before[-1].end() if before else low
-    after = re.search(r"[.!?][\"')\]]?(?=\s)|(?=\n)", text[span.end : high])
-    end = span.end + after.end() if after else high
+    """The sentence or row that holds the span, so that a person can check it."""
+    start, end = sentence_around(span.passage.text, span.start, span.end)
     offset = span.passage.start
-    return Citation(span.passage.document, None, offset + start, offset + end, text[start:end], span.evidence.score)
+    text = span.passage.text[start:end]
+    return Citation(span.passage.document, None, offset + start, offset + end, text, span.evidence.score)
 
 
 def _require_latin(question: str) -> None:

@@ -113,7 +113,7 @@ class AnswersReader:
         return "another model's tokenizer, an approximation"
 
     def count_tokens(self, reading: Reading) -> int:
-        return self.count(reading.question.text or "") + sum(self.count(passage.text) for passage in reading.passages)
+        return self.count(reading.question.text or "") + sum(self.count(passage.shown) for passage in reading.passages)
 
     async def read(self, reading: Reading, record: Record, shown: Shown | None = None) -> Draft:
         document = reading.passages[0].document if reading.passages else ""
@@ -132,7 +132,7 @@ class AnswersReader:
 def key_of(reading: Reading, model: str) -> str:
     """Hex SHA-256 over all that decides what a reader makes of a reading."""
     shown = [
-        (p.document, p.start, sha256(p.text.encode("utf-8", "surrogatepass")).hexdigest()) for p in reading.passages
+        (p.document, p.start, sha256(p.shown.encode("utf-8", "surrogatepass")).hexdigest()) for p in reading.passages
     ]
     known = [model, reading.route, reading.question.text, asdict(reading.question.task), shown]
     return sha256(json.dumps(known).encode()).hexdigest()
