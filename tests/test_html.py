@@ -10,7 +10,7 @@ import pytest
 from selfroute.errors import UnreadableFile
 from selfroute.ingest.html import DEEPEST, read, text_of
 
-PAGE = """<!doctype html><html><head><title>No</title><style>no {}</style><script>no</script></head><body>
+PAGE = """<!doctype html><html><head><title>No title of the text alone</title><style>no {}</style><script>no</script></head><body>
 <nav><ul><li>No<li>No</ul></nav>
 <header><h1>Harbour <em>of</em>
  Norrvik</h1></header>
@@ -18,14 +18,14 @@ PAGE = """<!doctype html><html><head><title>No</title><style>no {}</style><scrip
 <h2>Fees</h2>
 <ul><li>one<li><p>two <a href="no">link</a></p><ul><li>deep</ul></ul>
 <p hidden>No</p><div role="navigation">No</div><div aria-hidden="true">No</div><noscript>No</noscript>
-<form><label>Name</label><input value="no"><button>No</button></form>
+<form><label>Name</label><input value="Ola"><button>No</button></form>
 <!-- No --></main><footer>No</footer></body></html>"""
 
 
 def test_a_page_is_read_in_its_order_with_headings_and_without_what_surrounds_it() -> None:
     assert text(PAGE) == (
         "# Harbour of Norrvik\n\nThe harbour master\nis Olof Berg & his café.\n\n## Fees\n\n"
-        "- one\n- two link\n\n- deep\n\nName"
+        "- one\n- two link\n\n- deep\n\nName Ola"
     )
 
 

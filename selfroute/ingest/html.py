@@ -1,37 +1,24 @@
 """HTML as text a person would read: headings marked as in Markdown, list items and table rows on lines of their own;
-navigation, footers, scripts and forms' controls are dropped.
+navigation, footers, scripts and what was struck out are dropped.
 
-Parsed by selectolax (lexbor), which follows the HTML standard, and walked without recursion.
+Parsed by selectolax (lexbor), which follows the HTML standard; `html_page` walks the tree.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from selfroute.errors import UnreadableFile
+from selfroute.ingest.html_page import Page
+from selfroute.ingest.html_styles import sheets
 from selfroute.ingest.texts import Text, content, decoded
 
 DEEPEST = 20_000
 """Elements inside each other; the standard's way of parsing takes time that grows with the square of it."""
 
-DROPPED = {
-    *("head", "nav", "footer", "script", "style", "noscript", "template", "iframe", "object", "svg", "canvas"),
-    *("button", "select", "input", "textarea", "datalist", "audio", "video", "map", "dialog"),
-}
-ROLES = {"navigation", "banner", "contentinfo", "search", "menu", "menubar"}
-BLOCKS = {
-    *("address", "article", "aside", "blockquote", "body", "center", "details", "dialog", "div", "dl", "fieldset"),
-    *("figcaption", "figure", "form", "header", "hr", "html", "main", "p", "pre", "section", "summary", "table"),
-    "caption",
-}
-LISTS = {"ol", "ul"}
-HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
-LINES = {"li": "- ", "tr": "", "dt": "", "dd": "", "br": ""}
-CELLS = {"td", "th"}
-LAYOUT = "table, h1, h2, h3, h4, h5, h6"
-"""What a cell of a table that holds data has not: one that has is a place on the page."""
 OPTIONAL_END = {"p", "li", "td", "th", "tr", "dt", "dd", "thead", "tbody", "tfoot", "option", "optgroup", "colgroup"}
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"}
 SELF_CLOSED = re.compile(
@@ -41,15 +28,37 @@ SELF_CLOSED = re.compile(
 DECLARED = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}?encoding=["']([\w.-]+)""", re.I
 )
+NO_TITLES = {"", "untitled", "untitled document", "document", "new page", "title"}
+MOST_FRAMES = 5
+"""Frames that are named."""
+
+NEEDS_SCRIPTS = re.compile(r"javascript|\bscripts?\b", re.IGNORECASE)
 
 
 def read(path: Path) -> Text:
-    return Text(text_of(content(path), path))
+    markup = _markup(content(path), path)
+    root, parsers = _parsed(markup, path)
+    text = _text(root, parsers, path)
+    frames = [frame for one in root.css("frame[src]") if (frame := one.attributes.get("src") or "")]
+    if not text:
+        _refuse(root, frames, path)
+    title = _title(root)
+    if title and not _is_said(title, text):
+        text = f"# {title}\n\n{text}"
+    if not frames:
+        return Text(text)
+    warning = f"the page shows {len(frames)} other files in frames, which are read only by themselves: {_named(frames)}"
+    return Text(text, warnings=(warning,), readable=1 / (1 + len(frames)))
 
 
-def text_of(data: bytes, path: Path, *, xml: bool = False) -> str:
-    """The text of a page (`xml`: of XHTML, which may not say so). Raises `UnreadableFile` if it is no text or nested
-    beyond reason."""
+def text_of(data: bytes, path: Path, *, xml: bool = False, css: str = "") -> str:
+    """The text of a page without its title (`xml`: of XHTML, which may not say so; `css`: style sheets beside it).
+    Raises `UnreadableFile` if it is no text or nested beyond reason."""
+    root, parsers = _parsed(_markup(data, path, xml=xml), path)
+    return _text(root, parsers, path, css)
+
+
+def _markup(data: bytes, path: Path, *, xml: bool = False) -> str:
     found = DECLARED.search(data[:4096])
     declared = (found[1] or found[2]).decode() if found else None
     markup = decoded(data, path, declared)
@@ -57,15 +66,65 @@ def text_of(data: bytes, path: Path, *, xml: bool = False) -> str:
         raise UnreadableFile(path, "holds NUL characters: it is not a text file")
     if xml or markup.lstrip("\ufeff \t\r\n").startswith("<?xml"):
         markup = SELF_CLOSED.sub(r"<\1\2></\1>", markup)
+    return markup
+
+
+def _parsed(markup: str, path: Path) -> tuple[Any, list[Any]]:
+    """The root of a page, and the parsers that must live as long as its nodes."""
     if _depth(markup) > DEEPEST:
         raise UnreadableFile(path, f"nests more than {DEEPEST:,} elements inside each other: it is no page to read")
     from selectolax.lexbor import LexborHTMLParser
 
-    page = _Page()
-    root = LexborHTMLParser(markup).root
-    if root is not None:
-        page.walk(root)
-    return page.text()
+    parser = LexborHTMLParser(markup)
+    return parser.root, [parser]
+
+
+def _text(root: Any, parsers: list[Any], path: Path, css: str = "") -> str:
+    """What the page shows, or what it shows where no scripts run if that is all."""
+    if root is None:
+        return ""
+
+    def children(source: str) -> Iterable[Any]:
+        if not source.strip():
+            return []
+        inner, kept = _parsed(source, path)
+        parsers.extend(kept)
+        body = inner.css_first("body") if inner is not None else None
+        return body.iter(include_text=True) if body is not None else []
+
+    styles = sheets("\n".join([css, *(one.text() for one in root.css("style"))]))
+    text = Page(root, children, styles).text()
+    if text or root.css_first("noscript, noframes") is None:
+        return text
+    text = Page(root, children, styles, without_scripts=True).text()
+    return "" if NEEDS_SCRIPTS.search(text) and len(text) < 500 else text
+
+
+def _refuse(root: Any, frames: list[str], path: Path) -> None:
+    """Says why a page has no text, if it is not empty."""
+    if frames:
+        raise UnreadableFile(path, f"only shows other files in frames: index those ({_named(frames)})")
+    if root.css_first("script[src], body script") is not None:
+        raise UnreadableFile(path, "holds no text: scripts write it in a browser, from which it can be saved as shown")
+    if root.css_first("img, svg, canvas, object, embed, video") is not None:
+        raise UnreadableFile(path, "holds no text: it shows pictures only")
+
+
+def _title(root: Any) -> str:
+    title = root.css_first("head > title")
+    said = " ".join((title.text() if title is not None else "").split())[:500]
+    return "" if said.lower() in NO_TITLES else said
+
+
+def _is_said(title: str, text: str) -> bool:
+    """Whether a heading of the text repeats the title."""
+    words = "".join(re.findall(r"\w+", title.lower()))
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)[:20]
+    return not words or any(words in "".join(re.findall(r"\w+", heading.lower())) for heading in headings)
+
+
+def _named(frames: list[str]) -> str:
+    return ", ".join(frames[:MOST_FRAMES]) + (", ..." if len(frames) > MOST_FRAMES else "")
 
 
 def _depth(markup: str) -> int:
@@ -76,114 +135,3 @@ def _depth(markup: str) -> int:
             depth = max(depth - 1, 0) if close else depth + 1
             deepest = max(deepest, depth)
     return deepest
-
-
-class _Page:
-    """Lines as they are made of a tree."""
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-        self._line: list[str] = []
-        self._pre = 0
-        self._lists = 0
-        self._inside = 0  # of cells, in which everything is on one line
-        self._cells = 0  # of the row so far
-
-    def walk(self, root: Any) -> None:
-        node, depth, entering = root, 0, True
-        while True:
-            if entering and self._enter(node) and node.child is not None:
-                node, depth = node.child, depth + 1
-                continue
-            self._leave(node)
-            if not depth:
-                return
-            following = node.next
-            entering = following is not None
-            node, depth = (following, depth) if entering else (node.parent, depth - 1)
-
-    def text(self) -> str:
-        self._end()
-        return re.sub(r"\n{3,}", "\n\n", "\n".join(self._lines)).strip("\n")
-
-    def _enter(self, node: Any) -> bool:
-        """Whether its children are wanted."""
-        tag = node.tag
-        if tag == "-text":
-            self._say(node.text_content or "")
-            return False
-        if tag in DROPPED or tag.startswith("-") or _hidden(node):
-            return False
-        if _is_cell(node):
-            self._line.append(" | " if self._cells and not self._inside else " ")
-            self._cells += not self._inside
-            self._inside += 1
-        elif tag in HEADINGS:
-            self._end(blank=True)
-            self._line.append(HEADINGS[tag] if not self._inside else "")
-        elif tag in LINES:
-            self._end()
-            self._line.append(LINES[tag] if not self._inside else "")
-            self._cells = 0 if tag == "tr" and not self._inside else self._cells
-        elif tag in LISTS:
-            self._end(blank=not self._lists)
-            self._lists += 1
-        elif tag in BLOCKS or tag in CELLS:
-            self._end(blank=True)
-        self._pre += tag == "pre"
-        return True
-
-    def _leave(self, node: Any) -> None:
-        tag = node.tag
-        if tag == "-text" or tag in DROPPED or tag.startswith("-") or _hidden(node):
-            return
-        self._pre -= tag == "pre"
-        if _is_cell(node):
-            self._inside -= 1
-        elif tag in LISTS:
-            self._lists -= 1
-            self._end(blank=not self._lists)
-        elif tag in HEADINGS or tag in BLOCKS or tag in CELLS:
-            self._end(blank=True)
-        elif tag in LINES and tag != "br":
-            if self._line == [LINES["li"]]:
-                self._line = []
-            self._end()
-
-    def _say(self, text: str) -> None:
-        if self._pre and not self._inside:
-            first, *rest = text.split("\n")
-            self._line.append(first)
-            for line in rest:
-                self._end(keep=True)
-                self._line.append(line)
-        else:
-            self._line.append(re.sub(r"\s+", " ", text))
-
-    def _end(self, blank: bool = False, keep: bool = False) -> None:
-        """Ends the line; `blank` leaves a line free after it. In a cell a line's end is a space."""
-        if self._inside:
-            self._line.append(" ")
-            return
-        line = "".join(self._line)
-        if line == LINES["li"]:  # the item's text is to come
-            return
-        line = line.rstrip() if keep or self._pre else re.sub(r" {2,}", " ", line).strip()
-        self._line = []
-        if line.strip(" -#|") or (keep and line.strip()):
-            self._lines.append(line)
-        elif keep and self._lines:
-            self._lines.append("")
-        if blank and self._lines and self._lines[-1]:
-            self._lines.append("")
-
-
-def _is_cell(node: Any) -> bool:
-    return node.tag in CELLS and node.css_first(LAYOUT) is None
-
-
-def _hidden(node: Any) -> bool:
-    attributes = node.attributes
-    return bool(attributes) and (
-        "hidden" in attributes or attributes.get("aria-hidden") == "true" or attributes.get("role") in ROLES
-    )

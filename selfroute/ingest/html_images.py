@@ -1,0 +1,83 @@
+"""The words of a page's pictures: descriptions that say something, and the labels of drawings.
+
+Decoration, logos and file names say nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+MOST_SAID = 2000
+"""Characters of a picture's words that are read."""
+
+FORMULA = re.compile(r"\b(?:w?p-?)?(?:latex|tex|math\w*|equation|formula)\b", re.IGNORECASE)
+DECORATION = re.compile(r"\blogos?\b|\bicons?\b|\bavatars?\b|\bbanner\b|\bspacer\b|\bthumbnails?\b", re.IGNORECASE)
+FILE = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?|avif)", re.IGNORECASE)
+
+
+def described(node: Any, attributes: Mapping[str, str | None]) -> tuple[str, bool]:
+    """What is read of an `img`, and whether it is a formula, which belongs to its sentence."""
+    alt = " ".join((attributes.get("alt") or "").split())[:MOST_SAID]
+    names = attributes.get("class") or ""
+    if not alt or attributes.get("role") in ("presentation", "none"):
+        return "", False
+    if FORMULA.search(names) and "fallback" not in names:
+        return alt.strip("$"), True
+    if not alt.isascii() and len(alt) < 4 and not any(character.isalnum() for character in alt):
+        return alt, True  # an emoji
+    words = re.findall(r"\w+", alt)
+    if attributes.get("data-decorative") or FILE.fullmatch(alt):
+        return "", False
+    if len(words) < 3 and not (len(words) == 2 and re.search(r"\d", alt)) and not _is_alone_in_cell(node):
+        return "", False
+    if DECORATION.search(alt) and len(words) < 5:
+        return "", False
+    return ("", False) if _caption(node) == alt else (f"[image: {alt}]", False)
+
+
+def drawn(node: Any) -> str:
+    """The labels of an `svg`: its title, its description, and what is written in it."""
+    made: list[str] = []
+    about = node.attributes or {}
+    size = 0
+    label = " ".join((about.get("aria-label") or "").split())
+    if label:
+        made.append(label)
+    for one in node.css("title, desc, text, foreignObject"):
+        words = " ".join("".join(_texts(one)).split())
+        if words and words not in made:
+            made.append(words)
+            size += len(words)
+        if size > MOST_SAID:
+            break
+    said = "; ".join(made)
+    return f"[image: {said}]" if len(re.findall(r"\w+", said)) > 2 and not DECORATION.search(said) else ""
+
+
+def _texts(node: Any) -> list[str]:
+    return [
+        one.text_content or ""
+        for one in node.traverse(include_text=True)
+        if one.tag == "-text" and one.parent.tag not in ("style", "script")
+    ]
+
+
+def _is_alone_in_cell(node: Any) -> bool:
+    above = node.parent
+    while above is not None and above.tag in ("a", "span", "p", "picture", "center", "b", "strong"):
+        above = above.parent
+    if above is None or above.tag not in ("td", "th"):
+        return False
+    return not above.text().strip() and len(above.css("img")) == 1
+
+
+def _caption(node: Any) -> str:
+    above = node.parent
+    while above is not None and above.tag in ("a", "picture", "div", "p"):
+        above = above.parent
+    if above is None or above.tag != "figure":
+        return ""
+    caption = above.css_first("figcaption")
+    return " ".join(caption.text().split()) if caption is not None else ""

@@ -1,0 +1,187 @@
+"""What of a page is shown to a person: at once, or when a control opens it (an accordion, a tab, a menu of answers).
+
+Decides by elements' attributes and by what stands beside them; knows nothing of lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from selfroute.ingest.html_styles import Style
+
+Attributes = Mapping[str, str | None]
+
+ROLES = {"navigation", "banner", "contentinfo", "search", "menu", "menubar", "doc-backlink", "deletion"}
+OPENED = re.compile(
+    r"accordi|collaps|panel|tab-?content|tab-?pane|\btabs?\b|faq|answer|toggl|expand|reveal|spoiler|drawer__content",
+    re.IGNORECASE,
+)
+"""Class names of what a control opens, and of controls."""
+
+COPIES = re.compile(
+    r"slick-cloned|swiper-slide-duplicate|mw-editsection|mw-cite-backlink|footnote-?back|backref|linenos?\b|gutter"
+    r"|line-?numbers?-rows|\bMathJax_Preview\b|mwe-math-fallback"
+)
+"""Class names of what is on a page twice, or beside its text."""
+
+PERMALINK = re.compile(r"headerlink|anchor|permalink|hash-?link|header-?link", re.IGNORECASE)
+SPOKEN = re.compile(r"sr-only|visually-?hidden|screen-reader|offscreen|a11y-only", re.IGNORECASE)
+ICON = re.compile(r"icon|glyph|\bfa[bsrl]?\b|caret|chevron|arrow|emoji|bullet|separator|divider", re.IGNORECASE)
+MENU = re.compile(r"navbar|hamburger|menu|nav-?toggle|drawer|close|dismiss|modal|cookie|search|share", re.IGNORECASE)
+MENU_WORDS = re.compile(
+    r"(?:(?:open|close|show|hide|toggle|main|site)\s+)?(?:menu|navigation|nav|search|sidebar|close|share|more|less)|×|☰",
+    re.IGNORECASE,
+)
+CONTROLS = "[aria-controls], [data-bs-target], [data-target], [popovertarget], [commandfor], [data-bs-toggle][href]"
+POINTS = ("aria-controls", "data-bs-target", "data-target", "popovertarget", "commandfor", "href", "aria-owns")
+HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+INLINE = {"span", "i", "b", "em", "strong", "small", "a", "abbr", "sup", "sub", "font", "u", "svg", "img", "code"}
+CONTENT = {"article", "aside", "blockquote", "details", "dialog", "fieldset", "figure", "main", "section", "td", "li"}
+"""Elements whose own header and footer belong to their content."""
+
+WORD = re.compile(r"[^\W_]+(?:['\u2019.,-][^\W_]+)*")
+MOST_LOOKED_AT = 2000
+"""Characters of an element's text by which it is judged."""
+
+
+class Shown:
+    """Judges the elements of one page."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._targets: frozenset[str] | None = None
+
+    def is_dropped(self, node: Any, tag: str, attributes: Attributes, style: Style) -> bool:
+        """Whether an element with such attributes is no text of the page."""
+        role = attributes.get("role")
+        if role in ROLES or style.struck:
+            return True
+        if style.unseen:
+            return not (self.is_opened(node, attributes) or node.css_first("math") is not None)
+        if "hidden" in attributes:
+            return not (self.is_opened(node, attributes) or _is_said(node))
+        if attributes.get("aria-hidden") == "true":
+            return not (self._is_seen(node, tag, attributes) or self.is_opened(node, attributes))
+        return False
+
+    def _is_seen(self, node: Any, tag: str, attributes: Attributes) -> bool:
+        """Whether what is only kept from being spoken is text: an icon is not, nor what is spoken in other words."""
+        names = attributes.get("class") or ""
+        if "katex-html" in names:
+            return node.parent.css_first("math") is None
+        if tag not in INLINE:
+            return _is_said(node)
+        text = _text(node)
+        if ICON.search(names) or not (_is_said(node) or re.search(r"\d", text)):
+            return False
+        return not any(
+            (about := beside.attributes) and (SPOKEN.search(about.get("class") or "") or beside.tag == "math")
+            for beside in node.parent.iter()
+        ) and not (node.parent.attributes or {}).get("aria-label")
+
+    def is_opened(self, node: Any, attributes: Attributes) -> bool:
+        """Whether a control shows it when it is asked to."""
+        if attributes.get("role") in ("tabpanel", "region"):
+            return True
+        if OPENED.search(attributes.get("class") or "") or (attributes.get("id") or "") in self._pointed_at():
+            return True
+        before = node.prev
+        while before is not None and before.tag.startswith("-"):
+            before = before.prev
+        if before is None:
+            return False
+        if _is_control(before) or before.tag in ("summary", "dt"):
+            return True
+        return before.tag not in ("form", "section", "article", "table", "nav", "header") and any(
+            _is_control(one) for one in before.css("button, [aria-expanded], [role=button]")
+        )
+
+    def is_heading(self, node: Any, attributes: Attributes) -> bool:
+        """Whether a button is a heading by which a text is opened: a question of an accordion, a tab."""
+        text = _text(node).strip()
+        if not text:
+            return False
+        names = " ".join(filter(None, (attributes.get("class"), attributes.get("id"))))
+        above, levels = node.parent, 0
+        while above is not None and levels < 3:
+            if above.tag in HEADINGS or above.tag in ("summary", "dt"):
+                return True
+            above, levels = above.parent, levels + 1
+        if text.endswith(("?", "？", "؟")):
+            return True
+        if MENU.search(names) or MENU_WORDS.fullmatch(text) or attributes.get("aria-haspopup"):
+            return False
+        if OPENED.search(names) or attributes.get("role") == "tab":
+            return True
+        return any(name in attributes for name in ("aria-expanded", "aria-controls", "data-bs-target", "data-target"))
+
+    def _pointed_at(self) -> frozenset[str]:
+        """The ids that controls open, and to which links lead."""
+        if self._targets is None:
+            found: set[str] = set()
+            for control in self._root.css(CONTROLS + ", a[href^='#'], [onclick]"):
+                about = control.attributes
+                for name in POINTS:
+                    found.update(part.removeprefix("#") for part in (about.get(name) or "").split())
+                found.update(re.findall(r"['\"]#?([\w-]+)['\"]", about.get("onclick") or ""))
+            self._targets = frozenset(found - {""})
+        return self._targets
+
+
+def is_aside(tag: str, node: Any) -> bool:
+    """Whether it is the page's own navigation or foot, not that of an article, a quotation or a section."""
+    if tag == "nav":
+        return node.css_first("[role=tablist], [role=doc-endnotes], [role=doc-footnote]") is None
+    above = node.parent
+    while above is not None:
+        if above.tag in CONTENT:
+            return False
+        above = above.parent
+    return True
+
+
+def is_copy(names: str, node: Any, tag: str) -> bool:
+    """Whether elements of such class names repeat what is said elsewhere, or lead to it."""
+    if COPIES.search(names):
+        return "mwe-math-fallback" not in names or _has_math_before(node)
+    return tag == "a" and PERMALINK.search(names) is not None and len(_text(node).strip()) < 2
+
+
+def _has_math_before(node: Any) -> bool:
+    return node.parent is not None and node.parent.css_first("math") is not None
+
+
+def _is_control(node: Any) -> bool:
+    if node.tag.startswith("-"):
+        return False
+    about = node.attributes
+    return (
+        node.tag == "button"
+        or "aria-expanded" in about
+        or "onclick" in about
+        or about.get("role") in ("button", "tab")
+        or any(name in about for name in ("data-toggle", "data-bs-toggle", "aria-controls"))
+    )
+
+
+def _is_said(node: Any) -> bool:
+    """Whether the element holds words that say something, not the name of an icon or a sign."""
+    words = WORD.findall(_text(node))
+    return len(words) > 2 or (len(words) == 2 and any(word[0].isdigit() for word in words))
+
+
+def _text(node: Any) -> str:
+    return "".join(_pieces(node))
+
+
+def _pieces(node: Any) -> Iterator[str]:
+    size = 0
+    for one in node.traverse(include_text=True):
+        if one.tag == "-text" and one.parent.tag not in ("script", "style"):
+            text = one.text_content or ""
+            yield text
+            size += len(text)
+            if size > MOST_LOOKED_AT:
+                return
