@@ -2,8 +2,8 @@
 printing without another library.
 
 It reads in a process of its own, one a file: a file that was made to do so can keep it busy for years, and a fault in
-native code ends the process that it is in. A page is told by its text layer; a scan has none, and is refused with that
-reason.
+native code ends the process that it is in. A page is told by its text layer, its fields and its remarks. One that is
+an image is read by OCR where that is wanted, and is named in a warning otherwise; a file of nothing else is refused.
 """
 
 from __future__ import annotations
@@ -15,53 +15,64 @@ import resource
 import signal
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from selfroute.errors import UnreadableFile
+from selfroute.ingest import ocr as reading
+from selfroute.ingest import pdf_forms, pdf_hyphens, pdf_images, pdf_text
+from selfroute.ingest.pdf_sheets import Kind, Sheet, told
 from selfroute.ingest.texts import MOST_BYTES, Text, content
 
 MOST_PAGES = 50_000
 MOST_SECONDS = 300
 MOST_MEMORY = 4 * 2**30
-CHILD = "import sys; sys.path[:] = sys.argv[3:]; from selfroute.ingest.pdf import child; child()"
+MOST_LOOKS = 100
+"""Pages whose images are looked at; beyond them an empty image counts as one."""
 
-HYPHENS = re.compile(r"(?<=\w)[\ufffe\u00ad\x02]\s*(?=\w)")
-"""A word that is cut at the end of a line: PDFium marks the hyphen and takes the line's end away."""
+CHILD = "import sys; sys.path[:] = sys.argv[4:]; from selfroute.ingest.pdf import child; child()"
 
 
-def read(path: Path, seconds: int = MOST_SECONDS) -> Text:
-    """Raises `UnreadableFile`, also for what takes longer than so many seconds."""
+def read(path: Path, seconds: int = MOST_SECONDS, *, ocr: bool = False) -> Text:
+    """Raises `UnreadableFile`, also for what takes longer than so many seconds. With `ocr`, pages that are images are
+    read too, and there is more time for each of them."""
     with path.open("rb"):  # what the system says of a file that cannot be opened is told as of any other
         pass
     # -I: neither the working folder nor the environment decide what it imports, but what this process imports from.
-    command = [sys.executable, "-I", "-c", CHILD, os.fspath(path), str(seconds), *sys.path]
+    command = [sys.executable, "-I", "-c", CHILD, os.fspath(path), str(seconds), str(int(ocr)), *sys.path]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     if done.returncode == -signal.SIGALRM:
-        raise UnreadableFile(path, f"takes more than {seconds} s to read: print it to a new PDF")
+        much = "too long" if ocr else f"more than {seconds} s"
+        raise UnreadableFile(path, f"takes {much} to read: print it to a new PDF")
     if done.returncode:
         raise UnreadableFile(path, "is broken: reading it as a PDF fails")
-    told = json.loads(done.stdout)
-    if told["reason"] is not None:
-        raise UnreadableFile(path, told["reason"])
-    return _joined(told["pages"], path)
+    made = json.loads(done.stdout)
+    if made["reason"] is not None:
+        raise UnreadableFile(path, made["reason"])
+    text = made["text"]
+    return Text(text["text"], tuple(text["pages"]), tuple(text["warnings"]), text["readable"])
 
 
 def child() -> None:
-    """The other process: reads the file that its arguments name and writes the pages, or why there are none."""
-    path, seconds = Path(sys.argv[1]), int(sys.argv[2])
+    """The other process: reads the file that its arguments name and writes its text, or why there is none."""
+    path, seconds, ocr = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1"
     signal.alarm(seconds)  # ends it even if nobody waits for it any more
     if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    pages: list[str] = []
-    reason = None
+        most = reading.MOST_MEMORY if ocr else MOST_MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    output = os.dup(1)
+    os.dup2(2, 1)  # whatever a library prints is no part of the answer
+    text = reason = None
     try:
-        pages = _pages(content(path), path)
+        text = asdict(_text(content(path), path, seconds, ocr=ocr))
     except UnreadableFile as error:
         reason = error.reason
-    print(json.dumps({"pages": pages, "reason": reason}))  # in ASCII: no locale can spoil it
+    with os.fdopen(output, "w", encoding="ascii") as answer:  # in ASCII: no locale can spoil it
+        answer.write(json.dumps({"text": text, "reason": reason}))
 
 
-def _pages(data: bytes, path: Path) -> list[str]:
+def _text(data: bytes, path: Path, seconds: int, *, ocr: bool) -> Text:
     import pypdfium2
     from pypdfium2 import raw
 
@@ -78,43 +89,76 @@ def _pages(data: bytes, path: Path) -> list[str]:
             raise UnreadableFile(path, f"has {len(document):,} pages, more than {MOST_PAGES:,}: split it")
         if not len(document):
             raise UnreadableFile(path, "is broken: it has no pages")
-        pages: list[str] = []
-        size = broken = 0
-        for number in range(len(document)):
-            try:
-                page = document[number]
-                try:
-                    text = page.get_textpage()
-                    pages.append(_clean(text.get_text_range()))
-                    text.close()
-                finally:
-                    page.close()
-            except pypdfium2.PdfiumError:
-                pages.append("")
-                broken += 1
-            size += len(pages[-1])
-            if size > MOST_BYTES:
-                raise UnreadableFile(path, f"holds more than {MOST_BYTES // 2**20} MB of text: split it")
-        if broken:
-            raise UnreadableFile(path, f"is broken: {broken} of its {len(pages)} pages cannot be read")
-        return pages
+        return told(_sheets(document, path, seconds, ocr=ocr), path, ocr=ocr)
     finally:
         document.close()
 
 
+def _sheets(document: Any, path: Path, seconds: int, *, ocr: bool) -> list[Sheet]:
+    """The pages, with cut words whole, and those that are images read if that is wanted."""
+    if document.get_formtype():
+        document.init_forms()
+    sheets: list[Sheet] = []
+    size = 0
+    for number in range(len(document)):
+        sheets.append(_sheet(document, number))
+        size += len(sheets[-1].text)
+        if size > MOST_BYTES:
+            raise UnreadableFile(path, f"holds more than {MOST_BYTES // 2**20} MB of text: split it")
+    whole = pdf_hyphens.joined([sheet.text for sheet in sheets])
+    sheets = [replace(sheet, text=_clean(text)) for sheet, text in zip(sheets, whole, strict=True)]
+    if any(sheet.text for sheet in sheets) or ocr:
+        sheets = _looked_at(document, sheets)
+    return reading.read(document, sheets, path, seconds) if ocr else sheets
+
+
+def _sheet(document: Any, number: int) -> Sheet:
+    """One page. What it is an image of is not looked at yet."""
+    import pypdfium2
+
+    try:
+        page = document[number]
+    except pypdfium2.PdfiumError:
+        return Sheet("", Kind.BROKEN)
+    try:
+        text = page.get_textpage()
+        try:
+            written = pdf_text.written(page, text)
+            letters = len("".join(written.text.split()))
+            said = written.text
+            if added := pdf_forms.notes(document, page, text):
+                said = pdf_forms.placed(text, written, added)
+        finally:
+            text.close()
+        said = said.replace("\r\n", "\n").replace("\r", "\n").strip()
+        if written.lost:
+            return Sheet(said, Kind.NAMELESS, letters)
+        if pdf_forms.SAID in said:
+            return Sheet(said, Kind.XFA, letters)
+        kind = Kind.IMAGE if pdf_images.is_image(page, letters, look=False) else Kind.READ
+        return Sheet(said, kind, letters)
+    except pypdfium2.PdfiumError:
+        return Sheet("", Kind.BROKEN)
+    finally:
+        page.close()
+
+
+def _looked_at(document: Any, sheets: list[Sheet]) -> list[Sheet]:
+    """The sheets, without the images in which there is nothing to read."""
+    looks = 0
+    for number, sheet in enumerate(sheets):
+        if sheet.kind is Kind.IMAGE and looks < MOST_LOOKS:
+            looks += 1
+            page = document[number]
+            try:
+                if not pdf_images.is_image(page, sheet.letters):
+                    sheets[number] = replace(sheet, kind=Kind.READ)
+            finally:
+                page.close()
+    return sheets
+
+
 def _clean(text: str) -> str:
-    text = HYPHENS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     text = re.sub(r"[ \t]+\n", "\n", text)
     # Fonts without a mapping give NULs and halves of pairs, which are no text.
     return re.sub("[\0\ufffe\uffff\x02\ud800-\udfff]", "", text).strip()
-
-
-def _joined(pages: list[str], path: Path) -> Text:
-    if not any(pages):
-        raise UnreadableFile(path, "has no text layer (a scan?): make one with an OCR program first")
-    starts, at = [], 0
-    for page in pages:
-        starts.append(at)
-        at += len(page) + 1 if page else 0
-    end = at - 1
-    return Text("\n".join(page for page in pages if page), tuple(min(start, end) for start in starts))

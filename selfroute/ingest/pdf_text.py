@@ -1,0 +1,186 @@
+"""The text of one page of a PDF, by PDFium, in the order in which people read it, without what is cut off the page and
+without characters that nothing names.
+
+PDFium gives the text of a page at once, and where each part of it stands only by a call a part: what costs a call a
+character is done for the few pages that need it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from selfroute.ingest import pdf_layout
+from selfroute.ingest.pdf_layout import Box
+
+SAMPLE = 16
+"""Characters of a page that tell whether its fonts name them."""
+
+PRIVATE = re.compile("[\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff\x00-\x01\x03-\x08\x0e-\x1f\x7f-\x9f]")
+
+VOWELS = (
+    "aeiouy\u00e0-\u00e6\u00e8-\u00ef\u00f2-\u00f6\u00f8-\u00fc\u0430\u0435\u0438\u043e\u0443\u044b\u044d-\u044f\u0451"
+)
+LETTERS = r"[\w'\u2019-]*"
+WORDLIKE = re.compile(
+    rf"\W*(?:[^\W\d_]{{1,3}}|{LETTERS}[{VOWELS}]{LETTERS}|{LETTERS}[^\x00-\u04ff\W]{LETTERS}|[\d.,:/%-]+)\W*",
+    re.IGNORECASE,
+)
+CID = re.compile(r"\(cid:\d+\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a page says; `lost` is whether most of its characters cannot be told, `moved` whether the text is another
+    than its text page has."""
+
+    text: str
+    lost: bool = False
+    moved: bool = False
+
+
+def written(page: Any, text: Any) -> Written:
+    """The text of a page from its text page."""
+    told = text.get_text_range()
+    if not told.strip():
+        return Written("")
+    if _looks_lost(text, told):
+        return _named(text)
+    boxes = _boxes(text)
+    outside = _outside(page, boxes)
+    if not outside and (pdf_layout.jumps(boxes) < pdf_layout.LEAST_ROWS or len(boxes) > pdf_layout.MOST_BOXES):
+        return Written(told)
+    arranged = _arranged(text, boxes, outside)
+    return Written(told) if arranged is None else Written(arranged, moved=True)
+
+
+def _looks_lost(text: Any, told: str) -> bool:
+    """Whether much of a page may be no text, from a few of its characters; a font that names none of them may still
+    number them as letters are."""
+    from pypdfium2 import raw
+
+    odd = len(PRIVATE.findall(told))
+    if odd * 4 > len(told) or told.count("(cid:") * 12 > len(told):
+        return True
+    count = raw.FPDFText_CountChars(text)
+    step = max(1, count // SAMPLE)
+    unnamed = sum(raw.FPDFText_HasUnicodeMapError(text, at) == 1 for at in range(step // 2, count, step))
+    return unnamed * 4 > min(count, SAMPLE) and (odd * 20 > len(told) or not _is_language(told))
+
+
+def _is_language(told: str) -> bool:
+    """Whether most of a text is words and numbers."""
+    tokens = told.split()
+    like = sum(map(len, filter(WORDLIKE.fullmatch, tokens)))
+    return like * 2 >= sum(map(len, tokens))
+
+
+def _named(text: Any) -> Written:
+    """The characters of a page that are told by their font, and whether most are not."""
+    from pypdfium2 import raw
+
+    kept: list[str] = []
+    good = bad = 0
+    for at in range(raw.FPDFText_CountChars(text)):
+        character = chr(min(raw.FPDFText_GetUnicode(text, at), 0x10FFFF))
+        if raw.FPDFText_HasUnicodeMapError(text, at) == 1 or PRIVATE.match(character):
+            bad += 1
+            continue
+        good += not character.isspace()
+        kept.append("\ufffe" if character == "\x02" else character)
+    whole, cids = CID.subn("", "".join(kept))
+    good = len("".join(whole.split())) if cids else good
+    return Written(whole, bad + cids > good, moved=True)
+
+
+def _boxes(text: Any) -> list[Box]:
+    from pypdfium2 import raw
+
+    left, top, right, bottom = (ctypes.c_double() for _ in range(4))
+    places = [ctypes.byref(one) for one in (left, top, right, bottom)]
+    handle, get = text.raw, raw.FPDFText_GetRect
+    boxes: list[Box] = []
+    for at in range(raw.FPDFText_CountRects(handle, 0, -1)):
+        get(handle, at, *places)
+        boxes.append((left.value, bottom.value, right.value, top.value))
+    return boxes
+
+
+def _outside(page: Any, boxes: Sequence[Box]) -> set[int]:
+    """Boxes that the page does not show: they stand beyond its edges."""
+    left, bottom, right, top = page.get_bbox()
+    if right - left < 1 or top - bottom < 1:
+        return set()
+    return {
+        at
+        for at, box in enumerate(boxes)
+        if box[2] < left + 1 or box[0] > right - 1 or box[3] < bottom + 1 or box[1] > top - 1
+    }
+
+
+def _arranged(text: Any, boxes: Sequence[Box], outside: set[int]) -> str | None:
+    """The page's text with its columns in order and without what stands outside; none where it is right already."""
+    found = pdf_layout.pieces(boxes)
+    bands = pdf_layout.bands(found) if len(boxes) <= pdf_layout.MOST_BOXES else []
+    if not bands and not outside:
+        return None
+    spans = _spans(text)
+    if len(spans) != len(boxes):  # counted otherwise: better the order of the page than a wrong one
+        return None
+    parts: list[str] = []
+    at, changed = 0, bool(outside)
+
+    def plain(begin: int, end: int) -> None:
+        for box in sorted(outside):
+            first, last = spans[box]
+            if begin <= first and last < end:
+                parts.append(_slice(text, begin, first))
+                begin = last + 1
+        parts.append(_slice(text, begin, end))
+
+    for band in bands:
+        texts = [
+            _slice(text, spans[piece.first][0], spans[piece.last][1] + 1) if band.begin <= number < band.end else ""
+            for number, piece in enumerate(found)
+        ]
+        lines = pdf_layout.reordered(found, texts, band)
+        if lines is None:
+            continue
+        changed = True
+        begin, end = spans[found[band.begin].first][0], spans[found[band.end - 1].last][1] + 1
+        plain(at, begin)
+        parts.append("\n".join(" ".join(" ".join(texts[one].split()) for one in line) for line in lines))
+        at = end
+    if not changed:
+        return None
+    plain(at, text.count_chars())
+    whole = "".join(parts)
+    return "\n".join(line for line in whole.splitlines() if line.strip()) if outside else whole
+
+
+def _spans(text: Any) -> list[tuple[int, int]]:
+    """The first and the last character of each box, told as PDFium tells boxes: by what was drawn at once."""
+    from pypdfium2 import raw
+
+    spans: list[tuple[int, int]] = []
+    current = None
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    for at in range(text.count_chars()):
+        if raw.FPDFText_IsGenerated(text, at) == 1:
+            continue
+        raw.FPDFText_GetCharBox(text, at, left, right, bottom, top)
+        if right.value - left.value < 1e-4 or top.value - bottom.value < 1e-4:
+            continue
+        drawn = ctypes.cast(raw.FPDFText_GetTextObject(text, at), ctypes.c_void_p).value
+        if drawn != current:
+            spans.append((at, at))
+            current = drawn
+        spans[-1] = (spans[-1][0], at)
+    return spans
+
+
+def _slice(text: Any, begin: int, end: int) -> str:
+    return str(text.get_text_range(begin, end - begin)) if end > begin else ""
