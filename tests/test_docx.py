@@ -29,7 +29,7 @@ def test_a_document_of_word_is_read_in_its_order(tmp_path: Path) -> None:
     made.add_paragraph("After the table.")
     made.save(tmp_path / "a.docx")
     assert read(tmp_path / "a.docx").text == (
-        "# Harbour\n\n## Night work\n\nThe harbour master approves it.\nSecond line\n\n- one\n- two\n\n"
+        "# Harbour\n\n## Night work\n\nThe harbour master approves it.\nSecond line\n\n- one\n1. two\n\n"
         "Ship | Fee\nFerry inner | 120 kr\n\nAfter the table."
     )
 

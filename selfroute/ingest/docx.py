@@ -1,184 +1,191 @@
-"""Word documents (docx) in reading order: headings marked as in Markdown, list items on lines, a table's rows on
-lines with their cells apart; footnotes at the end.
+"""Word documents (docx) in reading order: headings marked as in Markdown, list items with their numbers, a table's rows
+on lines with their cells apart; headers first, notes, comments and footers at the end, each once.
 
-The XML is read as a stream, so no tree is built and pictures are not unpacked. Text in content controls, tracked
-insertions and text boxes is kept, text that was deleted is not.
+Text in content controls, tracked insertions and text boxes is kept; text that was deleted, struck out or hidden is not.
+A part that cannot be read is a warning; only the main one is needed.
 """
 
 from __future__ import annotations
 
-import re
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from xml.etree import ElementTree
+from posixpath import basename, dirname, splitext
+from xml.etree.ElementTree import Element
 
 from selfroute.errors import UnreadableFile
+from selfroute.ingest import docx_charts, docx_files
 from selfroute.ingest.archives import Archive, opened
+from selfroute.ingest.docx_notes import KINDS, Notes, ways
+from selfroute.ingest.docx_numbering import Numbering
+from selfroute.ingest.docx_package import Package, Relation, stream
+from selfroute.ingest.docx_story import Story
+from selfroute.ingest.docx_styles import Styles
 from selfroute.ingest.texts import Text
 
-BODY, STYLES = "word/document.xml", "word/styles.xml"
-NOTES = ("word/footnotes.xml", "word/endnotes.xml")
-BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
-ITEM = "- "
-LEVELS = tuple("012345678")
-DEEPEST = 20
-"""How many styles a style may be based on, one on the other."""
-SKIPPED = {"del", "moveFrom", "Fallback", "instrText", "delText"}
-"""Deleted text, the second copy of a text box, and the code of a field."""
+DEEPEST = 3
+"""Word files that are set into each other."""
+
+PAGE = 3000
+"""Characters of a page, to tell how large a share is missing."""
+
+LOST = {
+    "picture": ("1 picture as large as a page is not read", "{} pictures as large as a page are not read", 1.0),
+    "equation": ("1 equation in an older format is not read", "{} equations in an older format are not read", 0.05),
+    "control": ("1 ActiveX control is not read", "{} ActiveX controls are not read", 0.05),
+    "object": ("1 embedded object ({1}) is not read", "{} embedded objects ({1}) are not read", 1.0),
+    "symbol": ("1 symbol of the font {1} is not known", "{} symbols of the font {1} are not known", 0.0),
+    "part": ("{1} could not be read", "{1} could not be read", 1.0),
+    "way": ("{1} could not be read", "{1} could not be read", 0.0),
+}
+"""What may be lost: how it is said of one and of several, and the pages that each counts for."""
 
 
 def read(path: Path) -> Text:
     with opened(path) as archive:
-        marks = _marks(archive, path)
-        parts = [_story(archive, name, path, marks) for name in (BODY, *NOTES) if name == BODY or name in archive.names]
-    return Text("\n\n".join(part for part in parts if part))
+        reading = _Reading(archive, path)
+        text = reading.text()
+    if not text.strip() and reading.pictures:
+        raise UnreadableFile(path, "holds no text, only pictures, and those are not read")
+    lost = sum(LOST[kind.partition(":")[0]][2] * count for kind, count in reading.lost.items())
+    pages = max(len(text) / PAGE, 1.0)
+    share = math.floor(pages / (pages + lost) * 1000) / 1000
+    return Text(text, (), tuple(_warning(*one) for one in reading.lost.items()), share if lost else 1.0)
 
 
-def _story(archive: Archive, name: str, path: Path, marks: dict[str, str]) -> str:
-    story = _Story(marks)
-    _parse(archive.part(name), name, path, story)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(story.lines)).strip("\n")
+def _warning(what: str, count: int) -> str:
+    kind, _, name = what.partition(":")
+    one, several, _pages = LOST[kind]
+    return (several if count > 1 else one).format(f"{count:,}", name or "of an unknown kind")
 
 
-def _marks(archive: Archive, path: Path) -> dict[str, str]:
-    styles = _Styles()
-    if STYLES in archive.names:
-        _parse(archive.part(STYLES), STYLES, path, styles)
-    return styles.marks()
+class _Reading:
+    """One Word file as it is read; `depth` tells how many it is inside of."""
+
+    def __init__(self, archive: Archive, path: Path, depth: int = 0) -> None:
+        self.lost: Counter[str] = Counter()
+        self.pictures = 0
+        self.package = Package(archive, path)
+        self.path, self.depth = path, depth
+        self._archive = archive
+
+    def text(self) -> str:
+        """The text of the whole file. Raises `UnreadableFile` if its main part cannot be read."""
+        package = self.package
+        main = self._archive.part(package.main)
+        styles = Styles(self._tree("styles", "the styles"))
+        lists = self._tree("numbering", "the numbers of lists")
+        numbering = Numbering(lists, styles.list_of)
+        settings = next(iter(package.parts("settings")), None)
+        notes = Notes(ways(self._bytes(settings) if settings else b"", main))
+        for kind in KINDS:
+            for name in package.parts(f"{kind}s"):
+                story = Story(styles, Numbering(lists, styles.list_of), self._around(name, notes))
+                if self._read(name, story, f"the {kind}s"):
+                    notes.add(kind, story.notes)
+        body = Story(styles, numbering, self._around(package.main, notes))
+        stream(main, package.main, self.path, body)
+        self._take(body)
+        if body.root != "document":
+            raise UnreadableFile(self.path, f"is no Word document: its main part is {package.main}")
+        margins = [self._margins(kind, styles, notes) for kind in ("header", "footer")]
+        tops = margins[0]
+        bottoms = [text for text in margins[1] if text not in tops]
+        return "\n\n".join(filter(None, (*tops, body.lines.text(), *notes.texts(), *bottoms)))
+
+    def part(self, kind: str, id: str, relations: Sequence[Relation], folder: str) -> str:  # noqa: A002
+        """The text of another part that the text refers to."""
+        found = next((relation.target for relation in relations if relation.id == id), None) or self._by_name(
+            id, folder
+        )
+        what = {"chart": "a chart", "diagram": "a diagram"}.get(kind, "a file that is set into the text")
+        if found is None:
+            self.lost[f"part:{what}"] += 1
+            return ""
+        try:
+            if kind == "chart":
+                return docx_charts.chart(self.package.tree(found))
+            if kind == "diagram":
+                return docx_charts.diagram(self.package.tree(found))
+            return self._file(found)
+        except UnreadableFile as error:
+            self.lost[f"part:{what} ({found}: {error.reason})"] += 1
+            return ""
+
+    def _file(self, name: str) -> str:
+        data = self._archive.part(name)
+        if not docx_files.is_word(data):
+            return docx_files.text_of(data, name, self.package.type_of(name), self.path)
+        if self.depth >= DEEPEST:
+            raise UnreadableFile(self.path, f"more than {DEEPEST} files are set into each other")
+        with self._archive.inside(data) as inner:
+            reading = _Reading(inner, self.path, self.depth + 1)
+            text = reading.text()
+        self.lost += reading.lost
+        self.pictures += reading.pictures
+        return text
+
+    def _by_name(self, id: str, folder: str) -> str | None:  # noqa: A002
+        """A part without a relationship, if it is named by its id."""
+        names = sorted(self._archive.names)
+        return next((n for n in names if dirname(n) == folder and splitext(basename(n))[0] == id), None) if id else None
+
+    def _margins(self, kind: str, styles: Styles, notes: Notes) -> list[str]:
+        """What stands in the headers or footers of all sections, each text once."""
+        texts: dict[str, str] = {}
+        for name in self.package.parts(kind):
+            story = Story(styles, Numbering(None), self._around(name, notes), margin=True)
+            if self._read(name, story, f"a {kind}"):
+                text = story.lines.text()
+                texts.setdefault(" ".join(text.split()), text)
+        return [text for text in texts.values() if text]
+
+    def _read(self, name: str, story: Story, what: str) -> bool:
+        """Reads a part that is not needed; whether it could be."""
+        try:
+            stream(self._archive.part(name), name, self.path, story)
+        except UnreadableFile as error:
+            self.lost[f"part:{what} ({error.reason.removeprefix('is broken: ')})"] += 1
+            return False
+        self._take(story)
+        return True
+
+    def _take(self, story: Story) -> None:
+        self.lost += story.writer.lost
+        self.pictures += story.pictures
+
+    def _tree(self, kind: str, what: str) -> Element | None:
+        for name in self.package.parts(kind):
+            try:
+                return self.package.tree(name)
+            except UnreadableFile as error:
+                self.lost[f"way:{what} ({error.reason.removeprefix('is broken: ')})"] += 1
+        return None
+
+    def _bytes(self, name: str) -> bytes:
+        try:
+            return self._archive.part(name)
+        except UnreadableFile:
+            return b""  # what numbers of notes look like is no loss
+
+    def _around(self, name: str, notes: Notes) -> _Around:
+        return _Around(notes, self.package.relations_of(name), dirname(name), self.part)
 
 
-def _parse(data: bytes, name: str, path: Path, target: object) -> None:
-    try:
-        parser = ElementTree.XMLParser(target=target)
-        parser.feed(data)
-        parser.close()
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise UnreadableFile(path, f"is broken: {name} is no XML ({error})") from error
+class _Around:
+    """What a part of the file refers to."""
 
+    def __init__(
+        self,
+        notes: Notes,
+        relations: Sequence[Relation],
+        folder: str,
+        part: Callable[[str, str, Sequence[Relation], str], str],
+    ) -> None:
+        self.label, self.forget = notes.label, notes.forget
+        self._relations, self._folder, self._part = relations, folder, part
 
-def _heading(level: int) -> str:
-    return "#" * min(level, 6) + " "
-
-
-def _local(name: str) -> str:
-    return name.rpartition("}")[2]
-
-
-def _value(attributes: dict[str, str], wanted: str = "val") -> str:
-    return next((value for name, value in attributes.items() if _local(name) == wanted), "")
-
-
-class _Styles:
-    """Reads what the styles of paragraphs stand for, in whatever language they are named."""
-
-    def __init__(self) -> None:
-        self._marks: dict[str, str] = {}
-        self._based: dict[str, str] = {}
-        self._id = ""
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        name, value = _local(tag), _value(attributes)
-        if name == "style":
-            self._id = _value(attributes, "styleId")
-        elif name == "basedOn":
-            self._based[self._id] = value
-        elif name == "name":
-            found = re.fullmatch(r"heading ([1-9])", value.lower())
-            if found or value.lower() == "title":
-                self._marks[self._id] = _heading(int(found[1]) if found else 1)
-        elif name == "outlineLvl" and value in LEVELS:
-            self._marks.setdefault(self._id, _heading(int(value) + 1))
-        elif name == "numPr":
-            self._marks.setdefault(self._id, ITEM)
-
-    def marks(self) -> dict[str, str]:
-        """Style id -> what stands before its paragraphs; a style that has none takes that of the one it is based on."""
-        for style in self._based:
-            ancestor = style
-            for _ in range(DEEPEST):
-                if ancestor in self._marks or ancestor not in self._based:
-                    break
-                ancestor = self._based[ancestor]
-            if ancestor in self._marks:
-                self._marks[style] = self._marks[ancestor]
-        return self._marks
-
-    def close(self) -> None:
-        pass
-
-
-class _Story:
-    """Lines as they are made of a stream of elements."""
-
-    def __init__(self, marks: dict[str, str]) -> None:
-        self.lines: list[str] = []
-        self._marks = marks
-        self._skipped = 0
-        self._texts = 0  # inside of w:t
-        self._cells = 0  # inside of table cells
-        self._tables = 0
-        self._row: list[str] = []
-        self._paragraphs: list[tuple[list[str], list[str]]] = []  # open ones: their text, and what stands before it
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        name = _local(tag)
-        if self._skipped or name in SKIPPED:
-            self._skipped += 1
-        elif name == "p":
-            self._paragraphs.append(([], [""]))
-        elif name == "t":
-            self._texts += 1
-        elif name in BREAKS and self._paragraphs:
-            self._paragraphs[-1][0].append(BREAKS[name])
-        elif name == "pStyle" and self._paragraphs:
-            self._paragraphs[-1][1][0] = self._marks.get(_value(attributes), "")
-        elif name == "outlineLvl" and self._paragraphs and _value(attributes) in LEVELS:
-            self._paragraphs[-1][1][0] = _heading(int(_value(attributes)) + 1)
-        elif name == "numPr" and self._paragraphs and not self._paragraphs[-1][1][0]:
-            self._paragraphs[-1][1][0] = ITEM
-        elif name == "tbl":
-            self._tables += 1
-            if self._tables == 1:
-                self.lines.append("")
-        elif name == "tr" and self._tables == 1:
-            self._row = []
-        elif name == "tc":
-            self._cells += 1
-            if self._cells == 1:
-                self._row.append("")
-
-    def data(self, text: str) -> None:
-        if self._texts and not self._skipped and self._paragraphs:
-            self._paragraphs[-1][0].append(text)
-
-    def end(self, tag: str) -> None:
-        name = _local(tag)
-        if self._skipped:
-            self._skipped -= 1
-        elif name == "p":
-            self._say(*self._paragraphs.pop())
-        elif name == "t":
-            self._texts -= 1
-        elif name == "tc":
-            self._cells -= 1
-        elif name == "tr" and self._tables == 1:
-            if any(cell.strip() for cell in self._row):
-                self.lines.append(" | ".join(self._row))
-        elif name == "tbl":
-            self._tables -= 1
-            if not self._tables:
-                self.lines.append("")
-
-    def close(self) -> None:
-        pass
-
-    def _say(self, parts: list[str], before: list[str]) -> None:
-        text = "".join(parts).strip()
-        if not text:
-            return
-        if self._cells and self._row:
-            self._row[-1] = f"{self._row[-1]} {' '.join(text.split())}".strip()
-            return
-        following = before[0] == ITEM and bool(self.lines) and self.lines[-1].startswith(ITEM)
-        if self.lines and self.lines[-1] and not following:
-            self.lines.append("")
-        self.lines.append(before[0] + (" ".join(text.split()) if before[0] else text))
+    def part(self, kind: str, id: str) -> str:  # noqa: A002 (Word's own name)
+        """The text of another part."""
+        return self._part(kind, id, self._relations, self._folder)

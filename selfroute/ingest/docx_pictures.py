@@ -1,0 +1,82 @@
+"""Pictures and embedded objects in a Word file's text: what is said of them, and which of them are lost to a reader of
+text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from selfroute.ingest.docx_package import number, switched, value
+from selfroute.ingest.docx_writer import Writer
+
+BY_MACHINE = re.compile(
+    r"\s*(?:Description automatically generated|Automatisch generierte Beschreibung)[\w ]*\.?$", re.IGNORECASE
+)
+FILE_NAME = re.compile(
+    r"\S+\.(?:png|jpe?g|gif|bmp|emf|wmf|tiff?|svg)|(?:picture|image|bild|grafik) ?\d*", re.IGNORECASE
+)
+LARGE_WIDTH, LARGE_HEIGHT = 12 * 360_000, 16 * 360_000
+"""Of a picture that may be a page, in Word's units: 12 and 16 cm."""
+
+POINT = 12_700
+LONGEST = 2000
+"""Characters of what is said of a picture."""
+
+
+class Pictures:
+    """The pictures and objects that are met. `names` are the names of the open elements."""
+
+    def __init__(self, writer: Writer, names: list[str], *, margin: bool) -> None:
+        self.met = 0
+        self._writer, self._names, self._margin = writer, names, margin
+        self._large = self._described = False
+
+    def starts(self) -> Mapping[str, Callable[[dict[str, str]], None]]:
+        return {
+            "extent": self._size,
+            "docPr": self._describe,
+            "shape": self._draw,
+            "blip": self._show,
+            "imagedata": self._show,
+            "OLEObject": self._embed,
+            "control": self._control,
+        }
+
+    def _size(self, attributes: dict[str, str]) -> None:
+        if self._names[-1:] in (["inline"], ["anchor"]):
+            width, height = number(value(attributes, "cx")), number(value(attributes, "cy"))
+            self._large = width >= LARGE_WIDTH and height >= LARGE_HEIGHT
+
+    def _describe(self, attributes: dict[str, str]) -> None:
+        if value(attributes, "hidden") and switched({"val": value(attributes, "hidden")}):
+            self._large = False
+            return
+        self._say(value(attributes, "descr") or value(attributes, "title"))
+
+    def _draw(self, attributes: dict[str, str]) -> None:
+        found = dict(re.findall(r"\b(width|height):\s*(\d{1,5})(?:\.\d+)?pt", value(attributes, "style")))
+        width, height = (int(found.get(name, 0)) * POINT for name in ("width", "height"))
+        self._large = width >= LARGE_WIDTH and height >= LARGE_HEIGHT
+        self._say(value(attributes, "alt"))
+
+    def _say(self, text: str) -> None:
+        said = " ".join(text[:LONGEST].split())
+        plain = BY_MACHINE.sub("", said)
+        self._described = bool(plain) and plain == said and not FILE_NAME.fullmatch(plain)
+        if plain and not FILE_NAME.fullmatch(plain) and self._writer.shows():
+            self._writer.piece(f"[image: {plain}]", "word")
+
+    def _show(self, _: dict[str, str]) -> None:
+        self.met += 1
+        if self._large and not self._described and not self._margin:
+            self._writer.lost["picture"] += 1
+        self._large = False
+
+    def _embed(self, attributes: dict[str, str]) -> None:
+        kind = value(attributes, "ProgID")
+        self._writer.lost["equation" if kind.startswith("Equation") else f"object:{kind}"] += 1
+        self._large = False
+
+    def _control(self, attributes: dict[str, str]) -> None:
+        if value(attributes, "shapeid") or value(attributes, "id"):
+            self._writer.lost["control"] += 1

@@ -1,0 +1,412 @@
+"""Reads one part of a Word file that holds text (the body, the notes, a header) into lines.
+
+Fed with elements one by one, so that no tree is built of a long text. What stands in other parts (notes, charts, files
+that are set in) is asked of `Surroundings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from selfroute.ingest.docx_controls import Controls
+from selfroute.ingest.docx_lines import Lines
+from selfroute.ingest.docx_numbering import Numbering
+from selfroute.ingest.docx_package import local, number, switched, value
+from selfroute.ingest.docx_pictures import Pictures
+from selfroute.ingest.docx_styles import LEVELS, Look, Styles
+from selfroute.ingest.docx_symbols import symbol
+from selfroute.ingest.docx_writer import Writer
+from selfroute.ingest.omml import Equation
+
+BREAKS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+DROPPED = frozenset(
+    (
+        *("del", "moveFrom", "delText", "rPrChange", "pPrChange", "tblPrChange", "trPrChange", "tcPrChange"),
+        *("sectPrChange", "tblPrExChange", "tblGridChange", "numberingChange", "binData"),
+    )
+)
+"""Deleted text, and what properties were before they were changed."""
+
+LOOKS = ("strike", "dstrike", "vanish", "vertAlign", "rFonts", "rStyle", "position")
+NOTES = frozenset(("footnote", "endnote", "comment"))
+REFERENCES = {"footnoteReference": "footnote", "endnoteReference": "endnote", "commentReference": "comment"}
+PLAIN = ("", "normal")
+"""Types of notes that hold a note and not the line above them."""
+
+
+class Surroundings(Protocol):
+    """What a story asks of the file around it."""
+
+    def label(self, kind: str, id: str, own: str = "") -> str | None:  # noqa: A002 (Word's own name)
+        """The mark of a note at its place (`own` if it has one), None if there is no such note."""
+
+    def forget(self, kind: str, id: str) -> None:  # noqa: A002
+        """A reference to a note was deleted."""
+
+    def part(self, kind: str, id: str) -> str:  # noqa: A002
+        """The text of another part: a `chart`, a `diagram`, a `file` that is set in."""
+
+
+@dataclass(slots=True)
+class _Choice:
+    written: int = 0
+    made: bool = False
+
+
+class _Names(dict[str, str]):
+    """Names without their namespaces; those of equations with `m:` before them."""
+
+    def __missing__(self, tag: str) -> str:
+        namespace, name = tag.rpartition("}")[0], local(tag)
+        self[tag] = f"m:{name}" if namespace.endswith("/math") else name
+        return self[tag]
+
+
+class Story:
+    """Takes the elements of a part, and has its lines and notes in the end. `margin` is a header or a footer."""
+
+    def __init__(self, styles: Styles, numbering: Numbering, around: Surroundings, *, margin: bool = False) -> None:
+        self.root = ""
+        self.lines = Lines()
+        self.notes: dict[str, tuple[str, Lines]] = {}
+        """Their authors and lines by their ids."""
+        self.writer = Writer(styles, numbering)
+        self._around = around
+        self._names = _Names()
+        self._open: list[str] = []
+        self._skipped = self._texts = 0
+        self._controls = Controls(self.writer, self._open, margin=margin)
+        self._pictures = Pictures(self.writer, self._open, margin=margin)
+        self._choices: list[_Choice] = []
+        self._ruby = ""  # the reading of the open one
+        self._reading_at = 0
+        self._equation: Equation | None = None
+        self._equation_at = 0
+        self._equation_look = Look()
+        self._custom: tuple[str, str] | None = None
+        self._commented: set[str] = set()
+        self._note = ("", "")
+        self._starts = self._handlers_of_starts()
+        self._ends = self._handlers_of_ends()
+        self.writer.open()
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures were met."""
+        return self._pictures.met
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        name = self._names[tag]
+        if self._skipped or (name in DROPPED and self._drop(name)):
+            self._skipped += 1
+            if name in REFERENCES:
+                self._around.forget(REFERENCES[name], value(attributes, "id"))
+            return
+        if self._equation is not None:
+            self._in_equation(name, attributes)
+        else:
+            handler = self._starts.get(name)
+            if handler is not None and handler(attributes) is False:
+                self._skipped = 1
+                return
+        if not self._open:
+            self.root = self.root or name
+        self._open.append(name)
+
+    def data(self, text: str) -> None:
+        if self._skipped:
+            return
+        if self._texts:
+            self._say(text)
+        else:
+            self._controls.code(text)
+
+    def end(self, tag: str) -> None:
+        if self._skipped:
+            self._skipped -= 1
+            return
+        name = self._open.pop()
+        if self._equation is not None:
+            self._out_of_equation(name)
+        elif (handler := self._ends.get(name)) is not None:
+            handler()
+
+    def close(self) -> None:
+        self.lines = self.writer.close()
+
+    def _handlers_of_starts(self) -> dict[str, Callable[[dict[str, str]], bool | None]]:
+        """What is done where an element opens; False skips all that is in it."""
+        return {
+            **self._controls.starts(),
+            **self._pictures.starts(),
+            **{name: self._looks(name) for name in LOOKS},
+            **{name: self._breaks(text) for name, text in BREAKS.items()},
+            **{name: self._refers(kind) for name, kind in REFERENCES.items()},
+            **dict.fromkeys(NOTES, self._begins_note),
+            "p": lambda _: self.writer.begin_paragraph(),
+            "r": lambda _: self.writer.begin_run(),
+            "t": self._begins_text,
+            "pStyle": self._styles_paragraph,
+            "outlineLvl": self._outlines,
+            "ilvl": self._sets_level,
+            "numId": self._sets_list,
+            "tbl": lambda _: self.writer.begin_table(),
+            "tr": lambda _: self.writer.begin_row(),
+            "tc": lambda _: self.writer.begin_cell(),
+            "gridBefore": self._sets_before,
+            "hidden": self._hides_row,
+            "gridSpan": self._spans,
+            "vMerge": self._merges,
+            "hMerge": self._merges_across,
+            "cellDel": self._drops_cell,
+            "m:oMath": self._begins_equation,
+            "m:oMathPara": self._begins_formula,
+            "sym": self._signs,
+            "commentRangeEnd": self._ends_comment,
+            "AlternateContent": lambda _: self._choices.append(_Choice()),
+            "Choice": self._begins_choice,
+            "Fallback": lambda _: bool(self._choices) and not self._choices[-1].made,
+            "ruby": self._begins_ruby,
+            "rt": self._begins_reading,
+            "altChunk": lambda a: self.writer.block(self._around.part("file", value(a, "id"))),
+            "chart": lambda a: self.writer.block(self._around.part("chart", value(a, "id"))),
+            "relIds": lambda a: self.writer.block(self._around.part("diagram", value(a, "dm"))),
+        }
+
+    def _handlers_of_ends(self) -> dict[str, Callable[[], None]]:
+        return {
+            **self._controls.ends(),
+            **dict.fromkeys(NOTES, self._ends_note),
+            "p": self._ends_paragraph,
+            "pPr": self._ends_properties,
+            "r": self._ends_run,
+            "t": self._ends_text,
+            "tbl": self.writer.end_table,
+            "tc": self.writer.end_cell,
+            "AlternateContent": self._ends_choices,
+            "Choice": self._ends_choice,
+            "ruby": self._ends_ruby,
+            "rt": self._ends_reading,
+        }
+
+    # What was deleted
+
+    def _drop(self, name: str) -> bool:
+        parents = self._open[-2:]
+        if name in ("del", "moveFrom") and parents == ["pPr", "rPr"]:
+            self.writer.paragraph.removed = True
+        elif name == "del" and parents[-1:] == ["trPr"] and self.writer.row is not None:
+            self.writer.row.dropped = True
+        return True
+
+    # Text
+
+    def _say(self, text: str) -> None:
+        if self._equation is not None:
+            look = self._equation_look
+            if not (look.struck or look.double or look.hidden):
+                self._equation.text(text)
+        elif self._controls.coded:
+            return
+        elif self._custom is not None:
+            self._mark(*self._custom, text.strip())
+            self._custom = None
+        else:
+            self.writer.text(text)
+
+    def _begins_text(self, _: dict[str, str]) -> None:
+        self._texts += 1
+
+    def _ends_text(self) -> None:
+        self._texts -= 1
+
+    def _breaks(self, text: str) -> Callable[[dict[str, str]], None]:
+        def write(_: dict[str, str]) -> None:
+            if self._open and self._open[-1] == "r" and not self._controls.coded and self.writer.shows():
+                self.writer.piece(text)
+
+        return write
+
+    def _signs(self, attributes: dict[str, str]) -> None:
+        if not self._controls.coded:
+            self.writer.symbol(value(attributes, "font"), value(attributes, "char"))
+
+    def _looks(self, name: str) -> Callable[[dict[str, str]], None]:
+        def take(attributes: dict[str, str]) -> None:
+            if self._open[-1:] != ["rPr"]:
+                return
+            paragraph = self.writer.paragraph
+            if self._open[-2:-1] == ["r"] and paragraph.run is not None:
+                paragraph.run.look.take(name, attributes)
+            elif self._open[-2:-1] == ["pPr"] and name == "vanish":
+                paragraph.hidden = switched(attributes)
+
+        return take
+
+    def _ends_run(self) -> None:
+        self._custom = None
+        self.writer.end_run()
+
+    # Paragraphs
+
+    def _styles_paragraph(self, attributes: dict[str, str]) -> None:
+        self.writer.paragraph.style = value(attributes)
+
+    def _outlines(self, attributes: dict[str, str]) -> None:
+        level = value(attributes)
+        self.writer.paragraph.heading = int(level) + 1 if level in LEVELS else 0
+
+    def _sets_level(self, attributes: dict[str, str]) -> None:
+        self.writer.paragraph.level = number(value(attributes))
+
+    def _sets_list(self, attributes: dict[str, str]) -> None:
+        self.writer.paragraph.list = value(attributes)
+
+    def _ends_properties(self) -> None:
+        if self._open[-1:] == ["p"]:
+            self.writer.count()
+
+    def _ends_paragraph(self) -> None:
+        self._controls.end_paragraph()
+        self.writer.end_paragraph()
+
+    # Tables
+
+    def _sets_before(self, attributes: dict[str, str]) -> None:
+        if self.writer.row is not None:
+            self.writer.row.before = max(number(value(attributes)), 0)
+
+    def _hides_row(self, attributes: dict[str, str]) -> None:
+        if self._open[-1:] == ["trPr"] and self.writer.row is not None and switched(attributes):
+            self.writer.row.dropped = True
+
+    def _spans(self, attributes: dict[str, str]) -> None:
+        if self.writer.cell is not None:
+            self.writer.cell.span = max(number(value(attributes), 1), 1)
+
+    def _merges(self, attributes: dict[str, str]) -> None:
+        if self.writer.cell is not None:
+            self.writer.cell.continues = value(attributes) in ("", "continue")
+
+    def _merges_across(self, attributes: dict[str, str]) -> None:
+        if self.writer.cell is not None:
+            self.writer.cell.follows = value(attributes) in ("", "continue")
+
+    def _drops_cell(self, _: dict[str, str]) -> None:
+        if self.writer.cell is not None:
+            self.writer.cell.dropped = True
+
+    # Equations
+
+    def _begins_equation(self, _: dict[str, str]) -> None:
+        self._equation, self._equation_at = Equation(), len(self._open)
+        self._equation_look = Look()
+
+    def _in_equation(self, name: str, attributes: dict[str, str]) -> None:
+        assert self._equation is not None
+        if name in ("m:t", "t"):
+            self._texts += 1
+        elif name in ("m:r", "r"):
+            self._equation_look = Look()
+        elif name == "sym":
+            self._say(symbol(value(attributes, "font"), value(attributes, "char")) or "")
+        elif name.startswith("m:"):
+            self._equation.start(name[2:], attributes)
+        elif self._open[-1] == "rPr" and self._open[-2] in ("m:r", "r"):
+            self._equation_look.take(name, attributes)
+
+    def _out_of_equation(self, name: str) -> None:
+        assert self._equation is not None
+        if name in ("m:t", "t"):
+            self._texts -= 1
+        elif len(self._open) == self._equation_at:
+            text = self._equation.line()
+            self._equation = None
+            if text and not self._controls.coded:
+                self.writer.piece(text, "equation")
+                if self._open[-1:] == ["m:oMathPara"]:
+                    self.writer.piece("\n")
+        elif name.startswith("m:"):
+            self._equation.end(name[2:])
+
+    def _begins_formula(self, _: dict[str, str]) -> None:
+        self.writer.piece("\n")  # it stands on a line of its own
+
+    # Notes
+
+    def _begins_note(self, attributes: dict[str, str]) -> bool:
+        if value(attributes, "type") not in PLAIN:
+            return False
+        self._note = (value(attributes, "id"), value(attributes, "author") or value(attributes, "initials"))
+        self.writer.open()
+        return True
+
+    def _ends_note(self) -> None:
+        name, author = self._note
+        while name in self.notes or not name:  # ids that are missing or stand twice
+            name += "+"
+        self.notes[name] = (" ".join(author.split()), self.writer.close())
+
+    def _refers(self, kind: str) -> Callable[[dict[str, str]], None]:
+        def refer(attributes: dict[str, str]) -> None:
+            name = value(attributes, "id")
+            if self._controls.coded or not self.writer.shows():
+                self._around.forget(kind, name)
+            elif kind == "comment":
+                self._comment(name)
+            elif switched({"val": value(attributes, "customMarkFollows") or "0"}):
+                self._custom = (kind, name)
+            else:
+                self._mark(kind, name)
+
+        return refer
+
+    def _ends_comment(self, attributes: dict[str, str]) -> None:
+        if "p" in self._open:
+            self._comment(value(attributes, "id"))
+
+    def _comment(self, name: str) -> None:
+        """A comment is marked where its range ends, or else where it is referred to."""
+        if name not in self._commented:
+            self._commented.add(name)
+            self._mark("comment", name)
+
+    def _mark(self, kind: str, name: str, own: str = "") -> None:
+        label = self._around.label(kind, name, own)
+        if label is not None:
+            self.writer.piece(label, "mark")
+        elif own:
+            self.writer.text(own)
+
+    # What is there in two forms, or beside its reading
+
+    def _begins_choice(self, _: dict[str, str]) -> bool:
+        if not self._choices:
+            return True
+        self._choices[-1].written = self.writer.written
+        return not self._choices[-1].made
+
+    def _ends_choices(self) -> None:
+        self._choices.pop()
+
+    def _ends_choice(self) -> None:
+        if self._choices:
+            self._choices[-1].made |= self.writer.written > self._choices[-1].written
+
+    def _begins_ruby(self, _: dict[str, str]) -> None:
+        self._ruby = ""
+
+    def _begins_reading(self, _: dict[str, str]) -> None:
+        self._reading_at = len(self.writer.paragraph.pieces)
+
+    def _ends_reading(self) -> None:
+        pieces = self.writer.paragraph.pieces
+        self._ruby = "".join(piece.text for piece in pieces[self._reading_at :])
+        del pieces[self._reading_at :]
+
+    def _ends_ruby(self) -> None:
+        if self._ruby:
+            self.writer.piece(f" ({self._ruby})")
+        self._ruby = ""
