@@ -42,7 +42,7 @@ def described(rows: Sequence[Row], *, sure: bool = True) -> list[str]:
             found += table.paragraphs(part, after=True)
             continue
         above, table, below = following or (part, None, [])
-        found += [_pair(row) if table else _aside(row) for row in above]
+        found += [_pair(row) if table or not sure else _aside(row) for row in above]
         found += table.paragraphs(below) if table else []
     return found
 
@@ -52,7 +52,7 @@ def _table(part: list[Row], before: _Table | None, sure: bool) -> tuple[list[Row
     own: the rows go on from the table `before`, or are text."""
     widths = Counter(len(row) for row in part[:LOOKED_AT] if len(row) > 1)
     if not widths:
-        if before is None and len(part) > 1 and not _prose(part):
+        if sure and before is None and len(part) > 1 and not _prose(part):
             return [], _Table(_names(part[0])), part[1:]
         return None
     width = max(widths, key=lambda size: (widths[size], size))
@@ -82,8 +82,9 @@ class _Table:
     def paragraphs(self, rows: Sequence[Row], after: bool = False) -> list[str]:
         """`after` a blank line, a text alone is no row of the table but stands below it."""
         if self.names is None:
-            wide = max(map(len, rows), default=0)
-            return ["\n".join(" | ".join((*row, *[""] * (wide - len(row)))).strip() for row in rows)] if rows else []
+            columns = sorted({at for row in rows for at, cell in enumerate(row) if cell})
+            lines = (" | ".join(row[at] if at < len(row) else "" for at in columns) for row in rows)
+            return ["\n".join(line.rstrip() for line in lines)] if rows else []
         return [self._paragraph(row, after) for row in rows if not (self.header and row == self.header)]
 
     def _paragraph(self, row: Row, after: bool) -> str:
