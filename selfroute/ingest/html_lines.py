@@ -73,7 +73,7 @@ class Lines:
     def mark(self, prefix: str) -> None:
         """Begins a line with a heading's or an item's mark, which waits for its text."""
         if self._outer:
-            self.add(prefix if prefix.strip("#- ") else "", SPACE)
+            self.add(prefix.strip() if prefix.strip("#- ") else "", SPACE)
         elif prefix.startswith("#"):
             self._prefix = prefix + ("" if self._prefix == BULLET else self._prefix)
         else:

@@ -36,10 +36,13 @@ BLOCKS = {
 HAS_BLOCKS = ", ".join(("p", "div", "table", "ul", "ol", "dl", "pre", "section", "article", "li", *sorted(HEADINGS)))
 WATCHED = {"hidden", "aria-hidden", "role", "style", "class", "epub:type"}
 NAMES = re.compile(
-    r"(?P<math>\b(?:katex|MathJax(?:_\w+)?|mwe-math-element)\b|\bmjx-chtml\b)"
+    r"(?P<math>\b(?:katex|MathJax(?:_(?!Preview)\w+)?|mwe-math-element)\b|\bmjx-chtml\b)"
     r"|(?P<note>\bfootnote-?(?:ref|anchor|link|marker)\b|\bnote-?ref\b|\bfn-?ref\b|^(?:reference|footnote|fn)$)"
 )
 """Class names of equations and of footnotes' marks."""
+
+BREAKS = re.compile("\xad|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b")
+"""Places at which a word may be broken. In scripts without spaces one of them parts words."""
 
 MOST_FRAGMENTS = 8
 """Documents inside of a document (an `iframe` with its text, a shadow root) inside each other."""
@@ -103,7 +106,7 @@ class Page:
         self._walk(root)
 
     def text(self) -> str:
-        return self._lines.text().replace("\xad", "")
+        return BREAKS.sub("", self._lines.text())
 
     def _walk(self, root: Any) -> None:
         above: list[tuple[Any, Leave, Iterator[Any] | None]] = []
@@ -166,6 +169,8 @@ class Page:
             return self._equation(node, attributes)
         if _is_note(attributes, kind) and tag in ("a", "span", "sup", "small"):
             return self._scripts.begin_note()
+        if attributes.get("role") == "heading" and tag not in HEADINGS:
+            return self._heading(node, attributes)
         if enter is not None and enter != self._code:
             leave = enter(node, attributes)
             if style.kept and enter == self._block and node.css_first(HAS_BLOCKS) in (None, node):
@@ -175,8 +180,6 @@ class Page:
             return self._math(node, attributes)
         if style.raised or style.lowered:
             return self._script_of(node, style.raised)
-        if attributes.get("role") == "heading":
-            return self._heading(node, attributes)
         if style.block:
             return self._block(node, attributes)
         if style.kept:

@@ -68,6 +68,8 @@ class Scripts:
         if slash not in SLASHES or made.strip("^ []()") != over.strip("()"):
             return False
         del parts[at:]
+        if before.endswith(" "):
+            self._lines.space()
         self._lines.add(fraction(before, over, under))
         return True
 

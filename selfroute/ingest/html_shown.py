@@ -92,10 +92,23 @@ class Shown:
             before = before.prev
         if before is None:
             return False
-        if _is_control(before) or before.tag in ("summary", "dt"):
+        if self._opens(before) or before.tag in ("summary", "dt"):
             return True
         return before.tag not in ("form", "section", "article", "table", "nav", "header") and any(
-            _is_control(one) for one in before.css("button, [aria-expanded], [role=button]")
+            self._opens(one) for one in before.css("button, [aria-expanded], [role=button]")
+        )
+
+    def _opens(self, node: Any) -> bool:
+        """Whether a click on the element may show what comes after it."""
+        about = node.attributes
+        if "onclick" in about:
+            return True
+        if node.tag == "button":
+            return self.is_heading(node, about)
+        return (
+            "aria-expanded" in about
+            or about.get("role") in ("button", "tab")
+            or any(name in about for name in ("data-toggle", "data-bs-toggle", "aria-controls"))
         )
 
     def is_heading(self, node: Any, attributes: Attributes) -> bool:
@@ -145,25 +158,25 @@ def is_aside(tag: str, node: Any) -> bool:
 def is_copy(names: str, node: Any, tag: str) -> bool:
     """Whether elements of such class names repeat what is said elsewhere, or lead to it."""
     if COPIES.search(names):
+        if "MathJax_Preview" in names:
+            return _is_drawn_after(node)
         return "mwe-math-fallback" not in names or _has_math_before(node)
     return tag == "a" and PERMALINK.search(names) is not None and len(_text(node).strip()) < 2
 
 
+def _is_drawn_after(node: Any) -> bool:
+    """Whether an equation follows of which the node shows something until it is drawn."""
+    after = node.next
+    while after is not None and after.tag == "-text":
+        after = after.next
+    if after is None or after.tag.startswith("-"):
+        return False
+    about = after.attributes
+    return "MathJax" in (about.get("class") or "") or (about.get("type") or "").startswith("math/")
+
+
 def _has_math_before(node: Any) -> bool:
     return node.parent is not None and node.parent.css_first("math") is not None
-
-
-def _is_control(node: Any) -> bool:
-    if node.tag.startswith("-"):
-        return False
-    about = node.attributes
-    return (
-        node.tag == "button"
-        or "aria-expanded" in about
-        or "onclick" in about
-        or about.get("role") in ("button", "tab")
-        or any(name in about for name in ("data-toggle", "data-bs-toggle", "aria-controls"))
-    )
 
 
 def _is_said(node: Any) -> bool:

@@ -23,6 +23,9 @@ NOTHING = str.maketrans(dict.fromkeys((0x2061, 0x2063, 0x200B, 0x2060, 0xFEFF)))
 """Invisible operators: a function's, a separator's."""
 
 PRIMES = set("′″‴⁗'\"*†‡°\u2217")
+SCRIPT = re.compile(r"[\^_][\w.]+$")
+"""A power or an index at the end of what was read, which must not go on."""
+
 LARGE = set("∑∏∐∫∬∭∮\u22c3⋂⨁⨂\u22c1⋀")
 MACRON, HAT, TILDE, ARROW, DOT, DOTS = "\u0304", "\u0302", "\u0303", "\u20d7", "\u0307", "\u0308"
 ABOVE = {
@@ -196,6 +199,7 @@ def _joined(before: str, text: str) -> str:
     apart = (
         (last.isdigit() and first.isdigit())
         or (last.isalpha() and first.isdigit())
+        or (first.isalnum() and SCRIPT.search(before[-20:]) is not None)
         or (last.isalpha() and first.isalpha() and (before[-2:-1].isalpha() or text[1:2].isalpha()))
     )
     return f"{before} {text}" if apart else before + text
