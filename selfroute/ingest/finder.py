@@ -18,7 +18,10 @@ from selfroute.errors import BadInput, UnreadableFile
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-SUFFIXES = (".txt", ".md", ".jsonl", ".pdf", ".docx", ".html", ".htm", ".epub", ".csv", ".tsv", ".tab")
+SUFFIXES = (
+    *(".txt", ".md", ".jsonl", ".pdf", ".docx", ".odt", ".rtf", ".html", ".htm", ".mht", ".mhtml", ".epub", ".eml"),
+    *(".pptx", ".odp", ".ipynb", ".xlsx", ".xlsm", ".ods", ".tsv", ".tab", ".csv"),
+)
 IGNORE = ".gitignore"
 
 

@@ -106,6 +106,17 @@ _READERS: Mapping[str, Callable[[Path], Text]] = {
     ".csv": _by("table"),
     ".tsv": _by("table"),
     ".tab": _by("table"),
+    ".xlsx": _by("xlsx"),
+    ".xlsm": _by("xlsx"),
+    ".pptx": _by("pptx"),
+    ".odt": _by("odf"),
+    ".ods": _by("odf"),
+    ".odp": _by("odf"),
+    ".rtf": _by("rtf"),
+    ".ipynb": _by("ipynb"),
+    ".eml": _by("eml"),
+    ".mht": _by("eml"),
+    ".mhtml": _by("eml"),
 }
 
 
