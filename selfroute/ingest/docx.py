@@ -8,6 +8,7 @@ A part that cannot be read is a warning; only the main one is needed.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,15 +28,19 @@ from selfroute.ingest.texts import Text
 DEEPEST = 3
 """Word files that are set into each other."""
 
+BARE_NUMBER = re.compile(r"[-–—|\s]*\d{1,4}[-–—|\s]*")
+NO_TEXT = re.compile(r"^(?:Error!|Fehler!|Erreur\s?!|¡Error!)[^\n]*$", re.MULTILINE)
+"""What a field shows in a header that finds no text to repeat."""
+
 PAGE = 3000
 """Characters of a page, to tell how large a share is missing."""
 
 LOST = {
-    "picture": ("1 picture as large as a page is not read", "{} pictures as large as a page are not read", 1.0),
-    "equation": ("1 equation in an older format is not read", "{} equations in an older format are not read", 0.05),
-    "control": ("1 ActiveX control is not read", "{} ActiveX controls are not read", 0.05),
-    "object": ("1 embedded object ({1}) is not read", "{} embedded objects ({1}) are not read", 1.0),
-    "symbol": ("1 symbol of the font {1} is not known", "{} symbols of the font {1} are not known", 0.0),
+    "picture": ("1 picture as large as a page is not read", "{0} pictures as large as a page are not read", 1.0),
+    "equation": ("1 equation in an older format is not read", "{0} equations in an older format are not read", 0.05),
+    "control": ("1 ActiveX control is not read", "{0} ActiveX controls are not read", 0.05),
+    "object": ("1 embedded object is not read: {1}", "{0} embedded objects are not read: {1}", 1.0),
+    "symbol": ("1 symbol of the font {1} is not known", "{0} symbols of the font {1} are not known", 0.0),
     "part": ("{1} could not be read", "{1} could not be read", 1.0),
     "way": ("{1} could not be read", "{1} could not be read", 0.0),
 }
@@ -137,9 +142,9 @@ class _Reading:
         for name in self.package.parts(kind):
             story = Story(styles, Numbering(None), self._around(name, notes), margin=True)
             if self._read(name, story, f"a {kind}"):
-                text = story.lines.text()
+                text = NO_TEXT.sub("", story.lines.text()).strip()
                 texts.setdefault(" ".join(text.split()), text)
-        return [text for text in texts.values() if text]
+        return [text for text in texts.values() if text and not BARE_NUMBER.fullmatch(text)]
 
     def _read(self, name: str, story: Story, what: str) -> bool:
         """Reads a part that is not needed; whether it could be."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from selfroute.ingest.docx_fields import CHECKED, PAGES, UNCHECKED, Field, Form, result
 from selfroute.ingest.docx_package import switched, value
@@ -17,7 +17,7 @@ class _Control:
     written: int
     value: str = ""
     last: str = ""
-    entries: dict[str, str] = field(default_factory=dict)
+    holds: bool = False  # it shows only what may be written in its place
 
 
 class Controls:
@@ -42,6 +42,8 @@ class Controls:
             **{name: self._form(name) for name in ("checkBox", "default", "result", "listEntry")},
             "checked": self._check,
             "sdt": self._begin_control,
+            "showingPlcHdr": self._hold,
+            "sdtContent": lambda _: not (self._margin and self._controls and self._controls[-1].holds),
             "dropDownList": self._choose,
             "comboBox": self._choose,
             "listItem": self._list,
@@ -135,6 +137,10 @@ class Controls:
 
     def _begin_control(self, _: dict[str, str]) -> None:
         self._controls.append(_Control(self._writer.written))
+
+    def _hold(self, attributes: dict[str, str]) -> None:
+        if self._controls:
+            self._controls[-1].holds = switched(attributes)
 
     def _choose(self, attributes: dict[str, str]) -> None:
         if self._controls:

@@ -20,6 +20,9 @@ LONGEST_REPEATED = 1000
 MOST_REPEATED = 4 * 2**20
 """Characters that the spanned cells of one table repeat at most, with what stands between them."""
 
+MOST_ACROSS = 400
+"""Characters that a cell over many columns repeats in its row."""
+
 MOST_NESTED = 12
 """Rows of a table inside of a cell that is written into the cell; around a longer one, the cells are places on the
 page."""
@@ -122,7 +125,7 @@ class Lines:
 
     blocks: list[Block | Grid] = field(default_factory=list)
 
-    def text(self) -> str:
+    def text(self, *, headings: bool = True) -> str:
         lines: list[str] = []
         in_list = False
         for block in self.blocks:
@@ -133,22 +136,27 @@ class Lines:
             if not block.text:
                 continue
             item = bool(block.number) and not block.heading
-            before = block.heading + block.number
+            before = (block.heading if headings else "") + block.number
             if lines and lines[-1] and not (item and in_list):
                 lines.append("")
-            lines.append(before + (" ".join(block.text.split()) if before else block.text))
+            lines.append(before + (_line(block.text) if before else block.text))
             in_list = item
         return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
     def flat(self) -> str:
         """In one line, for a cell; its list numbers are kept."""
-        parts = [
-            _within(block.rows)
-            if isinstance(block, Grid)
-            else f"{block.number if block.number != BULLET else ''}{block.text}"
-            for block in self.blocks
-        ]
-        return " ".join(" ".join(parts).split())
+        made, listed = "", False
+        for block in self.blocks:
+            grid = isinstance(block, Grid)
+            part = _within(block.rows) if isinstance(block, Grid) else block.number.removeprefix(BULLET) + block.text
+            item = grid or (isinstance(block, Block) and bool(block.number))
+            part = _line(part)
+            if not part:
+                continue
+            numbers = made[-1:].isdigit() and part[0].isdigit()
+            made += ("; " if numbers or (listed and item) else " " if made else "") + part
+            listed = item
+        return made
 
     def nested(self) -> int:
         """Rows of the tables inside."""
@@ -204,9 +212,10 @@ def _grid(rows: Sequence[Row]) -> list[list[str]]:
         for cell in row.cells:
             own = "" if cell.dropped else cell.inside.flat()
             repeats = True
-            if cell.continues and not own:
-                own = above[len(texts)] if len(texts) < len(above) else ""
-            elif cell.follows and not own and texts:
+            upper = above[len(texts)] if len(texts) < len(above) else ""
+            if cell.continues and (upper or not own):  # what is written in such a cell is not on the page
+                own = upper
+            elif cell.follows and texts and (texts[-1] or not own):
                 own = texts[-1]
             else:
                 repeats = False
@@ -215,12 +224,20 @@ def _grid(rows: Sequence[Row]) -> list[list[str]]:
             if cost > left:
                 columns = 1
             fits = len(own) <= LONGEST_REPEATED and cost <= left
+            across = fits and (columns - 1) * len(own) <= MOST_ACROSS
             left -= cost if fits else columns
-            texts += [own if fits or (at == 0 and not repeats) else "" for at in range(columns)]
+            texts += [own if across or (at == 0 and (fits or not repeats)) else "" for at in range(columns)]
         above = texts
         if any(texts):
             grid.append(texts)
     return grid
+
+
+def _line(text: str) -> str:
+    """In one line; numbers on lines of their own do not become one."""
+    if "\n" in text:
+        text = re.sub(r"(?<=\d)[^\S\n]*\n\s*(?=\d)", "; ", text)
+    return " ".join(text.split())
 
 
 def _within(rows: Sequence[Sequence[str]]) -> str:

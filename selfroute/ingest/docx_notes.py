@@ -26,7 +26,7 @@ class Notes:
     def add(self, kind: str, notes: Mapping[str, tuple[str, Lines]]) -> None:
         """Takes in the notes of a kind: their authors and lines by their ids."""
         for name, (author, lines) in notes.items():
-            text = lines.text()
+            text = lines.text(headings=False)
             if text:
                 self._notes.setdefault((kind, name), (author, text))
 

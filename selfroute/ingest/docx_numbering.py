@@ -13,10 +13,19 @@ from xml.etree.ElementTree import Element
 
 from selfroute.ingest.docx_lines import BULLET
 from selfroute.ingest.docx_package import local, number, value
+from selfroute.ingest.docx_symbols import PRIVATE, WINGDINGS
 from selfroute.ingest.numbering import written
 
 DEPTH = 9
 """Levels of a numbering."""
+
+BOXES: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        **{("", sign): f"{sign} " for sign in "☐☑☒✓✔✗✘🗹🗷"},
+        **{("wingdings", chr(PRIVATE + place)): f"{WINGDINGS[place]} " for place in (0xA8, 0xFB, 0xFC, 0xFD, 0xFE)},
+    }
+)
+"""Bullets that say something: boxes that are checked or not."""
 
 LINKS = 5
 """How often a numbering may point to another one by a style."""
@@ -43,6 +52,7 @@ class Level:
     restart: int | None = None
     legal: bool = False
     style: str = ""
+    font: str = ""
 
 
 @dataclass(slots=True)
@@ -104,7 +114,7 @@ class Numbering:
         counters = self._count(key, list_id, level, levels, used.starts)
         own = levels[level]
         if own.kind == "bullet":
-            return BULLET if own.pattern else ""
+            return BULLET + BOXES.get((own.font, own.pattern), BOXES.get(("", own.pattern), "")) if own.pattern else ""
         numbers = {str(at + 1): _shown(counters[at], levels[at], own.legal and at <= level) for at in range(DEPTH)}
         text = re.sub(r"%([1-9])", lambda found: numbers[found[1]], own.pattern)
         text = " ".join(text.split())
@@ -169,7 +179,7 @@ def _list(element: Element) -> List:
 
 
 def _level(element: Element) -> Level:
-    level = Level()
+    level = Level(start=0)  # what Word counts from if it says nothing
     kind = None
     for part in element.iter():
         name, attributes = local(part.tag), dict(part.attrib)
@@ -186,6 +196,8 @@ def _level(element: Element) -> Level:
             level.legal = value(attributes).lower() not in ("0", "false", "off")
         elif name == "pStyle":
             level.style = value(attributes)
+        elif name == "rFonts":
+            level.font = value(attributes, "ascii").lower()
         elif name == "lvlPicBulletId":
             level.kind = kind = "bullet"
     return level

@@ -106,12 +106,9 @@ class Package:
             elements = list(self.tree(name).iter()) if name else []
         except UnreadableFile:
             elements = []
+        named = (e for e in elements if local(e.tag) in ("Override", "Default"))
         return {
-            (element.get("PartName") or element.get("Extension") or "").casefold(): element.get(
-                "ContentType", ""
-            ).lower()
-            for element in elements
-            if local(element.tag) in ("Override", "Default")
+            (e.get("PartName") or e.get("Extension") or "").casefold(): e.get("ContentType", "").lower() for e in named
         }
 
 

@@ -10,13 +10,26 @@ from selfroute.ingest.docx_package import number, switched, value
 from selfroute.ingest.docx_writer import Writer
 
 BY_MACHINE = re.compile(
-    r"\s*(?:Description automatically generated|Automatisch generierte Beschreibung)[\w ]*\.?$", re.IGNORECASE
+    r"\s*(?:Description automatically generated|AI-generated content may be incorrect"
+    r"|Automatisch generierte Beschreibung|KI-generierte Inhalte können fehlerhaft sein"
+    r"|AI 生成的内容可能不正确)[\w ]*[.。]?$",
+    re.IGNORECASE,
 )
 FILE_NAME = re.compile(
     r"\S+\.(?:png|jpe?g|gif|bmp|emf|wmf|tiff?|svg)|(?:picture|image|bild|grafik) ?\d*", re.IGNORECASE
 )
 LARGE_WIDTH, LARGE_HEIGHT = 12 * 360_000, 16 * 360_000
 """Of a picture that may be a page, in Word's units: 12 and 16 cm."""
+
+PROGRAMS = {
+    "AcroExch": "PDF",
+    "Excel": "Excel sheet",
+    "Package": "file",
+    "PowerPoint": "PowerPoint slides",
+    "Visio": "Visio drawing",
+    "Word": "Word document",
+}
+"""What programs make, by the names that objects have of them."""
 
 POINT = 12_700
 LONGEST = 2000
@@ -40,6 +53,7 @@ class Pictures:
             "imagedata": self._show,
             "OLEObject": self._embed,
             "control": self._control,
+            "subDoc": self._elsewhere,
         }
 
     def _size(self, attributes: dict[str, str]) -> None:
@@ -73,9 +87,12 @@ class Pictures:
         self._large = False
 
     def _embed(self, attributes: dict[str, str]) -> None:
-        kind = value(attributes, "ProgID")
-        self._writer.lost["equation" if kind.startswith("Equation") else f"object:{kind}"] += 1
+        kind = value(attributes, "ProgID").partition(".")[0]
+        self._writer.lost["equation" if kind.startswith("Equation") else f"object:{PROGRAMS.get(kind, kind)}"] += 1
         self._large = False
+
+    def _elsewhere(self, _: dict[str, str]) -> None:
+        self._writer.lost["part:a part of the text that is kept in another file"] += 1
 
     def _control(self, attributes: dict[str, str]) -> None:
         if value(attributes, "shapeid") or value(attributes, "id"):

@@ -150,6 +150,7 @@ class Story:
             "t": self._begins_text,
             "pStyle": self._styles_paragraph,
             "outlineLvl": self._outlines,
+            "framePr": self._drops_capital,
             "ilvl": self._sets_level,
             "numId": self._sets_list,
             "tbl": lambda _: self.writer.begin_table(),
@@ -257,6 +258,10 @@ class Story:
     def _outlines(self, attributes: dict[str, str]) -> None:
         level = value(attributes)
         self.writer.paragraph.heading = int(level) + 1 if level in LEVELS else 0
+
+    def _drops_capital(self, attributes: dict[str, str]) -> None:
+        if value(attributes, "dropCap") in ("drop", "margin"):
+            self.writer.paragraph.removed = True
 
     def _sets_level(self, attributes: dict[str, str]) -> None:
         self.writer.paragraph.level = number(value(attributes))

@@ -17,7 +17,7 @@ from selfroute.ingest.docx_symbols import FONTS, symbol, translated
 MOST_TABLES = 8
 """Tables inside of each other; the rows of those that are deeper are paragraphs."""
 
-RAISED = re.compile(r"[-−–+]?\d{1,3}|[A-Za-z*†‡§]")
+RAISED = re.compile(r"[-−–+]?\d{1,3}|[*†‡§]")
 HIGH = 4
 """Half points from which a short text that was moved up or down is raised or lowered."""
 
@@ -48,7 +48,7 @@ class Paragraph:
     heading: int | None = None
     list: str | None = None
     level: int | None = None
-    removed: bool = False  # its end was deleted: it goes on in the next one
+    removed: bool = False  # its end was deleted, or it is a large first letter: it goes on in the next one
     hidden: bool = False
     number: str | None = None
     run: Run | None = None
@@ -232,7 +232,7 @@ class Writer:
             return
         level = self._styles.heading(paragraph.style) if paragraph.heading is None else paragraph.heading
         heading = "#" * min(level, 6) + " " if level and text else ""
-        if heading and number == BULLET:
+        if heading and number.startswith(BULLET):
             number = ""
         self._sinks[-1].blocks.append(Block(text, heading, number))
 

@@ -10,10 +10,14 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from selfroute.ingest.docx_package import switched, value
-from selfroute.ingest.notation import fraction, lowered
+from selfroute.ingest.notation import fraction
 
 DEEPEST = 40
 """Equations nested deeper than this are written one part behind the other."""
+
+WHOLE = re.compile(r"[-−–+±]?(?:\d[\d.,]*|[^\W\d_]+[′']*|\S)")
+OVER = re.compile(r"[-−–+±]?[\w.,′']+")
+"""What stands above a line without parentheses."""
 
 INVISIBLE = {"\u2061": "", "\u2063": ",", "\u2064": " ", "\u200b": "", "\u2062": ""}
 ROOTS = {"": "√", "2": "√", "3": "∛", "4": "∜"}
@@ -124,7 +128,7 @@ def _linear(frame: _Frame, before: str) -> str:
         over, under = frame.part("num"), frame.part("den")
         if properties.get("type") == "noBar":
             return f"({over}{STACKED}{under})"
-        return fraction(before, over, under)
+        return fraction(before, over if OVER.fullmatch(over) else _grouped(over), _grouped(under))
     if name in ("sSup", "sSub", "sSubSup"):
         return _grouped(body) + _below(sub) + _above(sup)
     if name == "sPre":
@@ -182,8 +186,21 @@ def _above(text: str) -> str:
 
 
 def _below(text: str) -> str:
-    return lowered("", text) if text else ""
+    return f"_{_grouped(text)}" if text else ""
 
 
 def _grouped(text: str) -> str:
-    return lowered("", text).removeprefix("_")
+    """`text`, in parentheses where it would not be read as one: a number, a word and a single character are."""
+    return text if WHOLE.fullmatch(text) or _in_parentheses(text) else f"({text})"
+
+
+def _in_parentheses(text: str) -> bool:
+    """Whether the parenthesis at the start is closed by the one at the end."""
+    if text[:1] != "(" or text[-1:] != ")":
+        return False
+    depth = 0
+    for at, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if not depth:
+            return at == len(text) - 1
+    return False
