@@ -53,7 +53,7 @@ def answer_of(
         long_context_tokens=full.tokens,
         long_context_cost=full.cost,
         saved_tokens=full.tokens - totals.reader_input_tokens,
-        warnings=tuple(steps.warnings),
+        warnings=(*steps.warnings, *(() if answered else steps.unread(question))),
         explain={
             "rewritten": steps.rewritten,
             "hits": [

@@ -12,8 +12,11 @@ from selfroute.budget import Budgets
 from selfroute.embedders import Embedder
 from selfroute.engine import Engine
 from selfroute.errors import BadInput, InvalidSettings, MissingKey
+from selfroute.freshness import Outdated
+from selfroute.freshness import outdated as _outdated
 from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
+from selfroute.ingest.chunker import rule
 from selfroute.ledger import NAME as LEDGER
 from selfroute.ledger import Ledger
 from selfroute.ledger.account import LedgerAccount
@@ -83,7 +86,16 @@ def engine(settings: Settings, *, keys: bool = True, account: Ledger | None = No
 def indexer(settings: Settings) -> Indexer:
     """Raises `InvalidSettings` or `MissingExtra`."""
     embedding = embedder(settings)
-    return Indexer(settings.home, embedding, _chunk_tokens(settings, embedding), settings.chunking.words)
+    tokens, words = _chunk_tokens(settings, embedding), settings.chunking.words
+    return Indexer(settings.home, embedding, tokens, words, settings.ingest.ocr)
+
+
+def outdated(settings: Settings, corpus: str) -> Outdated:
+    """Which documents would be read or split differently now. Raises what opening the corpus raises."""
+    chunking = rule(_chunk_tokens(settings, embedder(settings)), settings.chunking.words)
+    return corpora(settings).outdated(
+        corpus, lambda entries, kept: _outdated(entries, kept, chunking, settings.ingest.ocr)
+    )
 
 
 def evaluator(settings: Settings) -> Evaluator:

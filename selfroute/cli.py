@@ -17,7 +17,20 @@ from selfroute import cli_ledger
 from selfroute import cli_upkeep as upkeep
 from selfroute.cli_calibrate import calibrate
 from selfroute.cli_keys import keys
-from selfroute.cli_parts import INTERRUPTED, TERMINATED, Config, FirstDay, Json, LastDay, bar, day, run, terminable
+from selfroute.cli_parts import (
+    INTERRUPTED,
+    TERMINATED,
+    Config,
+    FirstDay,
+    Json,
+    LastDay,
+    bar,
+    day,
+    raise_failed,
+    run,
+    terminable,
+    with_ocr,
+)
 from selfroute.cli_parts import settings as _settings
 from selfroute.cli_parts import show as _show
 from selfroute.cli_serve import serve
@@ -74,7 +87,8 @@ def index(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Files (pdf, docx, html, epub, csv, md, txt, jsonl) or folders of them, searched to their depth."
+            help="Files (pdf, docx, html, epub, csv, xlsx, pptx, md, txt and more) or folders of them, searched to "
+            "their depth."
         ),
     ],
     corpus: Annotated[str, typer.Option(help="The corpus to make or add to.")],
@@ -87,6 +101,10 @@ def index(
     sync: Annotated[
         bool, typer.Option("--sync", help="Delete documents whose files are gone from these paths.")
     ] = False,
+    ocr: Annotated[
+        bool | None,
+        typer.Option("--ocr/--no-ocr", help="Read pages of PDFs that are images, too.  [default: as set]"),
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -96,13 +114,12 @@ def index(
     """
     from selfroute import build, terminal
 
-    indexer = build.indexer(_settings(config))
+    indexer = build.indexer(with_ocr(_settings(config), ocr))
     with bar("indexing") as progress:
         summary = indexer.index(paths, corpus, progress, include=include or (), exclude=exclude or (), sync=sync)
     _show(summary, terminal.summary(summary, corpus), as_json)
     if summary.failed:
-        first, more = summary.failed[0], len(summary.failed) - 1
-        raise UnreadableFile(first.source, first.reason + (f" (and {more} more that failed)" if more else ""))
+        raise_failed(summary)
 
 
 @app.command()
@@ -132,8 +149,9 @@ def ask(
 
     if (corpus is None) == (file is None):
         raise BadInput("name what to ask: either --corpus NAME or --file PATH")
-    source = corpus if corpus is not None else load_one(file or Path())
-    engine = build.engine(_settings(config), keys=not dry_run)
+    chosen = _settings(config)
+    source = corpus if corpus is not None else load_one(file or Path(), chosen.ingest.ocr)
+    engine = build.engine(chosen, keys=not dry_run)
     asked = Question(question, tuple(document or ()), history=_turns(history) if history is not None else ())
     if dry_run:
         forecast = run(lambda: engine.forecast(asked, policy, corpus=source, k=k))

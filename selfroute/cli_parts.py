@@ -11,16 +11,19 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup
+
+from selfroute.errors import UnreadableFile
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from rich.console import RenderableType
 
+    from selfroute.indexer import Summary
     from selfroute.settings import Settings
 
 T = TypeVar("T")
@@ -49,6 +52,19 @@ class WithDefault(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return sorted(super().list_commands(ctx), key=lambda name: name != "add")
+
+
+def with_ocr(settings: Settings, ocr: bool | None) -> Settings:
+    """The settings with what an option says of OCR, if it was given."""
+    if ocr is None:
+        return settings
+    return settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"ocr": ocr})})
+
+
+def raise_failed(summary: Summary) -> NoReturn:
+    """Raises `UnreadableFile` for the first document that was not indexed, with how many more there are."""
+    first, more = summary.failed[0], len(summary.failed) - 1
+    raise UnreadableFile(first.source, first.reason + (f" (and {more} more that failed)" if more else ""))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from selfroute.cli_parts import Config, Corpus, Json, WithDefault, bar, settings, show
+from selfroute.cli_parts import Config, Corpus, Json, WithDefault, bar, raise_failed, settings, show
 from selfroute.errors import BadInput, UnusableIndex
 
 if TYPE_CHECKING:
@@ -108,14 +108,23 @@ def rename_corpus(
 
 
 @index.command()
-def rebuild(corpus: Corpus, config: Config = None, as_json: Json = False) -> None:
+def rebuild(
+    corpus: Corpus,
+    from_files: Annotated[
+        bool, typer.Option("--from-files", help="Read the files again, too: after an update that reads them better.")
+    ] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
     """Split and embed a corpus anew from its stored text, after a change of the embedder or of chunking."""
     from selfroute import build, terminal
 
     indexer = build.indexer(settings(config))
     with bar("rebuilding") as progress:
-        summary = indexer.rebuild(corpus, progress)
+        summary = indexer.rebuild(corpus, progress, from_files=from_files)
     show(summary, terminal.summary(summary, corpus), as_json)
+    if summary.failed:
+        raise_failed(summary)
 
 
 @index.command()

@@ -27,6 +27,9 @@ from selfroute.types import Call, Usage, sum_cost
 LEAST_DISK = 1 << 30
 """Bytes. Indexing needs about 3.5 kB a chunk, and SQLite room to rewrite."""
 
+MOST_NAMED = 10
+"""Documents that a check names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -166,6 +169,26 @@ def _corpora(settings: Settings) -> Iterator[Check]:
             )
         else:
             yield Check(f"corpus {corpus.name}", True, f"{corpus.documents:,} documents, {corpus.chunks:,} chunks")
+            yield from _outdated(settings, corpus.name)
+
+
+def _outdated(settings: Settings, corpus: str) -> Iterator[Check]:
+    """What is stored answers as before: nothing is wrong, and something can be better."""
+    found = build.outdated(settings, corpus)
+    if found.read:
+        said = f"{len(found.read):,} documents would be read differently now ({_first(found.read)}): "
+        lost = f"; the files of {len(found.lost):,} of them are not there ({_first(found.lost)})" if found.lost else ""
+        rebuild = f"run `selfroute index rebuild --corpus {corpus} --from-files`"
+        yield Check(f"corpus {corpus}, reading", True, f"{said}{rebuild}{lost}")
+    if found.split:
+        said = f"{len(found.split):,} documents were split by another rule ({_first(found.split)}): "
+        yield Check(f"corpus {corpus}, splitting", True, f"{said}run `selfroute index rebuild --corpus {corpus}`")
+
+
+def _first(names: Sequence[str]) -> str:
+    """Some of the names, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Check]], ...] = (

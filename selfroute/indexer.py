@@ -13,17 +13,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
 from selfroute import pipeline
 from selfroute.embedders import Embedder
 from selfroute.errors import NameTaken
+from selfroute.freshness import file_of, files_of
 from selfroute.index import Entry, Item, Kept, Writer, open_index, writing
 from selfroute.index.names import existing
 from selfroute.ingest import finder, loaders
 from selfroute.ingest.chunker import Chunker, rule
-from selfroute.ingest.finder import Choice, File
+from selfroute.ingest.finder import Choice, File, one_name
 from selfroute.ingest.loaders import Loaded
 from selfroute.types import Chunk, Document, Vectors
 
@@ -43,16 +45,27 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A document that was read now, and what of it could not be read or may have been read wrongly."""
+
+    document: str
+    warning: str
+
+
 @dataclass(slots=True)
 class Summary:
     """What an indexing run did. `chunks` and `tokens` (the embedder's) count what was embedded now;
-    `total_documents` and `total_chunks` what the corpus holds after it."""
+    `total_documents` and `total_chunks` what the corpus holds after it. `passed_over` counts, by their suffix, the
+    files of folders that no loader reads."""
 
     added: int = 0
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
     failed: list[Failure] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
     chunks: int = 0
     tokens: int = 0
     seconds: float = 0.0
@@ -81,9 +94,18 @@ class _Batch:
 class Indexer:
     """Indexes files into corpora under `home`."""
 
-    def __init__(self, home: Path, embedder: Embedder, chunk_tokens: int, chunk_words: int | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        embedder: Embedder,
+        chunk_tokens: int,
+        chunk_words: int | None = None,
+        ocr: bool = False,
+    ) -> None:
+        """With `ocr`, pages of files that are images of text are read too."""
         self._home = home
         self._embedder = embedder
+        self._ocr = ocr
         self._chunking = rule(chunk_tokens, chunk_words)
         self._chunker = Chunker(embedder.count_tokens, chunk_tokens, chunk_words)
 
@@ -105,8 +127,10 @@ class Indexer:
         of jsonl files) are gone are deleted. Raises `UnreadableFile` for a path that does not exist, `BadInput` for a
         glob that is none, and what `index.writing` raises.
         """
-        files = finder.find(paths, Choice(tuple(include), tuple(exclude)), empty=sync)
-        return self._index(files, corpus, progress, paths if sync else ())[0]
+        found = finder.find(paths, Choice(tuple(include), tuple(exclude)), empty=sync)
+        made, _ = self._index(found.files, corpus, progress, paths if sync else ())
+        made.passed_over = found.passed_over
+        return made
 
     def add(
         self,
@@ -149,12 +173,8 @@ class Indexer:
         began = time.perf_counter()
         summary = Summary()
         with writing(self._home, corpus, self._embedder.name, self._embedder.dimension) as writer:
-            reading = _Reading(files, writer, self._chunker, self._chunking, self._embedder.name, summary)
-            with (
-                pipeline.ahead(reading.parts(), _weight, BATCH_CHUNKS) as parts,
-                pipeline.behind(partial(self._put, writer), _always_one, 1) as put,
-            ):
-                self._embed(parts, put, summary, progress, reading.total)
+            reading = _Reading(files, writer, self._how(), summary)
+            self._run(writer, reading.parts(), summary, progress, reading.total)
             if synced:
                 deleted = reading.gone(synced, writer.entries())
                 writer.delete(deleted)
@@ -165,30 +185,57 @@ class Indexer:
         summary.seconds = time.perf_counter() - began
         return summary, reading.taken()
 
-    def rebuild(self, corpus: str, progress: Callable[[int, int], None] = lambda done, total: None) -> Summary:
+    def rebuild(
+        self,
+        corpus: str,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        *,
+        from_files: bool = False,
+    ) -> Summary:
         """Splits and embeds what is stored anew, where another embedder or another rule made it; blocking.
 
-        Reads no file. `updated` counts what was made anew; `progress` hears of documents done and in all. Until it
-        is published the corpus answers as before; after an interruption it goes on where it was. Raises
+        With `from_files`, the files are read again first, changed or not: after an update that reads them better.
+        `failed` then names the documents whose files cannot be read, which stay as they are; without, no file is read.
+        `updated` counts what was made anew; `progress` hears of documents (while files are read, of bytes) done and in
+        all. Until it is published the corpus answers as before; after an interruption it goes on where it was. Raises
         `UnknownCorpus` and what `index.writing` raises.
         """
         began = time.perf_counter()
         existing(self._home, corpus)
         summary = Summary()
         with writing(self._home, corpus, self._embedder.name, self._embedder.dimension, rebuild=True) as writer:
+            if from_files:
+                files, lost = files_of(writer.entries().values(), writer.files())
+                reading = _Reading(files, writer, self._how(), summary, again=True)
+                self._run(writer, reading.parts(), summary, progress, reading.total)
+                summary.failed += [Failure(entry.source, _lost(entry)) for entry in lost]
             entries = writer.entries()
             wanted = [id_ for id_, entry in entries.items() if not self._is_as_now(entry, entry.hash)]
             progress(0, len(wanted))
-            with (
-                pipeline.ahead(self._stored(writer, wanted), _weight, BATCH_CHUNKS) as parts,
-                pipeline.behind(partial(self._put, writer), _always_one, 1) as put,
-            ):
-                self._embed(parts, put, summary, progress, len(wanted))
-            summary.unchanged = len(entries) - len(wanted)
+            self._run(writer, self._stored(writer, wanted), summary, progress, len(wanted))
+            summary.unchanged = len(entries) - summary.updated - summary.added
             published = writer.publish()
             summary.total_documents, summary.total_chunks = published.documents, published.chunks
         summary.seconds = time.perf_counter() - began
         return summary
+
+    def _how(self) -> _How:
+        return _How(self._chunker, self._chunking, self._embedder.name, self._ocr)
+
+    def _run(
+        self,
+        writer: Writer,
+        parts: Iterator[_Part],
+        summary: Summary,
+        progress: Callable[[int, int], None],
+        total: int,
+    ) -> None:
+        """Embeds and commits the documents of `parts`, which are made ahead of that."""
+        with (
+            pipeline.ahead(parts, _weight, BATCH_CHUNKS) as ahead,
+            pipeline.behind(partial(self._put, writer), _always_one, 1) as put,
+        ):
+            self._embed(ahead, put, summary, progress, total)
 
     def _stored(self, writer: Writer, wanted: Sequence[str]) -> Iterator[_Part]:
         for id_ in wanted:
@@ -236,6 +283,16 @@ class Indexer:
             writer.put(batch.items, self._chunking, batch.kept)
 
 
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How files become chunks."""
+
+    chunker: Chunker
+    chunking: str
+    embedder: str
+    ocr: bool
+
+
 class _Reading:
     """Reads files and splits what is new or changed; counts in `summary` what is neither. `total` are the bytes of
     all files."""
@@ -244,22 +301,22 @@ class _Reading:
         self,
         files: Sequence[File],
         writer: Writer,
-        chunker: Chunker,
-        chunking: str,
-        embedder: str,
+        how: _How,
         summary: Summary,
+        again: bool = False,
     ) -> None:
+        """With `again`, files that are known are read too."""
         self._files = files
         self._writer = writer
-        self._chunker = chunker
-        self._chunking = chunking
-        self._embedder = embedder
+        self._how = how
         self._summary = summary
         self._have = writer.entries()
-        self._kept = writer.files()
+        # Ids that were stored before names had one form: what has the same name now takes their place.
+        self._otherwise = {one_name(id_): id_ for id_ in self._have if one_name(id_) != id_}
+        self._kept = {} if again else writer.files()
         self._of_file: dict[str, list[Entry]] = {}
         for entry in self._have.values():
-            self._of_file.setdefault(_file(entry.source), []).append(entry)
+            self._of_file.setdefault(file_of(entry.source), []).append(entry)
         self._seen: dict[str, Entry] = {}
         self._whole: set[str] = set()
         self._sizes = {file: finder.size(file.path) for file in files}
@@ -268,7 +325,7 @@ class _Reading:
     def parts(self) -> Iterator[_Part]:
         for file in self._files:
             path = file.origin
-            state, fingerprint = _state(file.path), _fingerprint(file.path)
+            state, fingerprint = _state(file.path), _fingerprint(file.path, self._how.ocr)
             if self._is_kept(path, file, fingerprint):
                 entries = self._of_file[path]
                 self._seen.update({entry.id: entry for entry in entries})
@@ -278,7 +335,7 @@ class _Reading:
                 continue
             owned, left, failures = set(), self._sizes[file], len(self._summary.failed)
             loaded_all = 0
-            for loaded in loaders.load(file):
+            for loaded in loaders.load(file, self._how.ocr):
                 advance = min(loaded.size, left)  # the file may have grown since
                 left -= advance
                 loaded_all += 1
@@ -305,7 +362,7 @@ class _Reading:
         found = {file.origin for file in self._files}
         deleted = []
         for entry in entries.values():
-            path = _file(entry.source)
+            path = file_of(entry.source)
             if not any(path == root or path.startswith(root + "/") for root in roots):
                 continue
             if (path in self._whole and entry.id not in self._seen) or (path not in found and finder.gone(path)):
@@ -316,15 +373,32 @@ class _Reading:
         document = loaded.document
         reason = loaded.reason or _collision(loaded, self._seen, self._have)
         if document is None or reason is not None:
-            self._summary.failed.append(Failure(loaded.source, reason or "holds no document"))
+            told = f"{reason or 'holds no document'}{self._earlier(loaded.source)}"
+            self._summary.failed.append(Failure(loaded.source, told))
             return _Part(advance)
-        new = Entry(document.id, document.source, document.content_hash, self._chunking, 0, self._embedder)
+        new = Entry(document.id, document.source, document.content_hash, self._how.chunking, 0, self._how.embedder)
         repeated = document.id in self._seen
         self._seen.setdefault(document.id, new)
         if repeated or self._unchanged(new):
             self._summary.unchanged += 1
             return _Part(advance)
-        return _Part(advance, document, self._chunker.chunks(document), document.id in self._have)
+        self._summary.warnings += [Warned(document.id, warning) for warning in document.warnings]
+        chunks = self._how.chunker.chunks(document)
+        before = self._otherwise.get(document.id)
+        if before is not None:
+            self._writer.delete([before])
+        return _Part(advance, document, chunks, document.id in self._have or before is not None)
+
+    def _earlier(self, source: str) -> str:
+        """What is said of a file that cannot be read any more and of which there is earlier text."""
+        ids = [
+            entry.id for entry in self._of_file.get(file_of(source), []) if source in (entry.source, file_of(source))
+        ]
+        if not ids:
+            return ""
+        named = quote(ids[0]) if len(ids) == 1 else "IDS"
+        remove = f"selfroute documents delete {named} --corpus {self._writer.name}"
+        return f"; what was indexed of it before stays in the corpus: to remove that, run `{remove}`"
 
     def _unchanged(self, new: Entry) -> bool:
         entry = self._have.get(new.id)
@@ -341,7 +415,8 @@ class _Reading:
             fingerprint is not None
             and self._kept.get(path) == Kept(path, file.id, fingerprint, len(entries))
             and all(
-                _made(entry) == (self._chunking, self._embedder) and entry.id not in self._seen for entry in entries
+                _made(entry) == (self._how.chunking, self._how.embedder) and entry.id not in self._seen
+                for entry in entries
             )
         )
 
@@ -386,13 +461,13 @@ def _items(batch: Sequence[_Part], made: Sequence[Vectors]) -> list[Item]:
     return items
 
 
-def _fingerprint(path: Path) -> str | None:
+def _fingerprint(path: Path, ocr: bool) -> str | None:
     """A hash of the file's bytes and of how they are read; `None` for what is no file that can be read."""
     try:
         if not path.is_file():  # opening a pipe could wait for ever
             return None
         with path.open("rb") as file:
-            return f"{loaders.VERSION}:{file_digest(file, 'sha256').hexdigest()}"
+            return f"{loaders.version(path, ocr)}:{file_digest(file, 'sha256').hexdigest()}"
     except OSError:
         return None
 
@@ -422,9 +497,11 @@ def _collision(loaded: Loaded, seen: dict[str, Entry], have: dict[str, Entry]) -
 
 def _still_there(old: str, new: str) -> bool:
     """Whether the old source is another file that still exists (a line of a jsonl file is found by its file)."""
-    return _file(old) != _file(new) and os.path.exists(_file(old))
+    return file_of(old) != file_of(new) and os.path.exists(file_of(old))
 
 
-def _file(source: str) -> str:
-    head, _, line = source.rpartition(":")
-    return head if head.endswith(".jsonl") and line.isdigit() else source
+def _lost(entry: Entry) -> str:
+    """What is said of a document whose file cannot be read again."""
+    if os.path.isabs(entry.source):
+        return f"its file is gone: {entry.id!r} stays as it was read before"
+    return f"it came with no file that is here: {entry.id!r} stays as it was read before; upload it again"

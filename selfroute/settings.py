@@ -75,6 +75,12 @@ class EmbedderSettings(_Part):
         return _without_key(value)
 
 
+class IngestSettings(_Part):
+    """How files are read."""
+
+    ocr: bool = False
+
+
 class ChunkingSettings(_Part):
     tokens: int = Field(ge=16)
     words: int | None = Field(default=None, ge=8)
@@ -255,6 +261,7 @@ class Settings(BaseSettings):
     home: Path
     ledger: Path | None
     embedder: EmbedderSettings
+    ingest: IngestSettings = IngestSettings()
     chunking: ChunkingSettings
     retrieval: RetrievalSettings
     reader: ReaderSettings

@@ -53,6 +53,9 @@ SMALLER = 0.8
 ALIKE = 0.02
 """By what share the lengths of two readings may differ for them to be taken as the same documents."""
 
+MOST_NAMED = 5
+"""Documents that a decline names of those that could not be read whole."""
+
 ROUTES: Mapping[Move, Route] = {Move.READ_CHUNKS: Route.RAG, Move.READ_DOCUMENTS: Route.LONG_CONTEXT}
 
 
@@ -198,11 +201,20 @@ class QuestionSteps:
         return self.drafts[-1]
 
     def coverage(self, question: Question) -> float:
-        """The share of the tokens in scope that was read, 0 to 1, by the embedder's tokens of the chunks."""
+        """The share of the tokens in scope that was read, 0 to 1, by the embedder's tokens of the chunks. What could
+        not be read of a document when it was indexed counts as if it held as much as the rest of it."""
         tokens = {id_: self._index.tokens(id_) for id_ in self._index.scope(question.scope)}
         read = sum(tokens[id_] if id_ in self._whole else sum(self._seen.get(id_, {}).values()) for id_ in tokens)
-        total = sum(tokens.values())
+        total = sum(taken / self._index.readable(id_) for id_, taken in tokens.items())
         return read / total if total else 0.0
+
+    def unread(self, question: Question) -> tuple[str, ...]:
+        """What of the documents in scope could not be read when they were indexed, and may hold the answer."""
+        ids = [id_ for id_ in self._index.scope(question.scope) if self._index.readable(id_) < 1]
+        told = [f"{id_}: {warning}" for id_ in ids[:MOST_NAMED] for warning in self._index.warnings(id_)]
+        if len(ids) > MOST_NAMED:
+            told.append(f"{len(ids) - MOST_NAMED} more documents in scope could not be read whole")
+        return tuple(told)
 
     async def begin(self, name: str) -> None:
         """Notes a step, and tells of it."""

@@ -16,6 +16,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from selfroute.ingest.finder import counted
+
 if TYPE_CHECKING:
     from selfroute.doctor import Check
     from selfroute.evaluation.calibration import Calibrated
@@ -111,6 +113,11 @@ def summary(made: Summary, corpus: str) -> RenderableType:
             f"the corpus holds {made.total_documents:,} documents, {made.total_chunks:,} chunks"
         ),
     ]
+    if made.passed_over:
+        parts.append(_text(f"passed over: {counted(made.passed_over)}", "yellow"))
+    parts += [_text(f"warning: {one.document}: {one.warning}", "yellow") for one in made.warnings[:MOST_FAILURES]]
+    if len(made.warnings) > MOST_FAILURES:
+        parts.append(Text(f"and {len(made.warnings) - MOST_FAILURES} more warnings; --json lists all", "yellow"))
     parts += [_text(f"failed: {failure.source}: {failure.reason}", "red") for failure in made.failed[:MOST_FAILURES]]
     if len(made.failed) > MOST_FAILURES:
         parts.append(Text(f"and {len(made.failed) - MOST_FAILURES} more; --json lists all", "red"))
@@ -162,7 +169,8 @@ def documents(rows: Sequence[DocumentInfo]) -> RenderableType:
     for row in rows:
         table.add_row(_text(row.id), *_numbers(row.chunks, row.tokens), _text(row.source))
     table.columns[-1].header = "source"
-    return table
+    warnings = [_text(f"{row.id}: {warning}", "yellow") for row in rows for warning in row.warnings]
+    return Group(table, *warnings) if warnings else table
 
 
 def document(held: StoredDocument) -> RenderableType:
@@ -170,9 +178,8 @@ def document(held: StoredDocument) -> RenderableType:
     return Group(
         _line("document", info.id),
         _line("source", info.source),
-        _line(
-            "chunks", f"{info.chunks:,} of {info.chunking} tokens or fewer, {info.tokens:,} tokens ({info.embedder})"
-        ),
+        _line("chunks", f"{info.chunks:,} of at most {info.chunking}; {info.tokens:,} tokens in all ({info.embedder})"),
+        *[_line("warning", warning) for warning in info.warnings],
         _line("text", f"{len(held.document.text):,} characters, SHA-256 {info.hash}"),
         _text(held.document.text),
     )

@@ -13,27 +13,27 @@ from selfroute.ingest.finder import Choice, find, gone
 def test_a_folder_is_searched_to_its_depth_in_a_stable_order(tmp_path: Path) -> None:
     for name in ("b.md", "a/z.txt", "a/deep/er.jsonl", "C.TXT", "picture.png", "Makefile"):
         written(tmp_path / name)
-    assert [file.id for file in find([tmp_path])] == ["C.TXT", "a/deep/er.jsonl", "a/z.txt", "b.md"]
+    assert [file.id for file in find([tmp_path]).files] == ["C.TXT", "a/deep/er.jsonl", "a/z.txt", "b.md"]
 
 
 def test_what_is_hidden_in_a_folder_is_left_out(tmp_path: Path) -> None:
     for name in ("seen.txt", ".hidden.txt", ".git/config.txt", "a/.cache/b/page.md"):
         written(tmp_path / name)
-    assert [file.id for file in find([tmp_path])] == ["seen.txt"]
+    assert [file.id for file in find([tmp_path]).files] == ["seen.txt"]
 
 
 def test_a_hidden_file_that_is_named_is_found(tmp_path: Path) -> None:
-    assert [file.id for file in find([written(tmp_path / ".notes.txt")])] == [".notes.txt"]
+    assert [file.id for file in find([written(tmp_path / ".notes.txt")]).files] == [".notes.txt"]
 
 
 def test_a_folder_below_a_hidden_one_is_searched_if_it_is_named(tmp_path: Path) -> None:
     written(tmp_path / ".home" / "a.txt")
-    assert [file.id for file in find([tmp_path / ".home"])] == ["a.txt"]
+    assert [file.id for file in find([tmp_path / ".home"]).files] == ["a.txt"]
 
 
 def test_files_are_known_by_their_path_below_what_was_named(tmp_path: Path) -> None:
     path = written(tmp_path / "a" / "b.md")
-    assert [file.id for named in (tmp_path, tmp_path / "a", path) for file in find([named])] == [
+    assert [file.id for named in (tmp_path, tmp_path / "a", path) for file in find([named]).files] == [
         "a/b.md",
         "b.md",
         "b.md",
@@ -43,7 +43,7 @@ def test_files_are_known_by_their_path_below_what_was_named(tmp_path: Path) -> N
 def test_a_file_that_is_named_twice_is_found_once(tmp_path: Path) -> None:
     path = written(tmp_path / "a.md")
     (tmp_path / "b.md").symlink_to(path)
-    assert len(find([path, tmp_path, path])) == 1
+    assert len(find([path, tmp_path, path]).files) == 1
 
 
 def test_a_path_that_does_not_exist_is_refused(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_folder_of_which_nothing_is_wanted_says_so(tmp_path: Path) -> None:
 def test_a_file_that_is_named_is_found_whatever_is_excluded_or_ignored(tmp_path: Path) -> None:
     written(tmp_path / ".gitignore", "*.md\n")
     path = written(tmp_path / "a.md")
-    assert [file.id for file in find([path], Choice(("*.txt",), ("*.md",)))] == ["a.md"]
+    assert [file.id for file in find([path], Choice(("*.txt",), ("*.md",))).files] == ["a.md"]
 
 
 @pytest.mark.parametrize("glob", ["a\\", "!"])
@@ -177,7 +177,7 @@ def test_a_folder_that_is_reached_by_a_link_heeds_its_gitignore(tmp_path: Path) 
 
 
 def test_an_empty_folder_is_no_error_where_it_may_be_empty(tmp_path: Path) -> None:
-    assert find([tmp_path], empty=True) == []
+    assert find([tmp_path], empty=True).files == ()
 
 
 def test_only_what_is_certainly_not_there_is_gone(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_only_what_is_certainly_not_there_is_gone(tmp_path: Path) -> None:
 
 
 def ids(folder: Path, include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> list[str]:
-    return [file.id for file in find([folder], Choice(include, exclude))]
+    return [file.id for file in find([folder], Choice(include, exclude)).files]
 
 
 def written(path: Path, text: str = "text") -> Path:

@@ -100,8 +100,29 @@ def test_a_document_and_its_chunks_come_back_as_they_were_put(home: Path) -> Non
 def test_documents_of_equal_content_stay_two(home: Path) -> None:
     publish(home, {"a": "Night work.", "b": "Night work."})
     with opened(home) as index:
-        assert {hit.chunk.document for hit in index.search(vector("Night work."), 5)} == {"a", "b"}
+        assert sorted(index.entries) == ["a", "b"]
+        assert [hit.chunk.document for hit in index.search(vector("Night work."), 5)] == ["a"]
+        assert [hit.chunk.document for hit in index.search(vector("Night work."), 5, ["b"])] == ["b"]
         assert index.document("a").text == index.document("b").text
+
+
+def test_copies_do_not_fill_the_place_of_what_else_there_is(home: Path) -> None:
+    copies = {f"copy{n}": "Night work needs leave." for n in range(9)}
+    publish(home, copies | {"fee": "Night fee: 75 euros.", "ice": "Ice is sold."})
+    with opened(home) as index:
+        found = [hit.chunk.document for hit in index.search(vector("Night work needs leave."), 3)]
+        assert found[0] == "copy0"
+        assert set(found[1:]) == {"fee", "ice"}
+        assert len(index.search(vector("Night work needs leave."), 50)) == 3
+
+
+def test_a_document_is_found_by_its_name_in_any_form_of_unicode(home: Path) -> None:
+    publish(home, {"Gebu\u0308hr.txt": "Night work.", "hafen.txt": "Day work."})
+    with opened(home) as index:
+        assert index.scope(["Geb\u00fchr.txt"]) == ("Gebu\u0308hr.txt",)
+        assert index.document("Geb\u00fchr.txt").text == "Night work."
+        with pytest.raises(UnknownDocument):
+            index.scope(["Gebuhr.txt"])
 
 
 def test_one_document_can_be_searched_without_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

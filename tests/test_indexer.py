@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,9 +41,11 @@ from selfroute.index.layout import NAME as STORE
 from selfroute.index.store import LATEST, Kept, Store, _sealed_file
 from selfroute.index.upkeep import Corpora
 from selfroute.indexer import BATCH_CHUNKS, Failure, Indexer, Summary
-from selfroute.ingest.loaders import VERSION
-from selfroute.types import Document
+from selfroute.ingest.chunker import rule
+from selfroute.ingest.loaders import version as read_by
+from selfroute.types import Chunk, Document
 
+CASES = Path(__file__).parent / "cases" / "documents"
 LIMIT = 4
 MANIFEST = "manifest.json"
 Wait = Callable[[Callable[[], bool]], None]
@@ -176,7 +179,7 @@ def test_a_file_that_is_the_same_is_hashed_and_not_read_again(home: Path, tmp_pa
     assert kept == {"a.txt": 1, "b.txt": 1, "rows.jsonl": 2}
     (folder / "a.txt").write_text(" ")
     with closing(sqlite3.connect(home / "harbour" / STORE)) as raw, raw:
-        digest = f"{VERSION}:{sha256(b' ').hexdigest()}"
+        digest = f"{read_by(folder / 'a.txt')}:{sha256(b' ').hexdigest()}"
         [(path, documents)] = raw.execute("SELECT path, documents FROM files WHERE name = 'a.txt'").fetchall()
         seal = _sealed_file(Kept(path, "a.txt", digest, documents))
         raw.execute("UPDATE files SET hash = ?, seal = ? WHERE name = 'a.txt'", (digest, seal))
@@ -380,11 +383,83 @@ def test_a_bad_file_is_named_and_does_not_stop_the_others(home: Path, tmp_path: 
     ]
 
 
+def test_a_file_that_is_newly_encrypted_says_that_its_earlier_text_stays(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    shutil.copy(CASES / "a03-superscript.docx", folder / "a b.docx")
+    indexed(home, folder)
+    (folder / "a b.docx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    [failure] = indexed(home, folder)[0].failed
+    assert failure.reason.startswith("is encrypted")
+    assert failure.reason.endswith("run `selfroute documents delete 'a b.docx' --corpus harbour`")
+
+
+def test_a_line_that_went_bad_says_that_its_earlier_text_stays(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {"a.jsonl": '{"id": "x", "text": "One."}\n{"id": "y", "text": "Two."}\n'})
+    indexed(home, folder)
+    write(folder, {"a.jsonl": '{"id": "x", "text": "One."}\n{"id": "y"}\n'})
+    [failure] = indexed(home, folder)[0].failed
+    assert failure.source.endswith("a.jsonl:2")
+    assert failure.reason.endswith("run `selfroute documents delete y --corpus harbour`")
+
+
+def test_files_that_no_loader_reads_are_counted_by_suffix(home: Path, tmp_path: Path) -> None:
+    texts = {"a.txt": "One.", "b.xyz": "", "sub/C.XYZ": "", "LICENSE": "", ".hidden.xyz": "", "left.xyz": ""}
+    summary, _ = indexed(home, write(tmp_path / "files", texts), exclude=["left.xyz"])
+    assert summary.passed_over == {".xyz": 2, "": 1}
+
+
+def test_what_could_not_be_read_is_a_warning_that_stays_with_the_document(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    shutil.copy(CASES / "c5-missing.epub", folder)
+    summary, _ = indexed(home, folder)
+    [told] = summary.warnings
+    assert told.document == "c5-missing.epub"
+    assert "b.xhtml" in told.warning
+    with closing(open_index(home, "harbour", None)) as index:
+        assert index.warnings("c5-missing.epub") == (told.warning,)
+        assert index.readable("c5-missing.epub") == 0.5
+    assert indexed(home, folder)[0].warnings == []
+    (info,) = Corpora(home).documents("harbour")
+    assert (info.warnings, info.readable) == ((told.warning,), 0.5)
+    assert Corpora(home).verify("harbour") == ()
+
+
+def test_a_name_is_one_in_whichever_form_of_unicode(home: Path, tmp_path: Path) -> None:
+    decomposed, composed = "Gebu\u0308hr.txt", "Geb\u00fchr.txt"
+    folder = write(tmp_path / "files", {decomposed: "One.", "b.jsonl": '{"id": "Tu\u0308r", "text": "Two."}\n'})
+    indexed(home, folder)
+    with closing(open_index(home, "harbour", None)) as index:
+        assert sorted(index.entries) == [composed, "T\u00fcr"]
+        assert index.scope([decomposed, composed]) == (composed,)
+    (folder / decomposed).unlink()
+    write(folder, {composed: "One and more."})
+    summary, _ = indexed(home, folder)
+    assert (summary.added, summary.updated, summary.failed) == (0, 1, [])
+    assert indexed(home, folder, exclude=[decomposed], sync=True)[0].deleted == 0
+
+
+def test_an_id_that_was_stored_in_another_form_gives_way_to_the_one_form(home: Path, tmp_path: Path) -> None:
+    decomposed, composed = "Gebu\u0308hr.txt", "Geb\u00fchr.txt"
+    with writing(home, "harbour", "hashing-64", 64) as writer:
+        document = Document(decomposed, "One.", "/gone")
+        writer.put([(document, [Chunk(decomposed, 0, 4, "One.", 1)], np.eye(1, 64, dtype=np.float32))], rule(LIMIT))
+        writer.publish()
+    summary, _ = indexed(home, write(tmp_path / "files", {composed: "One and more."}))
+    assert (summary.added, summary.updated, summary.total_documents) == (0, 1, 1)
+    with closing(open_index(home, "harbour", None)) as index:
+        assert list(index.entries) == [composed]
+
+
 def test_a_file_that_went_bad_keeps_what_was_indexed_of_it(home: Path, tmp_path: Path) -> None:
     write(tmp_path / "files", {"a.txt": "One."})
     indexed(home, tmp_path / "files")
     write(tmp_path / "files", {"a.txt": " "})
-    assert [failure.reason for failure in indexed(home, tmp_path / "files")[0].failed] == ["is empty"]
+    assert [failure.reason for failure in indexed(home, tmp_path / "files")[0].failed] == [
+        "is empty; what was indexed of it before stays in the corpus: to remove that, run "
+        "`selfroute documents delete a.txt --corpus harbour`"
+    ]
     assert texts_in(home) == {"a.txt": "One."}
 
 

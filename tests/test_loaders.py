@@ -88,8 +88,8 @@ def test_a_file_that_is_no_text_is_named_with_the_reason(
 
 def test_a_folder_that_is_called_like_a_file_is_searched_when_it_is_named(tmp_path: Path) -> None:
     written(tmp_path / "folder.txt" / "a.md")
-    assert [file.id for file in find([tmp_path / "folder.txt"])] == ["a.md"]
-    assert [file.id for file in find([tmp_path])] == ["folder.txt/a.md"]
+    assert [file.id for file in find([tmp_path / "folder.txt"]).files] == ["a.md"]
+    assert [file.id for file in find([tmp_path]).files] == ["folder.txt/a.md"]
 
 
 def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_went_away_is_named(tmp_path: Path) -> None:
-    [file] = find([written(tmp_path / "a.txt")])
+    [file] = find([written(tmp_path / "a.txt")]).files
     file.path.unlink()
     assert reasons(file) == ["no such file or directory"]
 
@@ -106,7 +106,7 @@ def test_a_file_that_went_away_is_named(tmp_path: Path) -> None:
 def test_a_link_in_a_folder_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").symlink_to(tmp_path / "gone.txt")
     (tmp_path / "b.txt").symlink_to(tmp_path / "b.txt")
-    files = find([tmp_path])
+    files = find([tmp_path]).files
     assert [file.id for file in files] == ["a.txt", "b.txt"]
     assert reasons(*files) == [
         "no such file or directory",
@@ -119,7 +119,7 @@ def test_a_pipe_or_a_socket_is_named_and_not_waited_for(tmp_path: Path, monkeypa
     os.mkfifo("a.txt")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("b.jsonl")
-        assert reasons(*find([tmp_path])) == ["is not a regular file"] * 2
+        assert reasons(*find([tmp_path]).files) == ["is not a regular file"] * 2
 
 
 @pytest.mark.end_to_end
@@ -138,10 +138,10 @@ def test_files_and_folders_that_may_not_be_read_are_named(
 
 def _names_what_it_may_not_read(as_nobody: Callable[[], None], folder: Path) -> None:
     as_nobody()
-    files = find([folder])
+    files = find([folder]).files
     assert [file.id for file in files] == ["b.txt", "closed.txt", "seen/a.txt", "shut"]
     assert reasons(*files) == [None, *["permission denied"] * 3]
-    assert reasons(*find([folder / "shut"])) == ["permission denied"]
+    assert reasons(*find([folder / "shut"]).files) == ["permission denied"]
     with pytest.raises(UnreadableFile, match="permission denied"):
         find([folder / "shut" / "a.txt"])
     with pytest.raises(UnreadableFile, match="permission denied"):
@@ -151,7 +151,7 @@ def _names_what_it_may_not_read(as_nobody: Callable[[], None], folder: Path) -> 
 @pytest.mark.skipif(os.uname().sysname == "Darwin", reason="file names are always UTF-8 on macOS")
 def test_a_name_that_is_not_utf_8_can_be_stored_and_printed(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("Night work")
-    [file] = find([tmp_path])
+    [file] = find([tmp_path]).files
     [loaded] = load(file)
     assert loaded.document is not None
     assert loaded.document.id == "caf\ufffd.txt"

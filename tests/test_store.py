@@ -215,7 +215,7 @@ def test_a_store_of_a_later_version_is_left_to_it(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / NAME)) as raw:
         raw.execute(f"PRAGMA user_version = {VERSION + 1}")
     for open_ in (opened, made):
-        with pytest.raises(ForeignIndex, match="has version 2, not 1; update selfroute"):
+        with pytest.raises(ForeignIndex, match=f"has version {VERSION + 1}, not {VERSION}; update selfroute"):
             open_(tmp_path)
 
 

@@ -62,7 +62,7 @@ def test_documents_are_listed_with_where_they_came_from_and_what_they_take(home:
             chunks=chunks,
             tokens=tokens,
             hash=sha256(text.encode()).hexdigest(),
-            chunking="4",
+            chunking=rule(4),
             embedder="hashing-64",
         )
         for name, chunks, tokens, text in [("a.txt", 1, 2, "Six."), ("b.txt", 2, 7, "One two. Three four five.")]
@@ -94,7 +94,7 @@ def test_stats_are_what_is_on_disk(home: Path, tmp_path: Path) -> None:
     manifest = manifests.read(home / "harbour")
     assert (stats.name, stats.generation, stats.embedder, stats.dimension) == ("harbour", 2, "hashing-64", 64)
     assert (stats.documents, stats.chunks, stats.tokens) == (6, manifest.chunks, manifest.tokens)
-    assert (stats.chunkings, stats.segments, stats.unpublished) == (("4",), 2, 0)
+    assert (stats.chunkings, stats.segments, stats.unpublished) == ((rule(4),), 2, 0)
     assert stats.tombstones == len(manifest.tombstones) > 0
     assert stats.segment_bytes == sum(path.stat().st_size for path in (home / "harbour").glob("segment-*"))
     assert stats.store_bytes >= (home / "harbour" / STORE).stat().st_size
@@ -126,7 +126,7 @@ def test_an_unknown_corpus_is_refused_with_one_like_it(home: Path, tmp_path: Pat
 
 
 def test_a_deleted_document_is_found_no_more_and_costs_no_place(home: Path, tmp_path: Path) -> None:
-    index(home, tmp_path, {"good.txt": "Night work needs leave.", "bad.txt": "Day work. It needs none. Day work."})
+    index(home, tmp_path, {"good.txt": "Night work needs leave.", "bad.txt": "Day work. It needs none. Day work!"})
     left = Corpora(home).delete_documents("harbour", ["good.txt"])
     assert left == Listed("harbour", 1, 3, 10, None, "hashing-64")
     with closing(open_index(home, "harbour", None)) as opened:
@@ -404,6 +404,8 @@ def test_an_index_of_an_earlier_selfroute_is_brought_up_to_date_without_embeddin
         for statement in (
             "DROP TABLE pages",
             "DROP TABLE files",
+            "DROP TABLE warnings",
+            "ALTER TABLE chunks DROP COLUMN header",
             "DROP INDEX documents_known",
             "DROP INDEX documents_deleted",
             "ALTER TABLE documents DROP COLUMN seal",

@@ -16,8 +16,9 @@ import numpy as np
 
 from selfroute.errors import CorruptIndex, UnknownDocument, UnusableIndex
 from selfroute.index import manifest as manifests
+from selfroute.index.corpus import FURTHER, distinct
 from selfroute.index.manifest import Manifest
-from selfroute.index.names import corpora, existing
+from selfroute.index.names import corpora, existing, known
 from selfroute.index.store import Entry, Kept, Store
 from selfroute.index.vectors import Ids, Segments
 from selfroute.index.writer import Item, Writer, other_embedder, writing
@@ -54,17 +55,24 @@ class Index:
 
     def scope(self, ids: Sequence[str]) -> tuple[str, ...]:
         """`ids` checked and in order, or all documents for none. Raises `UnknownDocument`."""
+        ids = [known(id_, self._entries) for id_ in ids]
         unknown = [id_ for id_ in ids if id_ not in self._entries]
         if unknown:
             raise UnknownDocument(unknown, self.name, self._entries)
         return tuple(dict.fromkeys(ids)) or tuple(self._entries)
 
     def search(self, vector: Vectors, k: int, scope: Sequence[str] = ()) -> Hits:
-        """The `k` best chunks for a unit vector `(dimension,)`, within the documents of `scope` if any."""
+        """The `k` best chunks for a unit vector `(dimension,)`, within the documents of `scope` if any. Of chunks of
+        equal text the first counts."""
         allowed = self._rows(scope) if scope else None
-        found = self._segments.search(vector, k, allowed)
-        chunks = self._chunks([row for row, _ in found])
-        return tuple(Hit(chunks[row], score) for row, score in found)
+        wanted = k
+        while True:
+            found = self._segments.search(vector, wanted, allowed)
+            chunks = self._chunks([row for row, _ in found])
+            hits = distinct([Hit(chunks[row], score) for row, score in found])
+            if len(hits) >= k or len(found) < wanted:
+                return hits[:k]
+            wanted *= FURTHER
 
     def chunks(self, document: str) -> list[Chunk]:
         """All chunks of a document, in its order."""
@@ -72,11 +80,18 @@ class Index:
         return sorted(self._chunks([int(row) for row in rows]).values(), key=lambda chunk: chunk.start)
 
     def document(self, id: str) -> Document:  # noqa: A002 (the field's own name)
-        self.scope([id])
-        found = self._store.document(id, self.generation)
+        found = self._store.document(self.scope([id])[0], self.generation)
         if found is None:
             raise self._replaced()
         return found
+
+    def warnings(self, document: str) -> tuple[str, ...]:
+        """What of a document could not be read."""
+        return self._entries[document].warnings
+
+    def readable(self, document: str) -> float:
+        """The share of a document that could be read."""
+        return self._entries[document].readable
 
     def page(self, document: str, at: int) -> int | None:
         """The page that holds the character at `at`; `None` without a page map."""
@@ -135,7 +150,10 @@ def _opened(folder: Path, manifest: Manifest, embedder: str | None) -> Index:
         if sum(s.vectors for s in manifest.segments) - len(manifest.tombstones) != manifest.chunks:
             raise CorruptIndex(folder, "its segments do not hold as many vectors as there are chunks")
         loaded = Segments.open(folder, manifest.segments, manifest.tombstones, manifest.dimension)
-        return Index(folder.name, manifest.generation, store, loaded)
+        index = Index(folder.name, manifest.generation, store, loaded)
+        if len(index.entries) != manifest.documents:  # they were counted, and published over since
+            raise CorruptIndex(folder, f"the store holds {len(index.entries)} documents, not {manifest.documents}")
+        return index
     except BaseException:
         store.close()
         raise

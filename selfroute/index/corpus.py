@@ -5,11 +5,22 @@ An opened index is one; `selfroute.integrations` has others. All methods are blo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from selfroute.embedders import QueryEmbedder
-from selfroute.types import Chunk, Document, Hits, Vectors
+from selfroute.types import Chunk, Document, Hit, Hits, Vectors
+
+FURTHER = 4
+"""By how much more is asked for where copies, or what is out of scope, take the place of what is looked for."""
+
+
+def distinct(hits: Iterable[Hit]) -> Hits:
+    """The first of each text: copies would fill the place of what else there is to read."""
+    first: dict[str, Hit] = {}
+    for hit in hits:
+        first.setdefault(" ".join(hit.chunk.shown.split()), hit)
+    return tuple(first.values())
 
 
 class Texts(Protocol):
@@ -27,7 +38,8 @@ class Texts(Protocol):
         ...
 
     def search(self, vector: Vectors, k: int, scope: Sequence[str] = ()) -> Hits:
-        """The `k` best chunks for a vector `(dimension,)`, within the documents of `scope` if any."""
+        """The `k` best chunks for a vector `(dimension,)`, within the documents of `scope` if any, and of equal texts
+        one."""
         ...
 
     def chunks(self, document: str) -> list[Chunk]:
@@ -35,6 +47,14 @@ class Texts(Protocol):
         ...
 
     def document(self, id: str) -> Document:  # noqa: A002 (the field's own name)
+        ...
+
+    def warnings(self, document: str) -> tuple[str, ...]:
+        """What of a document could not be read."""
+        ...
+
+    def readable(self, document: str) -> float:
+        """The share of a document that could be read, above 0 and at most 1."""
         ...
 
     def page(self, document: str, at: int) -> int | None:

@@ -22,7 +22,7 @@ HEADER = 100
 DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError)
 """What SQLite's library raises for a file that is not as it wrote it, or that it may not read."""
 
-VERSION = 1
+VERSION = 2
 """Of the tables, kept as SQLite's `user_version`."""
 
 TABLES = """
@@ -35,7 +35,7 @@ CREATE TABLE documents (
 CREATE INDEX documents_by_id ON documents (id);
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES documents, start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL, tokens INTEGER NOT NULL, vector BLOB NOT NULL
+    "end" INTEGER NOT NULL, tokens INTEGER NOT NULL, vector BLOB NOT NULL, header TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX chunks_by_document ON chunks (document);
 """
@@ -47,6 +47,12 @@ CREATE TABLE pages (document INTEGER PRIMARY KEY REFERENCES documents, starts TE
 {FILES_TABLE};
 """
 """Page maps, and the files of which all is in the store."""
+WARNINGS = """
+CREATE TABLE warnings (
+    document INTEGER PRIMARY KEY REFERENCES documents, warnings TEXT NOT NULL, readable REAL NOT NULL
+);
+"""
+"""What could not be read of documents; of those alone of which something could not."""
 INDEXES = """
 CREATE INDEX documents_known ON documents (added, deleted, id, source, hash, chunking, tokens, embedder);
 CREATE INDEX documents_deleted ON documents (deleted) WHERE deleted IS NOT NULL;
@@ -63,6 +69,11 @@ ALTER TABLE about DROP COLUMN embedder;
 ALTER TABLE about DROP COLUMN dimension;
 """
 """From version 0, which knew one embedder for all documents."""
+
+HEADERS = """
+ALTER TABLE chunks ADD COLUMN header TEXT NOT NULL DEFAULT '';
+"""
+"""From version 1, whose chunks had no header beside them; it had no warnings either."""
 
 
 def make(path: Path) -> None:
@@ -85,7 +96,7 @@ def make(path: Path) -> None:
 
 def lay_out(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    for statement in statements(TABLES + FILES + INDEXES):
+    for statement in statements(TABLES + FILES + WARNINGS + INDEXES):
         connection.execute(statement)
     connection.execute("INSERT INTO about VALUES (?, 0)", (str(uuid4()),))
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -97,9 +108,10 @@ def statements(script: str) -> list[str]:
     return script.strip().split(";\n")
 
 
-def names() -> set[str]:
-    """The tables and indexes there must be."""
-    return {statement.split()[2] for statement in statements(TABLES + FILES + INDEXES)}
+def names(version: int) -> set[str]:
+    """The tables and indexes there must be in a store of this version."""
+    warnings = WARNINGS if version >= VERSION else ""
+    return {statement.split()[2] for statement in statements(TABLES + FILES + warnings + INDEXES)}
 
 
 def translated(error: Exception, folder: Path) -> UnusableIndex:

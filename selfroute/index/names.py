@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from selfroute.errors import ForeignIndex, InvalidName, UnknownCorpus, UnusableIndex
 from selfroute.index import layout, manifest
 from selfroute.index.files import is_ours
+from selfroute.ingest.finder import one_name
 
 KEPT = frozenset({manifest.NAME, layout.NAME})
 """A folder with one of these files holds a corpus, whole or damaged."""
@@ -40,6 +42,14 @@ def existing(home: Path, name: str) -> Path:
     if not KEPT & names:
         raise ForeignIndex(folder, "it holds no index of selfroute; use another corpus name")
     return folder
+
+
+def known(id: str, ids: Collection[str]) -> str:  # noqa: A002 (a document's own)
+    """The id under which a document is stored that is named so, in whichever form of Unicode; else `id` itself."""
+    if id in ids:
+        return id
+    wanted = one_name(id)
+    return next((one for one in ids if one_name(one) == wanted), id)
 
 
 def inside(folder: Path) -> set[str]:

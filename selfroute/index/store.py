@@ -28,13 +28,17 @@ from selfroute.types import Chunk, Document, Vectors
 LATEST = 2**62
 """A generation above all: sees what is committed, published or not."""
 
+OF_DOCUMENTS = ("chunks", "pages", "warnings")
+"""Tables whose rows are of a document."""
+
 LIVE = "d.added <= :g AND (d.deleted IS NULL OR d.deleted > :g)"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What is known of a document without its text: `hash` is the hex SHA-256 of it, `chunking` the rule it was split
-    by, `tokens` the sum over its chunks, `embedder` what its vectors were made with."""
+    by, `tokens` the sum over its chunks, `embedder` what its vectors were made with, `warnings` and `readable` as in
+    `Document`."""
 
     id: str
     source: str
@@ -42,6 +46,8 @@ class Entry:
     chunking: str
     tokens: int
     embedder: str = ""
+    warnings: tuple[str, ...] = ()
+    readable: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,10 @@ class Kept:
 class Store:
     """One SQLite file (or `:memory:`). Usable from several threads, one at a time."""
 
-    def __init__(self, folder: Path | None, connection: sqlite3.Connection) -> None:
+    def __init__(self, folder: Path | None, connection: sqlite3.Connection, version: int = layout.VERSION) -> None:
         self._folder = folder or Path(":memory:")
         self._connection = connection
+        self._version = version  # an earlier one until a writer has it
         self._lock = threading.Lock()
 
     @classmethod
@@ -117,7 +124,7 @@ class Store:
             if isinstance(error, layout.DAMAGE):
                 raise layout.translated(error, folder) from error
             raise
-        return cls(folder, connection)
+        return cls(folder, connection, version)
 
     def close(self) -> None:
         """Waits for what another thread reads: a question that is cancelled leaves its worker threads running, and
@@ -142,10 +149,16 @@ class Store:
     def entries(self, generation: int) -> list[Entry]:
         """The live documents by id."""
         rows = self._all(
-            f"SELECT id, source, hash, chunking, tokens, embedder FROM documents d WHERE {LIVE} ORDER BY id",
+            f"SELECT row, id, source, hash, chunking, tokens, embedder FROM documents d WHERE {LIVE} ORDER BY id",
             g=generation,
         )
-        return [Entry(*row) for row in rows]
+        warnings = self._warnings()
+        none: tuple[tuple[str, ...], float] = ((), 1.0)
+        entries = []
+        for row, id_, source, hash_, chunking, tokens, embedder in rows:
+            told, readable = warnings.get(row, none)
+            entries.append(Entry(id_, source, hash_, chunking, tokens, embedder, told, readable))
+        return entries
 
     def counts(self, generation: int) -> tuple[int, int, int]:
         """(documents, chunks, tokens) that are live."""
@@ -193,7 +206,7 @@ class Store:
             f"SELECT row, id, text, source FROM documents d WHERE d.id = :id AND {LIVE}", g=generation, id=id
         )
         for row, id_, text, source in rows:
-            return Document(id_, text, source, self._pages(row))
+            return Document(id_, text, source, self._pages(row), *self._warnings(row).get(row, ((), 1.0)))
         return None
 
     def pages(self, id: str, generation: int) -> tuple[int, ...]:  # noqa: A002
@@ -214,12 +227,24 @@ class Store:
         found = self._all("SELECT starts FROM pages WHERE document = :row", row=row)
         return tuple(json.loads(found[0][0])) if found else ()
 
+    def _warnings(self, row: int | None = None) -> dict[int, tuple[tuple[str, ...], float]]:
+        """By the row of a document: what could not be read of it, and the share that could. Few have any."""
+        if self._version < layout.VERSION:
+            return {}
+        only = "" if row is None else " WHERE document = :row"
+        found = self._all(f"SELECT document, warnings, readable FROM warnings{only}", row=row)
+        return {document: (tuple(json.loads(warnings)), readable) for document, warnings, readable in found}
+
+    @property
+    def _header(self) -> str:
+        return "c.header" if self._version >= layout.VERSION else "''"
+
     def chunks(self, rows: Sequence[int]) -> dict[int, Chunk]:
         """Chunks by row, with their text; those that are there."""
-        places: dict[int, list[tuple[int, str, int, int, int]]] = {}  # by their document's row
+        places: dict[int, list[tuple[int, str, int, int, int, str]]] = {}  # by their document's row
         for row in rows:
             for document, *place in self._all(
-                'SELECT d.row, c.row, d.id, c.start, c."end", c.tokens '
+                f'SELECT d.row, c.row, d.id, c.start, c."end", c.tokens, {self._header} '
                 "FROM chunks c JOIN documents d ON d.row = c.document WHERE c.row = :row",
                 row=row,
             ):
@@ -227,7 +252,7 @@ class Store:
         found: dict[int, Chunk] = {}
         for document, chunks in places.items():
             # In one piece: to cut something out of a text SQLite reads all of it.
-            first, last = min(start for *_, start, _, _ in chunks), max(end for *_, end, _ in chunks)
+            first, last = min(start for *_, start, _, _, _ in chunks), max(end for *_, end, _, _ in chunks)
             for (text,) in self._all(
                 "SELECT substr(text, :first + 1, :last - :first) FROM documents WHERE row = :row "
                 # Which may by now be another document's; a chunk's row is never another's.
@@ -237,7 +262,10 @@ class Store:
                 row=document,
                 chunk=chunks[0][0],
             ):
-                found |= {r: Chunk(id_, s, e, text[s - first : e - first], tokens) for r, id_, s, e, tokens in chunks}
+                found |= {
+                    chunk: Chunk(id_, start, end, text[start - first : end - first], tokens, header)
+                    for chunk, id_, start, end, tokens, header in chunks
+                }
         return {row: found[row] for row in rows if row in found}
 
     def chunk_rows(self, ids: Sequence[str], generation: int) -> Ids:
@@ -319,14 +347,19 @@ class Store:
                     ),
                 ).lastrowid
                 connection.executemany(
-                    'INSERT INTO chunks (document, start, "end", tokens, vector) VALUES (?, ?, ?, ?, ?)',
+                    'INSERT INTO chunks (document, start, "end", tokens, vector, header) VALUES (?, ?, ?, ?, ?, ?)',
                     [
-                        (row, chunk.start, chunk.end, chunk.tokens, vector.astype("<f4").tobytes())
+                        (row, chunk.start, chunk.end, chunk.tokens, vector.astype("<f4").tobytes(), chunk.header)
                         for chunk, vector in zip(chunks, vectors, strict=True)
                     ],
                 )
                 if document.pages:
                     connection.execute("INSERT INTO pages VALUES (?, ?)", (row, json.dumps(document.pages)))
+                if document.warnings:
+                    connection.execute(
+                        "INSERT INTO warnings VALUES (?, ?, ?)",
+                        (row, json.dumps(document.warnings), document.readable),
+                    )
                 _seal(connection, row)
             connection.executemany(
                 "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
@@ -365,8 +398,8 @@ class Store:
             if pending:  # what is known of files is of what is taken back
                 connection.execute("DELETE FROM files")
             for row, id_ in pending:
-                connection.execute("DELETE FROM chunks WHERE document = ?", (row,))
-                connection.execute("DELETE FROM pages WHERE document = ?", (row,))
+                for table in OF_DOCUMENTS:
+                    connection.execute(f"DELETE FROM {table} WHERE document = ?", (row,))
                 connection.execute("DELETE FROM documents WHERE row = ?", (row,))
                 connection.execute(
                     "UPDATE documents SET deleted = NULL WHERE id = ? AND deleted > ?", (id_, generation)
@@ -376,8 +409,8 @@ class Store:
         """Removes rows that were already dead in `generation`, and notes that `published` is."""
         with self._transaction() as connection:
             dead = "SELECT row FROM documents WHERE deleted <= ?"
-            connection.execute(f"DELETE FROM chunks WHERE document IN ({dead})", (generation,))
-            connection.execute(f"DELETE FROM pages WHERE document IN ({dead})", (generation,))
+            for table in OF_DOCUMENTS:
+                connection.execute(f"DELETE FROM {table} WHERE document IN ({dead})", (generation,))
             connection.execute("DELETE FROM documents WHERE deleted <= ?", (generation,))
             connection.execute("UPDATE about SET published = ?", (published,))
 
@@ -390,7 +423,7 @@ class Store:
         except CorruptIndex as error:
             return [*found, Fault(None, str(error.__cause__ or error))]
         schema = {name for (name,) in self._all("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")}
-        lost = layout.names() - schema
+        lost = layout.names(self._version) - schema
         found += [Fault(None, f"{NAME} lacks {', '.join(sorted(lost))}")] if lost else []
         for row, id_ in rows:
             fault = self._fault(row, id_)
@@ -436,7 +469,8 @@ class Store:
     def _fault(self, row: int, id_: str) -> Fault | None:
         try:
             [(text, hash_, seal)] = self._all("SELECT text, hash, seal FROM documents WHERE row = :row", row=row)
-            if Document(id_, text, "", self._pages(row)).content_hash != hash_:
+            warnings = self._warnings(row).get(row, ((), 1.0))
+            if Document(id_, text, "", self._pages(row), *warnings).content_hash != hash_:
                 return Fault(id_, "its text differs from its checksum", text=True)
             with self._lock:
                 whole = _sealed(self._connection, row) == seal
@@ -448,12 +482,15 @@ class Store:
         (version,) = self._all("PRAGMA user_version")[0]
         if version == layout.VERSION:
             return
+        earliest = layout.EARLIER + layout.FILES + layout.INDEXES if version == 0 else ""
         with self._transaction() as connection:
-            for statement in layout.statements(layout.EARLIER + layout.FILES + layout.INDEXES):
+            for statement in layout.statements(earliest + layout.HEADERS + layout.WARNINGS):
                 connection.execute(statement)
-            for (row,) in connection.execute("SELECT row FROM documents").fetchall():
-                _seal(connection, row)
+            if earliest:
+                for (row,) in connection.execute("SELECT row FROM documents").fetchall():
+                    _seal(connection, row)
             connection.execute(f"PRAGMA user_version = {layout.VERSION}")
+        self._version = layout.VERSION
 
     def _forget_file(self, connection: sqlite3.Connection, id_: str) -> None:
         """The document's file, or the one that it is a line of."""
@@ -464,7 +501,7 @@ class Store:
 
     def _bury(self, connection: sqlite3.Connection, generation: int, id_: str) -> None:
         """Deletes the live row of a document; one that was never published goes at once."""
-        for table in ("chunks", "pages"):
+        for table in OF_DOCUMENTS:
             connection.execute(
                 f"DELETE FROM {table} WHERE document IN (SELECT row FROM documents WHERE id = ? AND added = ?)",
                 (id_, generation),
@@ -515,13 +552,17 @@ def _sealed_file(kept: Kept) -> str:
 
 
 def _sealed(connection: sqlite3.Connection, row: int | None) -> str:
-    """SHA-256 over all that is known of a document but its text (of which `hash` is) and when it was deleted."""
+    """SHA-256 over all that is known of a document but its text and warnings (of which `hash` is) and when it was
+    deleted. A chunk without a header is sealed as it was when chunks had none."""
     columns = "id, source, hash, chunking, tokens, added, embedder"
     [entry] = connection.execute(f"SELECT {columns} FROM documents WHERE row = ?", (row,)).fetchall()
     made = sha256(json.dumps(entry, default=repr).encode())
-    for start, end, tokens, vector in connection.execute(
-        'SELECT start, "end", tokens, vector FROM chunks WHERE document = ? ORDER BY row', (row,)
+    headed = connection.execute("SELECT 1 FROM pragma_table_info('chunks') WHERE name = 'header'").fetchone()
+    for start, end, tokens, vector, header in connection.execute(
+        f'SELECT start, "end", tokens, vector, {"header" if headed else repr("")} FROM chunks WHERE document = ? '
+        "ORDER BY row",
+        (row,),
     ):
-        made.update(json.dumps((start, end, tokens), default=repr).encode())
+        made.update(json.dumps((start, end, tokens, *([header] if header else [])), default=repr).encode())
         made.update(vector)
     return made.hexdigest()

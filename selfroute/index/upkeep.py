@@ -8,11 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import numpy as np
@@ -31,11 +31,13 @@ from selfroute.index import open_index, writing
 from selfroute.index.files import is_ours, only_writer, sync_folder
 from selfroute.index.layout import NAME as STORE
 from selfroute.index.manifest import Manifest
-from selfroute.index.names import corpora, existing, folder_of, inside
-from selfroute.index.store import LATEST, Fault, Store
+from selfroute.index.names import corpora, existing, folder_of, inside, known
+from selfroute.index.store import LATEST, Entry, Fault, Kept, Store
 from selfroute.index.vectors import Segments
 from selfroute.index.writer import Writer
 from selfroute.types import Chunk, Document
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Listed:
 @dataclass(frozen=True, slots=True)
 class DocumentInfo:
     """A document of a corpus without its text: `hash` is the hex SHA-256 of it, `chunking` the rule it was split by,
-    `tokens` the embedder's, summed over its chunks."""
+    `tokens` the embedder's, summed over its chunks, `warnings` and `readable` as in `Document`."""
 
     id: str
     source: str
@@ -63,6 +65,8 @@ class DocumentInfo:
     hash: str
     chunking: str
     embedder: str
+    warnings: tuple[str, ...] = ()
+    readable: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +161,16 @@ class Corpora:
         with self._reading(corpus) as (manifest, store):
             return list(_documents(store, manifest.generation).values())
 
+    def outdated(self, corpus: str, judged: Callable[[Sequence[Entry], Mapping[str, Kept]], T]) -> T:
+        """What `judged` makes of the documents of a corpus and of the files that are known, by path."""
+        with self._reading(corpus) as (manifest, store):
+            return judged(store.entries(manifest.generation), {kept.path: kept for kept in store.files()})
+
     def document(self, corpus: str, id: str) -> StoredDocument:  # noqa: A002 (the field's own name)
         """Raises `UnknownDocument`."""
         with self._reading(corpus) as (manifest, store):
             infos = _documents(store, manifest.generation)
+            id = known(id, infos)  # noqa: A001
             document = store.document(id, manifest.generation)
             if document is None:
                 raise UnknownDocument([id], corpus, infos)
@@ -335,7 +345,9 @@ def _made_with(folder: Path) -> tuple[str, int]:
 def _documents(store: Store, generation: int) -> dict[str, DocumentInfo]:
     counts = store.chunk_counts(generation)
     return {
-        e.id: DocumentInfo(e.id, e.source, counts.get(e.id, 0), e.tokens, e.hash, e.chunking, e.embedder)
+        e.id: DocumentInfo(
+            *(e.id, e.source, counts.get(e.id, 0), e.tokens, e.hash, e.chunking, e.embedder, e.warnings, e.readable)
+        )
         for e in store.entries(generation)
     }
 

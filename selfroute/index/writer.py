@@ -17,7 +17,7 @@ from selfroute.index import vectors as segments
 from selfroute.index.files import LOCK, is_ours, make_folder, only_writer
 from selfroute.index.layout import NAME as STORE
 from selfroute.index.manifest import Manifest
-from selfroute.index.names import KEPT, folder_of, inside
+from selfroute.index.names import KEPT, folder_of, inside, known
 from selfroute.index.store import LATEST, Entry, Fault, Kept, Store
 from selfroute.types import Chunk, Document, Vectors
 
@@ -39,6 +39,11 @@ class Writer:
         self._embedder = embedder
         self._dimension = dimension
         self._generation = (published.generation if published else max(store.last_stamp(), store.about()[1])) + 1
+
+    @property
+    def name(self) -> str:
+        """The corpus's."""
+        return self._folder.name
 
     def entries(self) -> dict[str, Entry]:
         """All committed documents by id, those of an interrupted run included."""
@@ -67,6 +72,7 @@ class Writer:
         """
         shown = self._store.entries(self._published.generation) if self._published else []
         have = {*self.entries(), *(entry.id for entry in shown)}
+        ids = [known(id_, have) for id_ in ids]
         unknown = [id_ for id_ in ids if id_ not in have]
         if unknown:
             raise UnknownDocument(unknown, self._folder.name, have)

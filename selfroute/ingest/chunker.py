@@ -32,7 +32,7 @@ LONGEST_TOKEN = 100
 
 def rule(limit: int, words: int | None = None) -> str:
     """The version and the limits of a chunk as an index keeps them: documents are split again when they change."""
-    return f"{limit} tokens, {'' if words is None else f'{words} words, '}v{VERSION}"
+    return f"{limit} tokens, {'' if words is None else f'{words} words, '}rule {VERSION}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +50,16 @@ class Choice:
     exclude: tuple[str, ...] = ()
 
 
-def find(paths: Sequence[Path], choice: Choice | None = None, empty: bool = False) -> list[File]:
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The files to read, and how many others were passed over in folders, by their suffix (in small letters; empty
+    for none)."""
+
+    files: tuple[File, ...]
+    passed_over: Mapping[str, int]
+
+
+def find(paths: Sequence[Path], choice: Choice | None = None, empty: bool = False) -> Finding:
     """The files that `paths` name, those of folders recursively, in a stable order. Links to folders are not followed.
 
     A file that is named is found whatever `choice` or a `.gitignore` say. What stands in a folder under a suffix of
@@ -59,6 +70,7 @@ def find(paths: Sequence[Path], choice: Choice | None = None, empty: bool = Fals
     choice = choice or Choice()
     include, exclude = _patterns(choice.include), _patterns(choice.exclude)
     found: list[File] = []
+    passed_over: Counter[str] = Counter()
     for path in paths:
         try:
             mode = path.stat().st_mode
@@ -67,14 +79,31 @@ def find(paths: Sequence[Path], choice: Choice | None = None, empty: bool = Fals
         except OSError as error:
             raise UnreadableFile(shown(path), why(error)) from error
         if stat.S_ISDIR(mode):
-            inside = [File(p, shown(p.relative_to(path))) for p in sorted(_inside(path, include, exclude))]
+            paths_inside = sorted(_inside(path, include, exclude, passed_over))
+            inside = [File(p, one_name(shown(p.relative_to(path)))) for p in paths_inside]
             if not inside and not empty:
                 chosen = " that is wanted" if choice != Choice() else ""
-                raise UnreadableFile(shown(path), f"the folder holds no {', '.join(SUFFIXES)} file{chosen}")
+                others = f"; it holds {counted(passed_over)}" if passed_over else ""
+                raise UnreadableFile(shown(path), f"the folder holds no {', '.join(SUFFIXES)} file{chosen}{others}")
             found += inside
         else:
-            found.append(File(path, shown(path.name)))
-    return list({os.path.realpath(file.path): file for file in found}.values())
+            found.append(File(path, one_name(shown(path.name))))
+    files = {os.path.realpath(file.path): file for file in found}
+    return Finding(tuple(files.values()), dict(passed_over.most_common()))
+
+
+def counted(passed_over: Mapping[str, int]) -> str:
+    """How many files were passed over, for people: `3 .xyz files and 1 file without a suffix`."""
+    parts = [
+        f"{number:,} {suffix} file{'s' * (number > 1)}" if suffix else f"{number:,} without a suffix"
+        for suffix, number in passed_over.items()
+    ]
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+
+
+def one_name(name: str) -> str:
+    """A name in Unicode's composed form (NFC): file systems and keyboards write the same name in several."""
+    return unicodedata.normalize("NFC", name)
 
 
 def size(path: Path) -> int:
@@ -106,8 +135,10 @@ def why(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _inside(folder: Path, include: GitIgnoreSpec | None, exclude: GitIgnoreSpec | None) -> Iterator[Path]:
-    """Files with a suffix of ours and folders that cannot be listed; hidden ones are left out."""
+def _inside(
+    folder: Path, include: GitIgnoreSpec | None, exclude: GitIgnoreSpec | None, passed_over: Counter[str]
+) -> Iterator[Path]:
+    """Files with a suffix of ours and folders that cannot be listed; hidden ones are left out. Counts the others."""
     closed: list[OSError] = []
     ignored = _Ignored(folder)
     for parent, folders, files in os.walk(folder, onerror=closed.append):
@@ -115,16 +146,22 @@ def _inside(folder: Path, include: GitIgnoreSpec | None, exclude: GitIgnoreSpec 
 
         def wanted(name: str, mark: str = "", parent: str = parent) -> bool:
             path = Path(parent, name)
-            below = path.relative_to(folder).as_posix() + mark
+            below = one_name(path.relative_to(folder).as_posix()) + mark
             left_out = name.startswith(".") or (exclude is not None and exclude.match_file(below))
             return not left_out and not ignored.has(path, mark)
 
         folders[:] = [name for name in folders if wanted(name, "/")]
         for name in files:
-            if Path(name).suffix.lower() in SUFFIXES and wanted(name):
-                path = Path(parent, name)
-                if include is None or include.match_file(path.relative_to(folder).as_posix()):
-                    yield path
+            if not wanted(name):
+                continue
+            path = Path(parent, name)
+            suffix = path.suffix.lower()
+            if include is not None and not include.match_file(one_name(path.relative_to(folder).as_posix())):
+                continue
+            if suffix in SUFFIXES:
+                yield path
+            else:
+                passed_over[shown(suffix)] += 1
     yield from (Path(error.filename) for error in closed)
 
 
@@ -186,6 +223,7 @@ def _rules(folder: Path) -> GitIgnoreSpec | None:
 def _patterns(globs: Sequence[str]) -> GitIgnoreSpec | None:
     if not globs:
         return None
+    globs = [one_name(glob) for glob in globs]
     for glob in globs:
         try:
             _spec([glob])

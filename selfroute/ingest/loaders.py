@@ -14,14 +14,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.finder import SUFFIXES, File, shown, why
+from selfroute.ingest.finder import SUFFIXES, File, one_name, shown, why
 from selfroute.ingest.texts import Text, checked, content, decoded
 from selfroute.types import Document
 
-VERSION = 1
-"""Raised when loaders give another text for the same bytes: what was read by an older version is read again."""
+VERSION = 2
+OLDER: Mapping[str, int] = MappingProxyType({".txt": 1, ".jsonl": 1})
+"""Raised, for a suffix or for all, when its loader gives another text for the same bytes: what was read by an older
+version is read again."""
+OCR = frozenset({".pdf"})
+"""Suffixes of files whose pictures of text can be read."""
 DOTS = "'.' or '..' stands alone or between slashes, where HTTP clients take it out of an address: leave it out"
 """Why an id is refused of which `has_dots` is true."""
 
@@ -36,8 +41,14 @@ class Loaded:
     reason: str | None = None
 
 
-def load(file: File) -> Iterator[Loaded]:
-    """The documents of one file: one, or for jsonl one a line."""
+def version(path: Path, ocr: bool = False) -> str:
+    """By which version of its loader, and whether by `ocr`, a file is read now."""
+    suffix = path.suffix.lower()
+    return f"{OLDER.get(suffix, VERSION)}{'+ocr' if ocr and suffix in OCR else ''}"
+
+
+def load(file: File, ocr: bool = False) -> Iterator[Loaded]:
+    """The documents of one file: one, or for jsonl one a line. With `ocr`, pages that are images are read too."""
     source = file.origin
     suffix = file.path.suffix.lower()
     try:
@@ -53,7 +64,7 @@ def load(file: File) -> Iterator[Loaded]:
         if suffix == ".jsonl":
             yield from _lines(file, source)
         else:
-            read = _READERS[suffix](file.path)
+            read = _READERS[suffix](file.path, ocr=True) if ocr and suffix in OCR else _READERS[suffix](file.path)
             text = checked(read.text, file.path)
             document = Document(file.id, text, source, read.pages, read.warnings, read.readable)
             yield Loaded(source, about.st_size, document)
@@ -65,9 +76,9 @@ def load(file: File) -> Iterator[Loaded]:
         yield Loaded(source, 0, reason="does not fit into memory: split it")
 
 
-def load_one(path: Path) -> Document:
+def load_one(path: Path, ocr: bool = False) -> Document:
     """The one document of a file. Raises `UnreadableFile`."""
-    loaded = list(load(File(path, shown(path.name))))
+    loaded = list(load(File(path, one_name(shown(path.name))), ocr))
     for one in loaded:
         if one.reason is not None:
             raise UnreadableFile(one.source if os.path.exists(path) else shown(path), one.reason)
@@ -85,19 +96,19 @@ def _plain(path: Path) -> Text:
     return Text(decoded(content(path), path))
 
 
-def _by(module: str) -> Callable[[Path], Text]:
+def _by(module: str) -> Callable[..., Text]:
     """A loader whose library is imported only when there is something to read with it."""
 
-    def read(path: Path) -> Text:
-        made: Text = import_module(f"selfroute.ingest.{module}").read(path)
+    def read(path: Path, **how: bool) -> Text:
+        made: Text = import_module(f"selfroute.ingest.{module}").read(path, **how)
         return made
 
     return read
 
 
-_READERS: Mapping[str, Callable[[Path], Text]] = {
+_READERS: Mapping[str, Callable[..., Text]] = {
     ".txt": _plain,
-    ".md": _plain,
+    ".md": _by("markdown"),
     ".pdf": _by("pdf"),
     ".docx": _by("docx"),
     ".html": _by("html"),
@@ -155,4 +166,4 @@ def _record(raw: bytes, fallback: str, place: str) -> Document:
         raise UnreadableFile(place, "its 'id' is neither a string nor a whole number")
     if any("\ud800" <= character <= "\udfff" for character in str(name)):
         raise UnreadableFile(place, "its 'id' holds half of a surrogate pair: it is not valid Unicode text")
-    return Document(str(name), checked(text, Path(place)), place)
+    return Document(one_name(str(name)), checked(text, Path(place)), place)

@@ -26,13 +26,11 @@ from llama_index.core.schema import Document as TheirDocument
 
 from selfroute.embedders import Embedded
 from selfroute.errors import BadInput, EmptyCorpus, UnknownDocument, UnusableIndex
+from selfroute.index.corpus import FURTHER, distinct
 from selfroute.tokens import DEFAULT, tokenizer
 from selfroute.types import Chunk, Document, Hit, Hits, Vectors
 
 __all__ = ["VectorStoreCorpus"]
-
-FURTHER = 4
-"""So many times more is looked for when too little of what was found is in scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,9 @@ class VectorStoreCorpus:
         wanted = k
         while True:
             found = self._found(vector, wanted)
-            hits = [hit for hit in found if hit.chunk.document in allowed]
+            hits = distinct([hit for hit in found if hit.chunk.document in allowed])
             if len(hits) >= k or len(found) < wanted or wanted >= len(self._by_node):
-                return tuple(hits[:k])
+                return hits[:k]
             wanted = min(wanted * FURTHER, len(self._by_node))
 
     def chunks(self, document: str) -> list[Chunk]:
@@ -110,6 +108,13 @@ class VectorStoreCorpus:
         self.scope([id])
         text = (self._originals or {}).get(id)
         return Document(id, _joined(self._chunks[id]) if text is None else text, self.name)
+
+    def warnings(self, document: str) -> tuple[str, ...]:
+        """None: what another loader could not read it does not tell."""
+        return ()
+
+    def readable(self, document: str) -> float:
+        return 1.0
 
     def page(self, document: str, at: int) -> int | None:
         return None

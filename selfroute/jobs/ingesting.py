@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from selfroute.indexer import Failure, Indexer
+from selfroute.indexer import Failure, Indexer, Warned
 from selfroute.jobs import Ended, Fault, Ingest, Job, Report
 from selfroute.jobs.spool import Spool
 from selfroute.wire import to_json
@@ -17,13 +17,14 @@ from selfroute.wire import to_json
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """What an ingestion did; after a restart, what was stored before it counts as unchanged. `failed` names what could
-    not be read, and why. `documents` and `total_chunks` are what the corpus holds now; `chunks` and `tokens` (the
-    embedder's) what was embedded."""
+    not be read, and why; `warnings` what of the others could not. `documents` and `total_chunks` are what the corpus
+    holds now; `chunks` and `tokens` (the embedder's) what was embedded."""
 
     added: int
     updated: int
     unchanged: int
     failed: tuple[Failure, ...]
+    warnings: tuple[Warned, ...]
     chunks: int
     tokens: int
     seconds: float
@@ -52,6 +53,7 @@ class Ingesting:
                 updated=made.updated,
                 unchanged=made.unchanged,
                 failed=tuple(made.failed),
+                warnings=tuple(made.warnings),
                 chunks=made.chunks,
                 tokens=made.tokens,
                 seconds=round(made.seconds, 3),

@@ -80,7 +80,8 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class DocumentTold:
     """A document: `text` are its characters `start:end` of `characters`, `chunks` those that lie in or reach into
-    them. `pages` is where in the whole text each page begins, if it has pages."""
+    them. `pages` is where in the whole text each page begins, if it has pages; `warnings` name what of the file could
+    not be read, and `readable` is the share that could."""
 
     id: str
     source: str
@@ -91,6 +92,8 @@ class DocumentTold:
     end: int
     text: str
     pages: tuple[int, ...]
+    warnings: tuple[str, ...]
+    readable: float
     chunks: list[Span]
 
 
@@ -257,6 +260,8 @@ async def document(
         end=end,
         text=text[start:end],
         pages=found.document.pages,
+        warnings=found.info.warnings,
+        readable=found.info.readable,
         chunks=[Span(c.start, c.end, c.tokens) for c in found.chunks if c.start < end and c.end > start],
     )
     return JSONResponse(to_json(told))
