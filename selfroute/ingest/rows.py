@@ -80,17 +80,22 @@ class _Table:
         self.header = header
 
     def paragraphs(self, rows: Sequence[Row], after: bool = False) -> list[str]:
-        """`after` a blank line, a text alone is no row of the table but stands below it."""
+        """`after` a blank line, and in sentences at the end, a text alone is no row of the table but stands below."""
         if self.names is None:
             columns = sorted({at for row in rows for at, cell in enumerate(row) if cell})
             lines = (" | ".join(row[at] if at < len(row) else "" for at in columns) for row in rows)
             return ["\n".join(line.rstrip() for line in lines)] if rows else []
-        return [self._paragraph(row, after) for row in rows if not (self.header and row == self.header)]
+        last = max((at for at, row in enumerate(rows) if len(row) > 1), default=-1)
+        return [
+            self._paragraph(row, after or (at > last and _prose([row])))
+            for at, row in enumerate(rows)
+            if not (self.header and row == self.header)
+        ]
 
-    def _paragraph(self, row: Row, after: bool) -> str:
+    def _paragraph(self, row: Row, aside: bool) -> str:
         if not self.names:
             return _pair(row)
-        if len(row) == 1 < len(self.names) and (after or _prose([row])):
+        if len(row) == 1 < len(self.names) and aside:
             return _aside(row)
         names = (*self.names, *(f"column {at}" for at in range(len(self.names) + 1, len(row) + 1)))
         return "; ".join(f"{name}: {cell}" for name, cell in zip(names, row, strict=False) if cell)
