@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from selfroute.ingest.docx_fields import CHECKED, PAGES, UNCHECKED, Field, Form, result
+from selfroute.ingest.docx_lines import joined
 from selfroute.ingest.docx_package import switched, value
 from selfroute.ingest.docx_writer import PAGE, Writer
 
@@ -92,7 +93,8 @@ class Controls:
                 self._show(one)
 
     def _show(self, one: Field) -> None:
-        shown = one.form.shown(cleared=one.separated) if one.form else result(one.code)
+        before = joined(self._writer.paragraph.pieces[-3:])
+        shown = one.form.shown(cleared=one.separated) if one.form else result(one.code, before)
         if shown and self._writer.shows():
             self._writer.piece(shown)
 

@@ -76,12 +76,13 @@ class Field:
         return (self.code.split(maxsplit=1) or [""])[0].upper()
 
 
-def result(code: str) -> str:
-    """What shows of a field that has only its code: an equation, a symbol or a button's text."""
+def result(code: str, before: str = "") -> str:
+    """What shows of a field that has only its code, behind the text `before` it: an equation, a symbol or a button's
+    text."""
     code = code[:MOST_CODE].strip()
     word, _, rest = code.partition(" ")
     if word.upper() == "EQ":
-        return _equation(rest)
+        return _equation(rest, before)
     if word.upper() == "SYMBOL":
         found = re.match(r"\s*(0x[0-9a-f]+|\d+)", rest, re.IGNORECASE)
         font = re.search(r'\\f\s+"?([^"\\]+)', rest)
@@ -92,7 +93,7 @@ def result(code: str) -> str:
     return ""
 
 
-def _equation(code: str) -> str:
+def _equation(code: str, around: str) -> str:
     r"""The older way to set a fraction, a root or raised text: `\f(1,2)`, `\s\up8(2)`."""
     text = re.sub(r"\\(?=[(),;\\])", "", re.sub(r"\\([a-z]+)", "\ue001\\1", code, flags=re.IGNORECASE))
     for _ in range(DEEPEST):  # from the inside out
@@ -102,10 +103,11 @@ def _equation(code: str) -> str:
         switches = re.findall("\ue001([a-z]+)", found[1].lower())
         parts = [part.strip() for part in re.split("[,;]", found[2])]
         before = text[: found.start()]
-        made = _piece(before.rstrip(), switches, parts).replace("(", "\ue002").replace(")", "\ue003")
+        made = _piece(before.rstrip() or around, switches, parts).replace("(", "\ue002").replace(")", "\ue003")
         text = before + made + text[found.end() :]
     text = re.sub("\ue001[a-z]+[ \\d]*", "", text, flags=re.IGNORECASE)
-    return " ".join(text.replace("\ue002", "(").replace("\ue003", ")").split())
+    text = text.replace("\ue002", "(").replace("\ue003", ")")
+    return " " * text.startswith(" ") + " ".join(text.split())
 
 
 def _piece(before: str, switches: list[str], parts: list[str]) -> str:

@@ -27,6 +27,9 @@ BOXES: Mapping[tuple[str, str], str] = MappingProxyType(
 )
 """Bullets that say something: boxes that are checked or not."""
 
+LONGEST = 200
+"""Characters of a number with all its levels."""
+
 LINKS = 5
 """How often a numbering may point to another one by a style."""
 
@@ -116,8 +119,8 @@ class Numbering:
         if own.kind == "bullet":
             return BULLET + BOXES.get((own.font, own.pattern), BOXES.get(("", own.pattern), "")) if own.pattern else ""
         numbers = {str(at + 1): _shown(counters[at], levels[at], own.legal and at <= level) for at in range(DEPTH)}
-        text = re.sub(r"%([1-9])", lambda found: numbers[found[1]], own.pattern)
-        text = " ".join(text.split())
+        text = re.sub(r"%([1-9])", lambda found: numbers[found[1]], own.pattern[:LONGEST])
+        text = " ".join(text.split())[:LONGEST]
         return f"{text} " if text else ""
 
     def _count(self, key: str, list_id: str, level: int, levels: dict[int, Level], starts: dict[int, int]) -> list[int]:
@@ -299,6 +302,7 @@ _KINDS: Mapping[str, Callable[[int], str]] = MappingProxyType(
         "ideographZodiac": _of("子丑寅卯辰巳午未申酉戌亥"),
         "russianLower": _of(CYRILLIC),
         "russianUpper": _of(CYRILLIC.upper()),
+        "chicago": lambda count: "*†‡§"[(count - 1) % 4] * min((count + 3) // 4, 10),
         "decimalZero": lambda count: f"{count:02}",
     }
 )

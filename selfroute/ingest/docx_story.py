@@ -99,18 +99,16 @@ class Story:
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         name = self._names[tag]
-        if self._skipped or (name in DROPPED and self._drop(name)):
+        if self._skipped:
             self._skipped += 1
             if name in REFERENCES:
                 self._around.forget(REFERENCES[name], value(attributes, "id"))
             return
-        if self._equation is not None:
+        if self._equation is not None and name not in DROPPED:
             self._in_equation(name, attributes)
-        else:
-            handler = self._starts.get(name)
-            if handler is not None and handler(attributes) is False:
-                self._skipped = 1
-                return
+        elif (handler := self._starts.get(name)) is not None and handler(attributes) is False:
+            self._skipped = 1
+            return
         if not self._open:
             self.root = self.root or name
         self._open.append(name)
@@ -141,6 +139,9 @@ class Story:
         return {
             **self._controls.starts(),
             **self._pictures.starts(),
+            **dict.fromkeys(DROPPED, lambda _: False),
+            "del": self._deletes,
+            "moveFrom": self._moves,
             **{name: self._looks(name) for name in LOOKS},
             **{name: self._breaks(text) for name, text in BREAKS.items()},
             **{name: self._refers(kind) for name, kind in REFERENCES.items()},
@@ -148,6 +149,7 @@ class Story:
             "p": lambda _: self.writer.begin_paragraph(),
             "r": lambda _: self.writer.begin_run(),
             "t": self._begins_text,
+            "m:t": self._begins_text,
             "pStyle": self._styles_paragraph,
             "outlineLvl": self._outlines,
             "framePr": self._drops_capital,
@@ -184,6 +186,7 @@ class Story:
             "pPr": self._ends_properties,
             "r": self._ends_run,
             "t": self._ends_text,
+            "m:t": self._ends_text,
             "tbl": self.writer.end_table,
             "tc": self.writer.end_cell,
             "AlternateContent": self._ends_choices,
@@ -194,13 +197,15 @@ class Story:
 
     # What was deleted
 
-    def _drop(self, name: str) -> bool:
-        parents = self._open[-2:]
-        if name in ("del", "moveFrom") and parents == ["pPr", "rPr"]:
-            self.writer.paragraph.removed = True
-        elif name == "del" and parents[-1:] == ["trPr"] and self.writer.row is not None:
+    def _deletes(self, attributes: dict[str, str]) -> bool:
+        if self._open[-1:] == ["trPr"] and self.writer.row is not None:
             self.writer.row.dropped = True
-        return True
+        return self._moves(attributes)
+
+    def _moves(self, _: dict[str, str]) -> bool:
+        if self._open[-2:] == ["pPr", "rPr"]:
+            self.writer.paragraph.removed = True
+        return False
 
     # Text
 

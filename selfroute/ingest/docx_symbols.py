@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
 PRIVATE = 0xF000
 """Where Word puts the 224 characters of such a font, from its place 32 on."""
+
+PLACES = re.compile("[\uf020-\uf0ff]")
+PLACES_OR_BYTES = re.compile("[\uf020-\uf0ff\x21-\xff]")
 
 
 def _rows(rows: Mapping[int, str]) -> Mapping[int, str]:
@@ -81,17 +85,16 @@ def _plain(place: int) -> str | None:
 def translated(font: str, text: str) -> tuple[str, int]:
     """A text that is set in `font`, and how many of its characters are not known. Characters at Word's places for
     fonts of symbols are Symbol's where the font is not known."""
-    table = FONTS.get(font.strip().lower())
+    table = FONTS.get(font.strip().lower()) if font else None
+    if table is None and not PLACES.search(text):
+        return text, 0
     unknown = 0
-    made = []
-    for character in text:
-        place = ord(character)
-        if PRIVATE <= place < PRIVATE + 0x100:
-            found = (SYMBOL if table is None else table).get(place - PRIVATE)
-        elif table is not None and 0x20 < place < 0x100:
-            found = table.get(place)
-        else:
-            found = character
-        unknown += found is None
-        made.append(found or "")
-    return "".join(made), unknown
+
+    def known(found: re.Match[str]) -> str:
+        nonlocal unknown
+        place = ord(found[0])
+        character = (SYMBOL if table is None else table).get(place - PRIVATE if place >= PRIVATE else place)
+        unknown += character is None
+        return character or ""
+
+    return (PLACES if table is None else PLACES_OR_BYTES).sub(known, text), unknown

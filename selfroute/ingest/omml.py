@@ -19,7 +19,10 @@ WHOLE = re.compile(r"[-−–+±]?(?:\d[\d.,]*|[^\W\d_]+[′']*|\S)")
 OVER = re.compile(r"[-−–+±]?[\w.,′']+")
 """What stands above a line without parentheses."""
 
-INVISIBLE = {"\u2061": "", "\u2063": ",", "\u2064": " ", "\u200b": "", "\u2062": ""}
+INVISIBLE = {"\u2061": "", "\u2063": ",", "\u2064": " ", "\u200b": ""}
+TIMES = "\u2062"
+"""Multiplication that is not shown; numbers beside it are two all the same."""
+
 ROOTS = {"": "√", "2": "√", "3": "∛", "4": "∜"}
 STACKED = "\ue000"
 """Between what stands above and below in a fraction without a bar, until it is known what that means."""
@@ -87,7 +90,6 @@ class Equation:
     def text(self, text: str) -> None:
         """Text of a run."""
         plain = re.sub("[\U0001d400-\U0001d7ff]", lambda found: unicodedata.normalize("NFKC", found[0]), text)
-        plain = re.sub(r"(?<=\d)\u2062(?=\d)", "×", plain)
         plain = "".join(INVISIBLE.get(character, character) for character in plain)
         if any(frame.name == "eqArr" for frame in self._frames[-3:]):
             plain = plain.replace("&", "")  # where the lines of equations are aligned
@@ -114,10 +116,12 @@ class Equation:
         if name == "phant" and frame.properties.get("show") == "0":
             return
         above.add(_linear(frame, above.text), name)
+        above.add(frame.text)  # what stands in none of its places, as beyond the deepest
 
     def line(self) -> str:
         """The equation in a line."""
-        return " ".join(self._frames[0].text.replace(STACKED, "; ").split())
+        text = re.sub(rf"(?<=\d){TIMES}(?=\d)", "×", self._frames[0].text).replace(TIMES, "")
+        return " ".join(text.replace(STACKED, "; ").split())
 
 
 def _linear(frame: _Frame, before: str) -> str:
@@ -161,7 +165,8 @@ def _linear(frame: _Frame, before: str) -> str:
 
 def _fenced(parts: list[str], properties: dict[str, str]) -> str:
     begin, end = properties.get("begChr", "("), properties.get("endChr", ")")
-    inside = f" {properties.get('sepChr', '|') or ' '} ".join(parts)
+    sign = properties.get("sepChr", "|")
+    inside = (f"{sign} " if sign in (",", ";") else f" {sign} " if sign else " ").join(parts)
     if (begin, end) == ("(", ")") and re.fullmatch(rf"\([^{STACKED}]*{STACKED}[^{STACKED}]*\)", inside):
         return inside.replace(STACKED, " choose ")  # a fraction without a bar: a binomial coefficient
     if (begin, end) in (("(", ")"), ("[", "]")) and re.fullmatch(r"\[[^\[\]]*\]", inside):
