@@ -347,14 +347,15 @@ def _name(part: Message) -> str:
 
 
 def _line(message: Message, name: str) -> str:
-    return "; ".join(filter(None, (_plain(value) for value in message.get_all(name, []))))
+    found = (value for key, value in message.raw_items() if key.lower() == name.lower())
+    return "; ".join(filter(None, map(_plain, found)))
 
 
 def _plain(value: object) -> str:
     """A header as people write it: its encoded words decoded, on one line."""
     text = str(value)
     if any("\udc80" <= character <= "\udcff" for character in text):  # bytes that no one declared
-        text = text.encode("ascii", "surrogateescape").decode("utf-8", "replace")
+        text = _word(text.encode("utf-8", "surrogateescape"), "utf-8")
     try:
         parts = decode_header(text)
     except HeaderParseError:
@@ -371,4 +372,4 @@ def _word(word: str | bytes, charset: str | None) -> str:
             return word.decode(name or "ascii")
         except (UnicodeDecodeError, LookupError, ValueError):
             continue
-    return word.decode("latin-1")
+    return word.decode("cp1252", "replace")
