@@ -14,15 +14,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from selfroute.errors import UnreadableFile
 from selfroute.ingest import pdf_layout
 from selfroute.ingest.pdf_sheets import Kind, Sheet
+from selfroute.ingest.pdf_text import Box
 from selfroute.ingest.texts import ranges
 
-MOST_MEMORY = 8 * 2**30
 MOST_SECONDS = 2 * 60 * 60
 PAGE_SECONDS = 20
 """The time that a page is given, on average; the slowest page ends everything in `SPARE_SECONDS` more."""
@@ -167,9 +166,9 @@ def _image(engine: Any, image: Any) -> tuple[Read, bool]:
     return Read("\n".join(_lines(boxes, texts)), score / weight), lying > weight / 2
 
 
-def _lines(boxes: Sequence[pdf_layout.Box], texts: Sequence[str]) -> list[str]:
+def _lines(boxes: Sequence[Box], texts: Sequence[str]) -> list[str]:
     """The texts in lines from the top down, columns of running text one after the other."""
-    height = median(box[3] - box[1] for box in boxes)
+    height = pdf_layout.median(box[3] - box[1] for box in boxes)
     rows: list[list[int]] = []
     for at in sorted(range(len(boxes)), key=lambda at: -(boxes[at][1] + boxes[at][3])):
         middle = (boxes[at][1] + boxes[at][3]) / 2

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest import ocr as reading
-from selfroute.ingest import pdf_forms, pdf_hyphens, pdf_images, pdf_text
+from selfroute.ingest import pdf_hyphens, pdf_text
 from selfroute.ingest.pdf_sheets import Kind, Sheet, told
 from selfroute.ingest.texts import MOST_BYTES, Text, content
 
@@ -30,6 +29,11 @@ MOST_SECONDS = 300
 MOST_MEMORY = 4 * 2**30
 MOST_LOOKS = 100
 """Pages whose images are looked at; beyond them an empty image counts as one."""
+
+SHORT = 800
+"""Characters of a page on which it is not asked whether it is an image."""
+XFA_SAYS = "not eventually replaced"
+"""What a page says in place of a form that only Adobe's programs show."""
 
 CHILD = "import sys; sys.path[:] = sys.argv[4:]; from selfroute.ingest.pdf import child; child()"
 
@@ -59,7 +63,7 @@ def child() -> None:
     path, seconds, ocr = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "1"
     signal.alarm(seconds)  # ends it even if nobody waits for it any more
     if sys.platform == "linux":
-        most = reading.MOST_MEMORY if ocr else MOST_MEMORY
+        most = MOST_MEMORY * (2 if ocr else 1)
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     output = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints is no part of the answer
@@ -109,12 +113,17 @@ def _sheets(document: Any, path: Path, seconds: int, *, ocr: bool) -> list[Sheet
     sheets = [replace(sheet, text=_clean(text)) for sheet, text in zip(sheets, whole, strict=True)]
     if any(sheet.text for sheet in sheets) or ocr:
         sheets = _looked_at(document, sheets)
-    return reading.read(document, sheets, path, seconds) if ocr else sheets
+    if not ocr:
+        return sheets
+    from selfroute.ingest import ocr as reading  # imported here: few files need it
+
+    return reading.read(document, sheets, path, seconds)
 
 
 def _sheet(document: Any, number: int) -> Sheet:
     """One page. What it is an image of is not looked at yet."""
     import pypdfium2
+    from pypdfium2 import raw
 
     try:
         page = document[number]
@@ -124,23 +133,38 @@ def _sheet(document: Any, number: int) -> Sheet:
         text = page.get_textpage()
         try:
             written = pdf_text.written(page, text)
-            letters = len("".join(written.text.split()))
-            said = written.text
-            if added := pdf_forms.notes(document, page, text):
-                said = pdf_forms.placed(text, written, added)
+            said, letters = written.text, len(written.text)
+            if letters < SHORT:
+                letters = len("".join(written.text.split()))
+            if raw.FPDFPage_GetAnnotCount(page) > 0:
+                said = _with_notes(document, page, text, written)
         finally:
             text.close()
         said = said.replace("\r\n", "\n").replace("\r", "\n").strip()
         if written.lost:
             return Sheet(said, Kind.NAMELESS, letters)
-        if pdf_forms.SAID in said:
+        if XFA_SAYS in said:
             return Sheet(said, Kind.XFA, letters)
-        kind = Kind.IMAGE if pdf_images.is_image(page, letters, look=False) else Kind.READ
-        return Sheet(said, kind, letters)
+        if letters < SHORT and _is_image(page, letters, look=False):
+            return Sheet(said, Kind.IMAGE, letters)
+        return Sheet(said, letters=letters)
     except pypdfium2.PdfiumError:
         return Sheet("", Kind.BROKEN)
     finally:
         page.close()
+
+
+def _with_notes(document: Any, page: Any, text: Any, written: pdf_text.Written) -> str:
+    from selfroute.ingest import pdf_forms  # imported here: most pages have links at most
+
+    added = pdf_forms.notes(document, page, text)
+    return pdf_forms.placed(text, written, added) if added else written.text
+
+
+def _is_image(page: Any, letters: int, *, look: bool) -> bool:
+    from selfroute.ingest import pdf_images  # imported here: most pages have text
+
+    return pdf_images.is_image(page, letters, look=look)
 
 
 def _looked_at(document: Any, sheets: list[Sheet]) -> list[Sheet]:
@@ -151,7 +175,7 @@ def _looked_at(document: Any, sheets: list[Sheet]) -> list[Sheet]:
             looks += 1
             page = document[number]
             try:
-                if not pdf_images.is_image(page, sheet.letters):
+                if not _is_image(page, sheet.letters, look=True):
                     sheets[number] = replace(sheet, kind=Kind.READ)
             finally:
                 page.close()

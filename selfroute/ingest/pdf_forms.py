@@ -26,8 +26,6 @@ UNNAMED = re.compile(
 """Names that a program gave: what is printed beside the field says more."""
 
 ON = re.compile(r"(?:on|yes|true|checked|ja|oui|si|sí|x|[01]|choice\s*\d+|)", re.IGNORECASE)
-SAID = "not eventually replaced"
-"""What a page says in place of a form that only Adobe's programs show."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,17 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-MARKS = "\ufffe\x02\u00ad"
+MARKS = "\ufffe\u00ad"
 """A hyphen at the end of a line, as PDFium writes it (it takes the line's end away), and the soft hyphen."""
 
-CUT = re.compile(rf"(?:(?<=[\w.)])[{MARKS}]\s*|(?<=\w)[-\u2010\u2011][ \t]*\n[ \t]*)(?=\w)")
+CUT = re.compile(rf"[{MARKS}\u2010\u2011-](?:(?<=[{MARKS}])(?<=[\w.)].)\s*|(?<=\w[\u2010\u2011-])[ \t]*\n[ \t]*)(?=\w)")
+"""Begins with a set, by which it is found quickly."""
+
 LEFT = re.compile(r"[\w.&'\u2019\u2010\u2011-]*\w$")
 RIGHT = re.compile(r"\w+(?:[-\u2010\u2011]\w+)*")
-WORD = re.compile(r"[^\W\d_]+(?:[-\u2010\u2011][^\W_]+)*")
+AROUND = "()[]{}<>.,;:!?\"'\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026*/"
+BEFORE = ("", "(", "\u201c", '"')
+AFTER = ("", ",", ".", ";", ":", ")", "?", "\u201d")
 
 ALWAYS = frozenset(("self", "ex", "quasi", "vice", "à", "non-self"))
 """First halves that are written with a hyphen in nearly every word that they begin."""
@@ -43,7 +47,7 @@ def joined(pages: Sequence[str]) -> list[str]:
 
 def _over(page: str, following: str) -> tuple[str, str]:
     """Two pages, with the rest of a word that the first one cuts moved there."""
-    if not page or not re.search(rf"[^\W\d_]{{2}}[-\u2010{MARKS}]$", page):
+    if not re.fullmatch(rf"[^\W\d_]{{2}}[-\u2010{MARKS}]", page[-3:]):
         return page, following
     rest = re.match(r"[^\W\d_]+[.,;:!?)]*", following)
     if not rest or not rest[0][0].islower():
@@ -52,17 +56,19 @@ def _over(page: str, following: str) -> tuple[str, str]:
 
 
 def _forms(pages: Sequence[str]) -> Counter[str]:
-    """How often each word and each hyphenated form stands within a line."""
-    forms: Counter[str] = Counter()
-    for page in pages:
-        whole = CUT.sub("\n\n", page)  # the halves of cut words stand for nothing
-        for word in WORD.findall(whole):
-            plain = _plain(word)
-            forms[plain] += 1
-            parts = plain.split("-")
-            if len(parts) > 2:
-                forms.update(f"{one}-{other}" for one, other in pairwise(parts))
-    return forms
+    """How often each word stands within a line, with the signs around it, and each hyphenated form without any."""
+    # The halves of cut words stand for nothing. Few words are asked for: those without a hyphen stay as they stand.
+    counted = Counter(_plain("\n".join(CUT.sub("\n\n", page) for page in pages)).split())
+    for token in [token for token in counted if "-" in token]:
+        parts = token.strip(AROUND).split("-")
+        forms = {"-".join(parts), *map("-".join, pairwise(parts))} - {token}
+        for form in forms:
+            counted[form] += counted[token]
+    return counted
+
+
+def _count(forms: Counter[str], word: str) -> int:
+    return sum(forms[f"{before}{word}{after}"] for before in BEFORE for after in AFTER)
 
 
 def _hyphen(page: str, cut: re.Match[str], forms: Counter[str]) -> str:
@@ -76,7 +82,7 @@ def _hyphen(page: str, cut: re.Match[str], forms: Counter[str]) -> str:
     if second[0].isdigit() or first[-1].isdigit():
         return "-"
     kept = max(forms[f"{left}-{right}"], forms[f"{last}-{head}"])
-    whole = max(forms[left + right], forms[last + head])
+    whole = max(_count(forms, left + right), _count(forms, last + head))
     if kept or whole:
         return "-" if kept >= whole else ""
     if second[0].isupper() or first[-1].isupper() or len(last) == 1 or last in ALWAYS:
@@ -87,4 +93,4 @@ def _hyphen(page: str, cut: re.Match[str], forms: Counter[str]) -> str:
 
 
 def _plain(word: str) -> str:
-    return re.sub("[\u2010\u2011]", "-", word).casefold()
+    return word.replace("\u2010", "-").replace("\u2011", "-").casefold()

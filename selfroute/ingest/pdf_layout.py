@@ -9,17 +9,15 @@ boxes.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
 
-Box = tuple[float, float, float, float]
-"""Left, bottom, right and top of what was drawn at once, upwards as on paper."""
+from selfroute.ingest.pdf_text import Box
 
 LEAST_ROWS = 3
-MOST_BOXES = 4_000
-UNCASED = re.compile(r"[\u0590-\u08ff\u0900-\u0dff\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+UNCASED = r"[\u0590-\u08ff\u0900-\u0dff\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]"
+"""Letters that are neither small nor large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +50,11 @@ class Band:
     edges: tuple[float, ...]
 
 
-def jumps(boxes: Sequence[Box]) -> int:
-    """How often what follows on the page stands far to the right on the same line: none of this is worth a look where
-    that is rare."""
-    count = 0
-    right = top = bottom = 0.0
-    for box in boxes:
-        if box[0] > right + 0.7 * (top - bottom) and box[3] > bottom - (top - bottom) and box[1] < top:
-            count += 1
-        _, bottom, right, top = box
-    return count
+def median(numbers: Iterable[float]) -> float:
+    """The middle one; `statistics` would take longer to import than most pages to read."""
+    ordered = sorted(numbers)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def pieces(boxes: Sequence[Box]) -> list[Piece]:
@@ -178,7 +171,7 @@ def _is_wide(found: Sequence[Piece], band: Band, height: float) -> bool:
     wide = 0
     for place in range(len(band.edges) + 1):
         widths = [piece.width for piece in found[band.begin : band.end] if column(piece, band.edges) == place]
-        wide += len(widths) >= LEAST_ROWS and max(widths) >= 6 * height and median(widths) >= 0.5 * max(widths)
+        wide += len(widths) >= LEAST_ROWS and max(widths) >= 6 * height and median(widths) >= 0.6 * max(widths)
     return wide >= 2
 
 
@@ -264,7 +257,7 @@ def _is_prose(
 def _runs(lines: Sequence[str], widths: Sequence[float], height: float) -> bool:
     """Whether lines are one text: long, about as wide as each other, with sentences that go on from line to line."""
     longest = max(widths)
-    uncased = sum(len(UNCASED.findall(line)) for line in lines) > sum(map(len, lines)) // 3
+    uncased = sum(len(re.findall(UNCASED, line)) for line in lines) > sum(map(len, lines)) // 3
     long = median(len(line) / 3 if uncased else len(line.split()) for line in lines) >= 3
     filled = median(widths[:-1]) >= 0.7 * longest and longest >= 6 * height
     figures = sum(map(len, re.findall(r"[\d.,%€$£()+−-]", "".join(lines)))) > 0.35 * sum(map(len, lines))

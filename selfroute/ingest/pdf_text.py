@@ -9,27 +9,31 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfroute.ingest import pdf_layout
-from selfroute.ingest.pdf_layout import Box
+SAMPLE = 8
+PART = 300
+"""Characters of a page that tell whether its fonts name them: single ones, and those of two parts of it."""
 
-SAMPLE = 16
-"""Characters of a page that tell whether its fonts name them."""
+LEAST_JUMPS = 3
+SPREAD = 24.0
+FEW_BOXES = 20
+MOST_BOXES = 4_000
+"""Of more boxes than a few, some are looked at first; the order of more than the most is left as it is."""
 
-PRIVATE = re.compile("[\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff\x00-\x01\x03-\x08\x0e-\x1f\x7f-\x9f]")
+Box = tuple[float, float, float, float]
+"""Left, bottom, right and top of what was drawn at once, upwards as on paper."""
+
+PRIVATE = "[\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff\x00-\x01\x03-\x08\x0e-\x1f\x7f-\x9f]"
 
 VOWELS = (
     "aeiouy\u00e0-\u00e6\u00e8-\u00ef\u00f2-\u00f6\u00f8-\u00fc\u0430\u0435\u0438\u043e\u0443\u044b\u044d-\u044f\u0451"
 )
 LETTERS = r"[\w'\u2019-]*"
-WORDLIKE = re.compile(
-    rf"\W*(?:[^\W\d_]{{1,3}}|{LETTERS}[{VOWELS}]{LETTERS}|{LETTERS}[^\x00-\u04ff\W]{LETTERS}|[\d.,:/%-]+)\W*",
-    re.IGNORECASE,
-)
-CID = re.compile(r"\(cid:\d+\)")
+WORDLIKE = rf"\W*(?:[^\W\d_]{{1,3}}|{LETTERS}[{VOWELS}]{LETTERS}|{LETTERS}[^\x00-\u04ff\W]{LETTERS}|[\d.,:/%-]+)\W*"
+CID = r"\(cid:\d+\)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +48,41 @@ class Written:
 
 def written(page: Any, text: Any) -> Written:
     """The text of a page from its text page."""
+    from pypdfium2 import raw
+
     told = text.get_text_range()
     if not told.strip():
         return Written("")
+    if "\ufffe" in told:
+        told = _hyphenated(text, told)
     if _looks_lost(text, told):
         return _named(text)
-    boxes = _boxes(text)
+    count = raw.FPDFText_CountRects(text, 0, -1)
+    if count > FEW_BOXES:
+        starts = (count // 6, count // 2, count * 5 // 6 - 6)
+        some = _boxes(text, [0, *(at for start in starts for at in range(start, start + 6)), count - 1])
+        if not any(jumps(some[at : at + 6]) for at in range(1, 19, 6)) and not _outside(page, some):
+            return Written(told)
+    boxes = _boxes(text, range(count))
     outside = _outside(page, boxes)
-    if not outside and (pdf_layout.jumps(boxes) < pdf_layout.LEAST_ROWS or len(boxes) > pdf_layout.MOST_BOXES):
+    if not outside and (count > MOST_BOXES or not _in_columns(jumps(boxes))):
         return Written(told)
     arranged = _arranged(text, boxes, outside)
     return Written(told) if arranged is None else Written(arranged, moved=True)
+
+
+def _hyphenated(text: Any, told: str) -> str:
+    """The text, in which a mark stands for a hyphen at the end of a line and nothing else: fonts number other signs
+    alike."""
+    from pypdfium2 import raw
+
+    parts = told.split("\ufffe")
+    made, at = parts[0], len(parts[0])
+    for part in parts[1:]:
+        character = raw.FPDFText_GetCharIndexFromTextIndex(text, at)
+        made += ("\ufffe" if raw.FPDFText_IsHyphen(text, character) == 1 else "\x02") + part
+        at += len(part) + 1
+    return made
 
 
 def _looks_lost(text: Any, told: str) -> bool:
@@ -62,19 +90,21 @@ def _looks_lost(text: Any, told: str) -> bool:
     number them as letters are."""
     from pypdfium2 import raw
 
-    odd = len(PRIVATE.findall(told))
-    if odd * 4 > len(told) or told.count("(cid:") * 12 > len(told):
+    part = told if len(told) <= 2 * PART else told[:PART] + told[len(told) // 2 : len(told) // 2 + PART]
+    odd = len(re.findall(PRIVATE, part))
+    if odd * 4 > len(part) or part.count("(cid:") * 12 > len(part):
         return True
     count = raw.FPDFText_CountChars(text)
     step = max(1, count // SAMPLE)
-    unnamed = sum(raw.FPDFText_HasUnicodeMapError(text, at) == 1 for at in range(step // 2, count, step))
-    return unnamed * 4 > min(count, SAMPLE) and (odd * 20 > len(told) or not _is_language(told))
+    handle = text.raw
+    unnamed = sum([raw.FPDFText_HasUnicodeMapError(handle, at) == 1 for at in range(step // 2, count, step)])
+    return unnamed * 4 > min(count, SAMPLE) and (odd * 20 > len(part) or not _is_language(told))
 
 
 def _is_language(told: str) -> bool:
     """Whether most of a text is words and numbers."""
     tokens = told.split()
-    like = sum(map(len, filter(WORDLIKE.fullmatch, tokens)))
+    like = sum(map(len, filter(re.compile(WORDLIKE, re.IGNORECASE).fullmatch, tokens)))
     return like * 2 >= sum(map(len, tokens))
 
 
@@ -86,24 +116,48 @@ def _named(text: Any) -> Written:
     good = bad = 0
     for at in range(raw.FPDFText_CountChars(text)):
         character = chr(min(raw.FPDFText_GetUnicode(text, at), 0x10FFFF))
-        if raw.FPDFText_HasUnicodeMapError(text, at) == 1 or PRIVATE.match(character):
+        if raw.FPDFText_HasUnicodeMapError(text, at) == 1 or re.match(PRIVATE, character):
             bad += 1
             continue
         good += not character.isspace()
-        kept.append("\ufffe" if character == "\x02" else character)
-    whole, cids = CID.subn("", "".join(kept))
+        kept.append("\ufffe" if raw.FPDFText_IsHyphen(text, at) == 1 else character)
+    whole, cids = re.subn(CID, "", "".join(kept))
     good = len("".join(whole.split())) if cids else good
     return Written(whole, bad + cids > good, moved=True)
 
 
-def _boxes(text: Any) -> list[Box]:
+def jumps(boxes: Sequence[Box]) -> list[float]:
+    """Where a word or more follows far to the right on about the same line: no page has columns that were drawn from
+    side to side where that is rare."""
+    places = []
+    right = top = bottom = 0.0
+    for box in boxes:
+        height = top - bottom
+        if (
+            box[0] > right + 0.7 * height
+            and box[1] < top
+            and box[3] > bottom - height
+            and box[2] - box[0] > 1.6 * height
+        ):
+            places.append(box[0])
+        _, bottom, right, top = box
+    return places
+
+
+def _in_columns(places: list[float]) -> bool:
+    """Whether some of the places are about one place."""
+    places.sort()
+    return any(last - first < SPREAD for first, last in zip(places, places[LEAST_JUMPS - 1 :], strict=False))
+
+
+def _boxes(text: Any, numbers: Iterable[int]) -> list[Box]:
     from pypdfium2 import raw
 
     left, top, right, bottom = (ctypes.c_double() for _ in range(4))
     places = [ctypes.byref(one) for one in (left, top, right, bottom)]
     handle, get = text.raw, raw.FPDFText_GetRect
     boxes: list[Box] = []
-    for at in range(raw.FPDFText_CountRects(handle, 0, -1)):
+    for at in numbers:
         get(handle, at, *places)
         boxes.append((left.value, bottom.value, right.value, top.value))
     return boxes
@@ -123,8 +177,10 @@ def _outside(page: Any, boxes: Sequence[Box]) -> set[int]:
 
 def _arranged(text: Any, boxes: Sequence[Box], outside: set[int]) -> str | None:
     """The page's text with its columns in order and without what stands outside; none where it is right already."""
+    from selfroute.ingest import pdf_layout  # imported here: few pages need it
+
     found = pdf_layout.pieces(boxes)
-    bands = pdf_layout.bands(found) if len(boxes) <= pdf_layout.MOST_BOXES else []
+    bands = pdf_layout.bands(found) if len(boxes) <= MOST_BOXES else []
     if not bands and not outside:
         return None
     spans = _spans(text)
@@ -158,7 +214,7 @@ def _arranged(text: Any, boxes: Sequence[Box], outside: set[int]) -> str | None:
         return None
     plain(at, text.count_chars())
     whole = "".join(parts)
-    return "\n".join(line for line in whole.splitlines() if line.strip()) if outside else whole
+    return "\n".join(line.strip() for line in whole.splitlines() if line.strip()) if outside else whole
 
 
 def _spans(text: Any) -> list[tuple[int, int]]:
@@ -167,19 +223,25 @@ def _spans(text: Any) -> list[tuple[int, int]]:
 
     spans: list[tuple[int, int]] = []
     current = None
+    handle, drawn_by = text.raw, raw.FPDFText_GetTextObject
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    first = last = 0
     for at in range(text.count_chars()):
-        if raw.FPDFText_IsGenerated(text, at) == 1:
+        drawn = drawn_by(handle, at)
+        if not drawn:
             continue
-        raw.FPDFText_GetCharBox(text, at, left, right, bottom, top)
-        if right.value - left.value < 1e-4 or top.value - bottom.value < 1e-4:
-            continue
-        drawn = ctypes.cast(raw.FPDFText_GetTextObject(text, at), ctypes.c_void_p).value
-        if drawn != current:
-            spans.append((at, at))
-            current = drawn
-        spans[-1] = (spans[-1][0], at)
-    return spans
+        place = ctypes.addressof(drawn.contents)
+        if place != current:
+            if raw.FPDFText_IsGenerated(handle, at) == 1:
+                continue
+            raw.FPDFText_GetCharBox(handle, at, left, right, bottom, top)
+            if right.value - left.value < 1e-4 or top.value - bottom.value < 1e-4:  # a space
+                continue
+            if current is not None:
+                spans.append((first, last))
+            current, first = place, at
+        last = at
+    return [*spans, (first, last)] if current is not None else spans
 
 
 def _slice(text: Any, begin: int, end: int) -> str:
