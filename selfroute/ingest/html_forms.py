@@ -19,7 +19,7 @@ UNTYPED = {"hidden", "password", "submit", "button", "reset", "image", "file"}
 TICKED = {"checkbox", "radio"}
 SECRET = ("cc-number", "cc-csc", "one-time-code", "current-password", "new-password")
 TICK = "[x]"
-OPENERS = re.compile(r"\bnav|menu|sidebar|drawer|toggle|hamburger", re.IGNORECASE)
+OPENERS = re.compile(r"\bnav|menu|sidebar|drawer|toggle|hamburger|dropdown", re.IGNORECASE)
 """Names of boxes whose tick only opens a part of the page."""
 
 

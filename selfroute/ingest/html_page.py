@@ -15,7 +15,7 @@ from selfroute.ingest.html_forms import Fields
 from selfroute.ingest.html_lines import BULLET, SPACE, Lines
 from selfroute.ingest.html_lists import List
 from selfroute.ingest.html_scripts import Scripts, is_linked
-from selfroute.ingest.html_shown import HEADINGS, Shown, is_aside, is_copy
+from selfroute.ingest.html_shown import HEADINGS, Shown, has_blocks, is_aside, is_copy
 from selfroute.ingest.html_styles import NO_SHEETS, PLAIN, Sheets, Style, inline
 from selfroute.ingest.html_tables import Budget, Table, groups
 
@@ -33,16 +33,15 @@ BLOCKS = {
     *("figcaption", "figure", "form", "header", "hgroup", "hr", "html", "legend", "main", "p", "section", "summary"),
     *("caption", "optgroup", "noframes"),
 }
-HAS_BLOCKS = ", ".join(("p", "div", "table", "ul", "ol", "dl", "pre", "section", "article", "li", *sorted(HEADINGS)))
 WATCHED = {"hidden", "aria-hidden", "role", "style", "class", "epub:type"}
 NAMES = re.compile(
     r"(?P<math>\b(?:katex|MathJax(?:_(?!Preview)\w+)?|mwe-math-element)\b|\bmjx-chtml\b)"
-    r"|(?P<note>\bfootnote-?(?:ref|anchor|link|marker)\b|\bnote-?ref\b|\bfn-?ref\b|^(?:reference|footnote|fn)$)"
+    r"|(?P<note>\bfootnote-?(?:ref|anchor|link|marker)\b|\bnote-?ref\b|\bfn-?ref\b|^(?:footnote|fn)$|\breference\b)"
 )
 """Class names of equations and of footnotes' marks."""
 
-BREAKS = re.compile("\xad|(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b")
-"""Places at which a word may be broken. In scripts without spaces one of them parts words."""
+BREAKS = re.compile("(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b")
+"""Places at which a word may be broken; in scripts without spaces one of them parts words."""
 
 MOST_FRAGMENTS = 8
 """Documents inside of a document (an `iframe` with its text, a shadow root) inside each other."""
@@ -71,6 +70,7 @@ class Page:
         self._fields = Fields(lines)
         self._headings = 0
         self._fragments = 0
+        self._is_drawn = False  # inside of an equation that is not there in words
         self._names: dict[str, str | None] = {}
         self._end_block: Leave = lambda: lines.end(blank=True)
         self._enter_by_tag: dict[str, Enter] = {
@@ -106,7 +106,8 @@ class Page:
         self._walk(root)
 
     def text(self) -> str:
-        return BREAKS.sub("", self._lines.text())
+        text = self._lines.text().replace("\xad", "")
+        return BREAKS.sub("", text) if "\u200b" in text else text
 
     def _walk(self, root: Any) -> None:
         above: list[tuple[Any, Leave, Iterator[Any] | None]] = []
@@ -173,7 +174,7 @@ class Page:
             return self._heading(node, attributes)
         if enter is not None and enter != self._code:
             leave = enter(node, attributes)
-            if style.kept and enter == self._block and node.css_first(HAS_BLOCKS) in (None, node):
+            if style.kept and enter == self._block and not has_blocks(node):
                 return self._pre(node, attributes)
             return leave
         if tag.endswith(":math"):
@@ -309,7 +310,7 @@ class Page:
         line = self._tables[-1].row() if self._tables else None
         if line is not None and line.strip(" |"):
             self._lines.end()
-            self._lines.add(re.sub(r"\| (?= \|)", "|", line), SPACE)
+            self._lines.add(re.sub(r"\| (?= \|)", "|", line) if " |  |" in line else line, SPACE)
         self._lines.end()
 
     def _cell(self, node: Any, attributes: Attributes) -> Leave | None:
@@ -326,18 +327,26 @@ class Page:
         return self._script_of(node, node.tag == "sup")
 
     def _script_of(self, node: Any, is_raised: bool) -> Leave:
-        if node.css_first(HAS_BLOCKS) not in (None, node):
+        if self._scripts.is_full() or has_blocks(node):
             return _stay
         if is_raised and is_linked(node):
             return self._scripts.begin_note()
-        return self._scripts.begin(is_raised) or _stay
+        return self._scripts.begin(is_raised)
 
     def _math(self, node: Any, attributes: Attributes) -> Leave | None:
         self._equations.add_math(node)
         return None
 
     def _equation(self, node: Any, attributes: Attributes) -> Leave | None:
-        return None if self._equations.add_drawn(node, attributes) else _stay
+        if self._is_drawn:
+            return _stay
+        if self._equations.add_drawn(node, attributes):
+            return None
+        self._is_drawn = True
+        return self._end_drawn
+
+    def _end_drawn(self) -> None:
+        self._is_drawn = False
 
     def _source(self, node: Any, attributes: Attributes) -> Leave | None:
         if is_source(attributes):

@@ -27,10 +27,12 @@ class Scripts:
         self._inside = 0
         self._over: tuple[list[str], int, str, str] | None = None  # what was raised last, and where
 
-    def begin(self, is_raised: bool) -> Callable[[], None] | None:
-        """A superscript or a subscript; None if it is one of too many inside each other."""
-        if self._inside >= DEEPEST:
-            return None
+    def is_full(self) -> bool:
+        """Whether as many are inside each other as are told apart."""
+        return self._inside >= DEEPEST
+
+    def begin(self, is_raised: bool) -> Callable[[], None]:
+        """A superscript or a subscript."""
         before = self._lines.tail()
         self._inside += 1
         self._lines.capture()
@@ -49,6 +51,8 @@ class Scripts:
         if len(text) > LONGEST or text.count(" ") > 3:
             lines.space()
             lines.add(text, SPACE)
+        elif is_raised and text.startswith(":"):  # a page of the source that a mark names
+            lines.add(text, APART)
         elif is_raised:
             self._over = (lines.parts, len(lines.parts), before, text)
             made = raised(before, text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from selfroute.ingest.html_styles import Style
@@ -44,6 +45,11 @@ CONTENT = {"article", "aside", "blockquote", "details", "dialog", "fieldset", "f
 WORD = re.compile(r"[^\W_]+(?:['\u2019.,-][^\W_]+)*")
 MOST_LOOKED_AT = 2000
 """Characters of an element's text by which it is judged."""
+
+MOST_NODES = 500
+"""Nodes of an element that are looked at: a page may nest them thousands deep."""
+
+BLOCKS = {*HEADINGS, "p", "div", "table", "ul", "ol", "dl", "pre", "section", "article", "li", "blockquote", "form"}
 
 
 class Shown:
@@ -164,6 +170,11 @@ def is_copy(names: str, node: Any, tag: str) -> bool:
     return tag == "a" and PERMALINK.search(names) is not None and len(_text(node).strip()) < 2
 
 
+def has_blocks(node: Any) -> bool:
+    """Whether the element holds more than a line."""
+    return any(one.tag in BLOCKS for one in islice(node.traverse(), 1, MOST_NODES))
+
+
 def _is_drawn_after(node: Any) -> bool:
     """Whether an equation follows of which the node shows something until it is drawn."""
     after = node.next
@@ -191,7 +202,9 @@ def _text(node: Any) -> str:
 
 def _pieces(node: Any) -> Iterator[str]:
     size = 0
-    for one in node.traverse(include_text=True):
+    for at, one in enumerate(node.traverse(include_text=True)):
+        if at > MOST_NODES:
+            return
         if one.tag == "-text" and one.parent.tag not in ("script", "style"):
             text = one.text_content or ""
             yield text

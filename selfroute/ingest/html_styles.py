@@ -7,8 +7,9 @@ Not a reader of CSS: a rule that depends on more than one class is left alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from selfroute.ingest.html_lists import kind_of
@@ -22,7 +23,12 @@ LOWERED = re.compile(r"vertical-align\s*:\s*sub\b|font-variant-position\s*:\s*su
 UNSEEN = re.compile(r"(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))", re.IGNORECASE)
 BLOCK = re.compile(r"(?:^|[;\s])display\s*:\s*(?:block|flex|grid|table|list-item)\b", re.IGNORECASE)
 KEPT = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.IGNORECASE)
-RULES = re.compile(r"([^{}]{1,500})\{([^{}]{0,5000})\}")
+MATTERS = re.compile(r"line-through|vertical-align|font-variant|display|visibility|white-space", re.IGNORECASE)
+WANTED = tuple(
+    re.compile(words)  # each begins with plain letters, for which they are found in no time
+    for words in ("line-through", r"vertical-align\s*:\s*(?:su|text-top)", "font-variant-position", "list-style")
+)
+LONGEST_RULE = 5000
 CLASS = re.compile(r"(?:[a-z]+)?\.([\w-]+)", re.IGNORECASE)
 
 
@@ -64,23 +70,25 @@ class Sheets:
 NO_SHEETS = Sheets(MappingProxyType({}), MappingProxyType({}))
 
 
+@lru_cache(maxsize=4096)
 def inline(style: str) -> Style:
     """The declarations of one element."""
+    if MATTERS.search(style) is None:
+        return PLAIN
     return Style(*(bool(rule.search(style)) for rule in (STRUCK, RAISED, LOWERED, UNSEEN, KEPT, BLOCK)))
 
 
 def sheets(text: str) -> Sheets:
     """The rules of style sheets. What a class hides is not among them: scripts show it when it is asked for."""
-    if not re.search(r"line-through|super|vertical-align\s*:\s*sub|list-style", text, re.IGNORECASE):
+    text = text[:MOST_STYLES]
+    if not any(words.search(text.lower()) for words in WANTED):
         return NO_SHEETS
-    text = re.sub(r"/\*.*?(?:\*/|\Z)", "", text[:MOST_STYLES], flags=re.DOTALL)
+    text = _unconditional(re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL))
     styles: dict[str, Style] = {}
     lists: dict[str, str] = {}
-    for selectors, rules in RULES.findall(_unconditional(text)):
+    for selectors, rules in _wanted(text):
         style = Style(*(bool(rule.search(rules)) for rule in (STRUCK, RAISED, LOWERED)))
         kind = kind_of(rules)
-        if style == PLAIN and kind is None:
-            continue
         for selector in selectors.split(","):
             found = CLASS.fullmatch(selector.strip())
             if found and style != PLAIN:
@@ -88,6 +96,21 @@ def sheets(text: str) -> Sheets:
             if found and kind is not None:
                 lists[found[1]] = kind
     return Sheets(styles, lists)
+
+
+def _wanted(text: str) -> Iterator[tuple[str, str]]:
+    """Rules that matter: their selectors and their declarations."""
+    last = -1
+    lower = text.lower()
+    lower = lower if len(lower) == len(text) else text
+    for at in sorted(found.start() for words in WANTED for found in words.finditer(lower)):
+        begin = text.rfind("{", max(last, at - LONGEST_RULE, 0), at)
+        end = text.find("}", at, at + LONGEST_RULE)
+        if begin < 0 or end < 0 or begin <= last or "}" in text[begin:at]:
+            continue
+        before = max(text.rfind(sign, max(0, begin - LONGEST_RULE), begin) for sign in "{}")
+        yield text[before + 1 : begin], text[begin + 1 : end]
+        last = begin
 
 
 def _unconditional(text: str) -> str:

@@ -10,16 +10,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from selfroute.ingest.html_shown import has_blocks
+
 SPANS = 20
 """Columns that a cell spans without a look at how many there are: pages write 100 for "all"."""
 
 MOST_REPEATED = 2**22
 """Characters of spanned cells that are repeated in a page at most."""
 
-PLACES = ", ".join(f"td {name}, th {name}" for name in ("table", "h1", "h2", "h3", "h4", "h5", "h6"))
+PLACED = ("table", "h1", "h2", "h3", "h4", "h5", "h6")
 """What a cell of a table that holds data has not: one that has is a place on the page."""
 
-BLOCKS = "p, div, ul, ol, pre, dl, blockquote, section, article, form"
+PLACES = ", ".join(f"td {name}, th {name}" for name in PLACED)
+
 WHOLE = re.compile(r"\s*\+?(\d{1,9})")
 
 
@@ -52,7 +55,7 @@ class Table:
         self._has_places = node.css_first(PLACES) is not None
         cells = list(_some_cells(node))
         self._is_one_row = len({row for row, _ in cells}) == 1
-        self._is_place = len(cells) == 1 and cells[0][1].css_first(BLOCKS) is not None
+        self._is_place = len(cells) == 1 and has_blocks(cells[0][1])
         self._columns: int | None = None
         self._going_on: dict[int, Cell] = {}  # by column
         self._row: list[tuple[str, int, int]] | None = None
@@ -62,11 +65,9 @@ class Table:
         and so is one that holds code in a table of one row, which stands beside its line numbers."""
         if self._is_place:
             return False
-        if self._is_one_row and any("\n" in pre.text() for pre in cell.css("pre")):
+        if self._has_places and any(cell.css_first(name) is not None for name in PLACED):
             return False
-        return not self._has_places or all(
-            cell.css_first(name) is None for name in ("table", "h1", "h2", "h3", "h4", "h5", "h6")
-        )
+        return not (self._is_one_row and any("\n" in pre.text() for pre in cell.css("pre")))
 
     def begin_row(self) -> None:
         self._row = []
