@@ -174,3 +174,24 @@ def test_a_quotation_mark_between_tabs_may_be_one_of_the_text(tmp_path: Path) ->
     path = tmp_path / "a.tsv"
     path.write_text('pipe\tsize\n"wide\t5\nthin\t1\n')
     assert read(path).text == 'pipe: "wide; size: 5\n\npipe: thin; size: 1'
+
+
+def test_a_header_is_not_lost_that_has_no_rows_or_is_all_its_rows(tmp_path: Path) -> None:
+    assert read(written(tmp_path, "Fees of May\nquay;fee\n")).text == "Fees of May\n\nquay; fee"
+    assert read(written(tmp_path, "quay;fee\nquay;fee\n")).text == "quay; fee"
+
+
+def test_a_header_may_be_parted_from_its_rows_by_a_blank_line(tmp_path: Path) -> None:
+    assert read(written(tmp_path, "Fees\nquay;fee\n\nNorth;40\nSouth;25\n")).text == (
+        "Fees\n\nquay: North; fee: 40\n\nquay: South; fee: 25"
+    )
+
+
+def test_a_header_that_repeats_between_rows_is_no_row(tmp_path: Path) -> None:
+    text = read(written(tmp_path, "quay,fee\nNorth,40\n\nquay,fee\nSouth,25\n")).text
+    assert text == "quay: North; fee: 40\n\nquay: South; fee: 25"
+
+
+def test_a_row_of_a_few_words_within_a_table_keeps_its_name(tmp_path: Path) -> None:
+    text = read(written(tmp_path, "quay,fee\nThe old quay,\nSouth,25\n")).text
+    assert text == "quay: The old quay\n\nquay: South; fee: 25"

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.archives import opened
+from selfroute.ingest.archives import Archive, opened
 from selfroute.ingest.grids import Grid, Span, text_of
 from selfroute.ingest.odf_story import CONTENT, Story, count, rows
 from selfroute.ingest.odf_styles import styles
@@ -30,7 +30,7 @@ def read(path: Path) -> Text:
     with opened(path) as archive:
         if CONTENT not in archive.names:
             raise UnreadableFile(path, f"is broken: it holds no {CONTENT}")
-        if MANIFEST in archive.names and any(named(tree(archive.part(MANIFEST), MANIFEST, path), "encryption-data")):
+        if _is_encrypted(archive, path):
             raise UnreadableFile(path, "is encrypted: save it without a password first")
         content = tree(archive.part(CONTENT), CONTENT, path)
         look = tree(archive.part(STYLES), STYLES, path) if STYLES in archive.names else None
@@ -43,6 +43,12 @@ def read(path: Path) -> Text:
     if not made.text:
         raise UnreadableFile(path, "holds images only: their text is not read" if story.pictures else "is empty")
     return made
+
+
+def _is_encrypted(archive: Archive, path: Path) -> bool:
+    if MANIFEST not in archive.names:
+        return False
+    return next(named(tree(archive.part(MANIFEST), MANIFEST, path), "encryption-data"), None) is not None
 
 
 def _document(body: Element, look: Element | None, story: Story) -> Text:

@@ -32,7 +32,7 @@ def described(rows: Sequence[Row], *, sure: bool = True) -> list[str]:
     trimmed = [_trimmed(row[start:]) for row in cells]
     found: list[str] = []
     table: _Table | None = None
-    blocks = [list(block) for filled, block in groupby(trimmed, key=bool) if filled]
+    blocks = _joined([list(block) for filled, block in groupby(trimmed, key=bool) if filled])
     for at, part in enumerate(blocks):
         if table is None and at + 1 < len(blocks) and _stands_above(part, blocks[at + 1]):
             found += [_pair(row) for row in part]
@@ -86,11 +86,12 @@ class _Table:
             lines = (" | ".join(row[at] if at < len(row) else "" for at in columns) for row in rows)
             return ["\n".join(line.rstrip() for line in lines)] if rows else []
         last = max((at for at, row in enumerate(rows) if len(row) > 1), default=-1)
-        return [
+        made = [
             self._paragraph(row, after or (at > last and _prose([row])))
             for at, row in enumerate(rows)
             if not (self.header and row == self.header)
         ]
+        return made if made or after or not self.header else [_aside(self.header)]
 
     def _paragraph(self, row: Row, aside: bool) -> str:
         if not self.names:
@@ -112,6 +113,23 @@ def _header_at(part: list[Row], width: int) -> int:
             break
         widest = max(widest, len(row))
     return next((at for at, row in enumerate(part) if len(row) > 1), 0)
+
+
+def _joined(blocks: list[list[Row]]) -> list[list[Row]]:
+    """Blocks of rows; a header that a blank row parts from its rows is one with them."""
+    made: list[list[Row]] = []
+    for block in blocks:
+        header = made[-1][-1] if made else ()
+        alone = len(header) > 1 and all(len(row) == 1 for row in made[-1][:-1]) and _looks_like_names(header)
+        if (
+            alone
+            and len(block[0]) == len(header)
+            and not (_looks_like_names(block[0]) and any(_is_number(cell) for row in block[1:20] for cell in row))
+        ):
+            made[-1] += block
+        else:
+            made.append(block)
+    return made
 
 
 def _stands_above(part: list[Row], following: list[Row]) -> bool:

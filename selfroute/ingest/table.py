@@ -95,7 +95,7 @@ def _delimiter(text: str) -> str:
             continue
         widths = Counter(len(row) for row in rows if len(row) > 1)
         alike, parted = max(widths.values(), default=0), sum(widths.values())
-        if (alike > 1 or parted * 2 > len(rows)) and (alike, parted) > most:
+        if (alike > 1 or parted * 2 > len(rows) - (delimiter != ",")) and (alike, parted) > most:
             best, most = delimiter, (alike, parted)
     return best or NONE
 
