@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,6 +18,7 @@ from selfroute.ingest.cuts import STRETCH
 from selfroute.types import Chunk, Document
 from selfroute.waiting import GivenUp
 
+CASES = Path(__file__).parent / "cases" / "documents"
 SPACES = [" ", "\n", "\n\n", "\r\n", "\r\n\r\n", "\t", "\u00a0", "\u2028", "\u2029", "\u0085", "\u001c", "\u3000", "\v"]
 WORDS = [
     *("harbour", "Night", "work", "x" * 300, "don't", "3.14", "e.g.", "Mr.", "etc.", "https://a.b/c?d=1"),
@@ -33,7 +37,28 @@ WORDS = [
     ),
     *("😀", "👩\u200d👩\u200d👧", "🏳️\u200d🌈", "\ufffd", "\U0010ffff"),
 ]
-MARKS = [".", "!", "?", "...", ",", ";", ":", '"', "'", ")", "(", "—", "--", "。", "\uff1f", "”", "*"]
+MARKS = [
+    " | ",
+    "|",
+    "1,234.56",
+    ".",
+    "!",
+    "?",
+    "...",
+    ",",
+    ";",
+    ":",
+    '"',
+    "'",
+    ")",
+    "(",
+    "—",
+    "--",
+    "。",
+    "\uff1f",
+    "”",
+    "*",
+]
 
 parts = st.lists(st.sampled_from(SPACES + WORDS + MARKS), max_size=200).map("".join)
 repeated = st.builds(
@@ -204,6 +229,7 @@ def whole(text: str, chunks: list[Chunk], count: Callable[[str], int], limit: in
         assert chunk.text == chunk.text.strip() != ""
         assert chunk.tokens == count(chunk.text)
         assert chunk.tokens <= limit or len(chunk.text) == 1
+        assert chunk.header == "" or (count(chunk.shown) <= limit and chunk.header in text[: chunk.start])
         covered = chunk.end
     assert text[covered:].strip() == ""
     starts = [chunk.start for chunk in chunks]
@@ -238,3 +264,67 @@ def test_a_split_that_is_given_up_ends_before_the_text_does() -> None:
     with pytest.raises(GivenUp):
         Chunker(count, 20, given_up=lambda: True).chunks(Document("d", text, "d.txt"))
     assert len(counted) == 10
+
+
+@pytest.mark.parametrize("name", ["d1-quays.txt", "d2-cut-number.txt", "d3-long-table.md"])
+@pytest.mark.parametrize("limit", [24, 40, 240])
+def test_no_border_is_in_a_number_or_a_word(name: str, limit: int) -> None:
+    text = (CASES / name).read_text()
+    chunks = chunked(text, limit)
+    assert all(text[chunk.end : chunk.end + 1].isspace() for chunk in chunks[:-1])
+    whole(text, chunks, HashingEmbedder().count_tokens, limit)
+
+
+@given(st.text(alphabet="ab 19,.;\n|-", max_size=400), st.integers(1, 12))
+def test_a_border_is_in_a_number_only_where_that_alone_exceeds_the_limit(text: str, limit: int) -> None:
+    chunks = Chunker(len, limit).chunks(Document("d", text, "d.txt"))
+    for before, after in pairwise(chunks):
+        if before.end == after.start and before.text[-1] in "19,." and after.text[0] in "19,.":
+            number = re.search(r"[19,.]+$", before.text)
+            rest = re.match(r"[19,.]+", after.text)
+            assert number is not None
+            assert rest is not None
+            assert len(number[0] + rest[0]) > limit
+
+
+def test_rows_stay_whole_and_have_their_header_beside_them() -> None:
+    rows = [f"B{n} | {n + 20} | {n}.5 euros | {1900 + n}" for n in range(60)]
+    text = "Berths of the harbour.\n\nberth | length | fee | built\n" + "\n".join(rows) + "\n\nThe end."
+    chunks = chunked(text, 60)
+    whole(text, chunks, HashingEmbedder().count_tokens, 60)
+    assert chunks[0].header == ""
+    assert {chunk.header for chunk in chunks[1:]} == {"berth | length | fee | built"}
+    shown = [line for chunk in chunks for line in chunk.text.split("\n")]
+    assert [line for line in shown if line.startswith("B") and " | " in line and "length" not in line] == rows
+
+
+def test_a_table_that_fits_needs_no_header_beside_it() -> None:
+    text = "berth | fee\nB1 | 40\nB2 | 25\nB3 | 31"
+    assert [(chunk.text, chunk.header) for chunk in chunked(text, 60)] == [(text, "")]
+
+
+def test_a_row_longer_than_a_chunk_has_the_names_of_its_cells_beside_it() -> None:
+    names = " | ".join(f"name{n}" for n in range(20))
+    rows = "\n".join(" | ".join(f"value{row} {n}" for n in range(20)) for row in range(4))
+    text = f"{names}\n{rows}"
+    chunks = chunked(text, 40)
+    whole(text, chunks, HashingEmbedder().count_tokens, 40)
+    of_rows = [chunk for chunk in chunks if chunk.start > len(names)]
+    assert of_rows
+    for chunk in of_rows:
+        values = [int(number) for number in re.findall(r"value\d (\d+)", chunk.text)]
+        assert chunk.header.split(" | ") == [f"name{n}" for n in values]
+
+
+def test_a_row_whose_header_leaves_no_room_stays_whole_without_it() -> None:
+    header = " | ".join(f"the long name {n}" for n in range(4))
+    rows = "\n".join(f"one{n} | two{n} | three{n} | four{n} and a few more words" for n in range(8))
+    chunks = chunked(f"{header}\n{rows}", 26)
+    assert "" in {chunk.header for chunk in chunks if chunk.text.startswith("one")}
+    assert all(len(line.split(" | ")) == 4 for chunk in chunks for line in chunk.text.split("\n"))
+
+
+def test_rows_of_a_csv_file_stay_whole() -> None:
+    rows = [f"quay: Quay {n}; season: summer; fee: {n},50" for n in range(40)]
+    chunks = chunked("\n\n".join(rows), 40)
+    assert [row for chunk in chunks for row in chunk.text.split("\n\n")] == rows

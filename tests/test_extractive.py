@@ -374,3 +374,76 @@ def with_thresholds(folder: Path, chunks: float, documents: float) -> Path:
     about |= {"threshold_chunks": chunks, "threshold_documents": documents}
     (folder / "reader.json").write_text(json.dumps(about))
     return folder
+
+
+FAQ = """# Questions
+
+## How long is a harbour key valid?
+
+90 days from the day of issue.
+
+## What does a lost key cost?
+
+45 euros, paid at the gate.
+
+## When does the kiosk open?
+
+At nine on weekdays.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How long is a harbour key valid?", "90 days"),
+        ("What does a lost key cost?", "45 euros"),
+        ("When does the kiosk open?", "nine on weekdays"),
+    ],
+)
+def test_a_heading_that_repeats_the_question_is_not_its_answer(
+    reader: ExtractiveReader, question: str, answer: str
+) -> None:
+    draft, calls = read(reader, question, FAQ)
+    assert draft.answer is not None
+    assert answer in draft.answer
+    assert calls[0].usage.input_tokens == reader.count_tokens(reading(question, FAQ))
+
+
+def test_a_text_that_only_repeats_the_question_answers_nothing(reader: ExtractiveReader) -> None:
+    draft, _ = read(reader, "How long is a harbour key valid?", "How long is a harbour key valid?")
+    assert draft.declined
+    assert draft.guess is None
+
+
+def test_an_answer_is_on_one_line_and_its_citation_as_it_stands(reader: ExtractiveReader) -> None:
+    text = "The harbour master of Norrvik is Olof\nBerg, who has held the post since 1998."
+    draft, _ = read(reader, "Who is the harbour master of Norrvik?", text)
+    assert draft.answer == "Olof Berg"
+    [citation] = draft.citations
+    assert text[citation.start : citation.end] == citation.text
+
+
+def test_rows_are_read_with_their_header_beside_them(reader: ExtractiveReader) -> None:
+    question = "Who is the harbour master of Norrvik?"
+    row = "Norrvik | Olof Berg | 1998"
+    alone = Reading(Question(question), (Passage("d", 50, row),), Route.RAG)
+    headed = Reading(Question(question), (Passage("d", 50, row, "harbour | harbour master | since"),), Route.RAG)
+    drafts = [asyncio.run(reader.read(one, keep_none)) for one in (alone, headed)]
+    assert reader.count_tokens(headed) == reader.count_tokens(alone) + 6
+    assert drafts[0].score is not None
+    assert drafts[1].score is not None
+    assert drafts[1].score > drafts[0].score
+    assert drafts[1].guess == "Olof Berg"
+
+
+def test_in_a_long_table_each_window_has_the_header(reader: ExtractiveReader) -> None:
+    rows = [f"Harbour {n} | Master Number {n} | {1900 + n}" for n in range(80)]
+    text = "\n".join(["harbour | harbour master | since", *rows])
+    made = reader._windows.of(Passage("d", 0, text), "Who?")
+    assert len(made) > 2
+    assert made[0].named == ""
+    assert {window.named for window in made[1:]} == {"harbour | harbour master | since"}
+
+
+async def keep_none(call: Call) -> None:
+    pass

@@ -48,10 +48,9 @@ def lines(text: str) -> list[int]:
     starts = [0, *_line_starts(text)]
     spans = [(start, end) for start, end in pairwise([*starts, len(text)])]
     shown = [text[start:end].strip() for start, end in spans]
-    widths = [len(line) for line in shown]
     cut = []
     for at in range(1, len(shown)):
-        near = [*widths[max(at - NEIGHBOURS, 0) : at - 1], *widths[at + 1 : at + NEIGHBOURS]]
+        near = [*shown[max(at - NEIGHBOURS, 0) : at - 1], *shown[at + 1 : at + NEIGHBOURS]]
         if not _wrapped(shown[at - 1], shown[at], near):
             cut.append(starts[at])
     return cut
@@ -123,15 +122,21 @@ def _line_starts(text: str) -> list[int]:
     return _ends(LINE, text)
 
 
-def _wrapped(before: str, line: str, near: Sequence[int]) -> bool:
-    """Whether a line goes on with the one before it, beside others of so many characters."""
-    width = max(len(before), len(line), *near, 0)
+def _wrapped(before: str, line: str, near: Sequence[str]) -> bool:
+    """Whether a line goes on with the one before it, beside others."""
+    width = max(map(len, (before, line, *near)))
     if not before or not line or width < SET_WIDE or ENDED.search(before):
         return False
     if ITEM.match(line) or COLUMNS.search(before) or COLUMNS.search(line):
         return False
-    if not (line[0].isupper() or line[0].isdigit()):
+    if _goes_on(line):
         return len(before) * 4 >= width * 3
-    # A name or a number may begin a line of a sentence, too: there the lines are as long as they can be.
+    # A name or a number may begin a line of a sentence, too: there the lines are as long as they can be, and others
+    # begin within a sentence.
     first = line.split(maxsplit=1)[0]
-    return len(before) + 1 + len(first) > width and any(length > width * FULL for length in near)
+    full = len(before) + 1 + len(first) > width and any(len(other) > width * FULL for other in near)
+    return full and any(_goes_on(other) for other in near)
+
+
+def _goes_on(line: str) -> bool:
+    return bool(line) and not (line[0].isupper() or line[0].isdigit())

@@ -31,7 +31,7 @@ ABBREVIATED = re.compile(
 )
 SENTENCE = re.compile(r"[.!?…]+[\"'”’)\]]*\s+(?=\S)|[。！？]+[」』）”’]*")  # noqa: RUF001
 QUESTION_LINE = re.compile(r"^[ \t]*(?:#{1,6}[ \t].*|.*[?？][ \t\"'”’*_]*)$", re.MULTILINE)  # noqa: RUF001
-LINE = re.compile(r"[^\n]*(?:\n|$)")
+LINE = re.compile(r"[^\n]*\n|[^\n]+")
 CELL = re.compile(r"(?:^|(?<=\s))\|(?=\s|$)|\t")
 REPEATS = 0.75
 """The share of a heading's words that are the question's, from which the heading repeats it."""
