@@ -156,7 +156,9 @@ def _flush(reader: _Reader) -> None:
         raw, reader.raw = bytes(reader.raw), bytearray()
         font = reader.state.font if reader.state.font >= 0 else reader.default
         encoding = reader.fonts.get(font, reader.codepage)
-        if encoding == "symbol":
+        if reader.state.kind == "font":
+            _say(reader, raw.decode("latin-1"))
+        elif encoding == "symbol":
             _say(reader, translated(reader.names.get(font, "Symbol"), raw.decode("latin-1"))[0])
         else:
             _say(reader, raw.decode(encoding, "replace"))
