@@ -69,7 +69,7 @@ REFUSED = {
     "UTF-16 without a mark": ("a.txt", "Överby".encode("utf-16-le"), "is binary, not text"),
     "control characters": ("a.txt", b"\x01\x02\x03\xff\xfe text", "is binary, not text"),
     "a program": ("a.md", b"\x7fELF\x02\x01\x01\x80", "is binary, not text"),
-    "odt": ("a.odt", b"PK", f"files .odt are not supported; use {', '.join(SUFFIXES)}"),
+    "xls": ("a.xls", b"PK", f"files .xls are not supported; use {', '.join(SUFFIXES)}"),
     "no suffix": ("LICENSE", b"text", f"files without a suffix are not supported; use {', '.join(SUFFIXES)}"),
     "no line": ("a.jsonl", b"", "is empty"),
     "blank lines": ("a.jsonl", b"\n  \r\n\n", "is empty"),
@@ -313,12 +313,12 @@ def test_one_bad_line_is_refused_with_its_number(tmp_path: Path) -> None:
     ("name", "reason"),
     [
         ("gone.txt", "no such file or directory"),
-        ("a.odt", "files .odt are not supported"),
+        ("a.xls", "files .xls are not supported"),
         (".", "is a folder, not a file"),
     ],
 )
 def test_what_is_no_document_is_refused_with_the_reason(tmp_path: Path, name: str, reason: str) -> None:
-    written(tmp_path / "a.odt")
+    written(tmp_path / "a.xls")
     with pytest.raises(UnreadableFile, match=reason):
         load_one(tmp_path / name)
 
