@@ -249,7 +249,7 @@ def _ordinal_text(count: int) -> str:
         return _ordinal(count)
     if last in NTH:
         return start + NTH[last]
-    return start + (last[:-2] + "lfth" if last == "twelve" else last[:-1] + "ieth" if last[-1] == "y" else last + "th")
+    return start + (last[:-2] + "fth" if last == "twelve" else last[:-1] + "ieth" if last[-1] == "y" else last + "th")
 
 
 def _chinese(count: int) -> str:
