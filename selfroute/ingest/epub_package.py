@@ -24,7 +24,7 @@ PAGE_TYPES = re.compile(r"html|x-oeb1-document|dtbook", re.IGNORECASE)
 IMAGE_TYPES = re.compile(r"^image/", re.IGNORECASE)
 NOT_PAGES = re.compile(r"^image/|^text/css|^font/|^audio/|^video/|ncx|javascript|smil", re.IGNORECASE)
 COVER = re.compile(r"(?:^|[/_.-])(?:front-?|back-?|inner-?)?cover(?:-?page|-?image|s)?(?=$|[/_.-])", re.IGNORECASE)
-NO_TITLES = {"unknown", "untitled", "[no title]", "no title", "title"}
+NO_TITLES = {"unknown", "untitled", "untitled document", "[no title]", "no title", "title"}
 MOST_FALLBACKS = 10
 
 

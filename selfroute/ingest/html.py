@@ -29,6 +29,9 @@ DECLARED = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]{0,100}?encoding=["']([\w.-]+)""", re.I
 )
 NO_TITLES = {"", "untitled", "untitled document", "document", "new page", "title"}
+FILE = re.compile(r"\S+\.(?:x?html?|docx?|pdf|php|aspx?|odt|rtf|txt|xml)", re.IGNORECASE)
+"""A title that some program made of the file's name."""
+
 MOST_FRAMES = 5
 """Frames that are named."""
 
@@ -113,7 +116,7 @@ def _refuse(root: Any, frames: list[str], path: Path) -> None:
 def _title(root: Any) -> str:
     title = root.css_first("head > title")
     said = " ".join((title.text() if title is not None else "").split())[:500]
-    return "" if said.lower() in NO_TITLES else said
+    return "" if said.lower() in NO_TITLES or FILE.fullmatch(said) else said
 
 
 def _is_said(title: str, text: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from selfroute.ingest import mathml
-from selfroute.ingest.html_lines import APART_FROM_DIGITS, Lines
+from selfroute.ingest.html_lines import APART, Lines
 
 Attributes = Mapping[str, str | None]
 Children = Callable[[str], Iterable[Any]]
@@ -27,7 +27,7 @@ class Equations:
             lines.end(blank=True)
         elif lines.tail()[-1:].isalnum() and text[:1].isalnum():
             lines.space()
-        lines.add(text, APART_FROM_DIGITS)
+        lines.add(text, APART)
         if is_block:
             lines.end(blank=True)
 

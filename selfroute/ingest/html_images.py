@@ -13,13 +13,16 @@ MOST_SAID = 2000
 """Characters of a picture's words that are read."""
 
 FORMULA = re.compile(r"\b(?:w?p-?)?(?:latex|tex|math\w*|equation|formula)\b", re.IGNORECASE)
-DECORATION = re.compile(r"\blogos?\b|\bicons?\b|\bavatars?\b|\bbanner\b|\bspacer\b|\bthumbnails?\b", re.IGNORECASE)
+TAGS = re.compile(r"</?[a-zA-Z][^<>]*>")
+DECORATION = re.compile(
+    r"\blogos?\b|\bicons?\b|\bavatars?\b|\bbanner\b|\bspacer\b|\bthumbnails?\b|^image for post$", re.IGNORECASE
+)
 FILE = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?|avif)", re.IGNORECASE)
 
 
 def described(node: Any, attributes: Mapping[str, str | None]) -> tuple[str, bool]:
     """What is read of an `img`, and whether it is a formula, which belongs to its sentence."""
-    alt = " ".join((attributes.get("alt") or "").split())[:MOST_SAID]
+    alt = " ".join(TAGS.sub(" ", (attributes.get("alt") or "")[:MOST_SAID]).split())
     names = attributes.get("class") or ""
     if not alt or attributes.get("role") in ("presentation", "none"):
         return "", False

@@ -9,7 +9,7 @@ from __future__ import annotations
 TAIL = 60
 """Characters before a superscript or an equation from which it is told how it is written."""
 
-NONE, SPACE, APART, APART_FROM_DIGITS = range(4)
+NONE, SPACE, APART = range(3)
 """What is owed before the next words: nothing, a space, or one if they begin with a letter or a digit."""
 
 BULLET = "- "
@@ -60,6 +60,10 @@ class Lines:
 
     def space(self) -> None:
         self._owed = SPACE
+
+    def attach(self) -> None:
+        """Takes back the space that is owed."""
+        self._owed = NONE
 
     def tail(self) -> str:
         """The end of the line so far."""
@@ -155,8 +159,4 @@ class Lines:
         return "\n".join(self.done).strip("\n")
 
     def _is_due(self, first: str) -> bool:
-        if self._owed == APART:
-            return first.isalnum()
-        if self._owed == APART_FROM_DIGITS:
-            return first.isdigit()
-        return True
+        return self._owed == SPACE or first.isalnum()

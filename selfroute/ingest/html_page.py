@@ -36,7 +36,7 @@ BLOCKS = {
 WATCHED = {"hidden", "aria-hidden", "role", "style", "class", "epub:type"}
 NAMES = re.compile(
     r"(?P<math>\b(?:katex|MathJax(?:_(?!Preview)\w+)?|mwe-math-element)\b|\bmjx-chtml\b)"
-    r"|(?P<note>\bfootnote-?(?:ref|anchor|link|marker)\b|\bnote-?ref\b|\bfn-?ref\b|^(?:footnote|fn)$|\breference\b)"
+    r"|(?P<note>\bfootnote-?(?:ref|anchor|link|marker)\b|\bnote-?ref\b|\bfn-?ref\b|^(?:footnote|fn)$)"
 )
 """Class names of equations and of footnotes' marks."""
 

@@ -16,6 +16,9 @@ LONGEST = 60
 DEEPEST = 8
 """Scripts inside each other."""
 
+SPACED = re.compile(r"(?<![\w.,])(?:10|[kcmdnµ]?m|ft|s) $|/(?:[kcmdnµ]?m|s|h) $")
+"""A base or a unit that is written apart from its power."""
+
 NAME = re.compile(r"[\w.,:;–*†‡ -]{1,16}")
 
 
@@ -34,6 +37,9 @@ class Scripts:
     def begin(self, is_raised: bool) -> Callable[[], None]:
         """A superscript or a subscript."""
         before = self._lines.tail()
+        if SPACED.search(before):
+            before = before.rstrip()
+            self._lines.attach()
         self._inside += 1
         self._lines.capture()
         return lambda: self._end(before, is_raised)

@@ -21,6 +21,16 @@ OPENED = re.compile(
 )
 """Class names of what a control opens, and of controls."""
 
+OPENERS = re.compile(
+    r"accordi|collaps|faq|question|expand|reveal|spoiler|\btabs?\b|tab-?(?:link|btn|button)", re.IGNORECASE
+)
+"""Class names of buttons that open text."""
+
+WINDOWS = re.compile(
+    r"modal|dialog|cookie|consent|popup|overlay|lightbox|newsletter|sign-?(?:up|in)|log-?in", re.IGNORECASE
+)
+"""Names of what is laid over a page, which is not about the page."""
+
 COPIES = re.compile(
     r"slick-cloned|swiper-slide-duplicate|mw-editsection|mw-cite-backlink|footnote-?back|backref|linenos?\b|gutter"
     r"|line-?numbers?-rows|\bMathJax_Preview\b|mwe-math-fallback"
@@ -66,6 +76,8 @@ class Shown:
             return True
         if style.unseen:
             return not (self.is_opened(node, attributes) or node.css_first("math") is not None)
+        if ("hidden" in attributes or attributes.get("aria-hidden") == "true") and _is_window(attributes):
+            return (attributes.get("id") or "") not in self._pointed_at()
         if "hidden" in attributes:
             return not (self.is_opened(node, attributes) or _is_said(node))
         if attributes.get("aria-hidden") == "true":
@@ -132,7 +144,7 @@ class Shown:
             return True
         if MENU.search(names) or MENU_WORDS.fullmatch(text) or attributes.get("aria-haspopup"):
             return False
-        if OPENED.search(names) or attributes.get("role") == "tab":
+        if OPENERS.search(names) or attributes.get("role") == "tab":
             return True
         return any(name in attributes for name in ("aria-expanded", "aria-controls", "data-bs-target", "data-target"))
 
@@ -188,6 +200,12 @@ def _is_drawn_after(node: Any) -> bool:
 
 def _has_math_before(node: Any) -> bool:
     return node.parent is not None and node.parent.css_first("math") is not None
+
+
+def _is_window(attributes: Attributes) -> bool:
+    return attributes.get("role") in ("dialog", "alertdialog") or bool(
+        WINDOWS.search(f"{attributes.get('id')} {attributes.get('class')}")
+    )
 
 
 def _is_said(node: Any) -> bool:

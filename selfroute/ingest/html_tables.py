@@ -18,6 +18,12 @@ SPANS = 20
 MOST_REPEATED = 2**22
 """Characters of spanned cells that are repeated in a page at most."""
 
+LONGEST = 200
+"""Characters of a cell that are repeated in each column: more is a paragraph, set over the width of the table."""
+
+PICTURE = re.compile(r"\[image: [^\[\]]*\]")
+"""A cell that shows a picture alone, which is not what every row is about."""
+
 PLACED = ("table", "h1", "h2", "h3", "h4", "h5", "h6")
 """What a cell of a table that holds data has not: one that has is a place on the page."""
 
@@ -95,7 +101,7 @@ class Table:
             for at in range(columns):
                 if rows > 1:
                     below[len(made)] = Cell(text, rows - 1)
-                made.append(self._budget.repeated(text) if at else text)
+                made.append(self._repeated(text, LONGEST) if at else text)
         self._pass_on(made, below)
         while any(at > len(made) for at in self._going_on):  # the row is shorter than those above
             made.append("")
@@ -103,11 +109,15 @@ class Table:
         self._going_on = below
         return " | ".join(made)
 
+    def _repeated(self, text: str, longest: int | None = None) -> str:
+        too_long = longest is not None and len(text) > longest
+        return "" if too_long or PICTURE.fullmatch(text) else self._budget.repeated(text)
+
     def _pass_on(self, made: list[str], below: dict[int, Cell]) -> None:
         while (above := self._going_on.get(len(made))) is not None:
             if above.rows > 1:
                 below[len(made)] = Cell(above.text, above.rows - 1)
-            made.append(self._budget.repeated(above.text))
+            made.append(self._repeated(above.text))
 
     def end_group(self) -> None:
         """No cell goes on beyond the head, the body or the foot in which it stands."""

@@ -131,7 +131,7 @@ def _script(before: str, sign: str, text: str) -> str:
 
 def _based(base: str) -> str:
     """A base in parentheses where a power would be taken for that of its last part."""
-    return base if re.fullmatch(r"[\w.,′]*|\(.*\)|\[.*\]|\{.*\}|\|.*\||\W", base) else f"({base})"
+    return base if re.fullmatch(r"[\w.,′]*|\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|\|[^|]*\||\W", base) else f"({base})"
 
 
 def _fenced(node: Any, depth: int) -> str:

@@ -65,4 +65,4 @@ def fraction(before: str, over: str, under: str) -> str:
 
 def _grouped(text: str) -> str:
     """`text`, in parentheses where it would not be read as one: `2^(n+1)`, `(a + b)/2`."""
-    return text if re.fullmatch(r"[-−–+±]?[\w.,′']+|\(.*\)", text) else f"({text})"
+    return text if re.fullmatch(r"[-−–+±]?[\w.,′']+|\([^()]*\)", text) else f"({text})"
