@@ -53,6 +53,9 @@ SMALLER = 0.8
 ALIKE = 0.02
 """By what share the lengths of two readings may differ for them to be taken as the same documents."""
 
+LEAST_READABLE = 0.01
+"""The share of a document that is counted as read where next to nothing of it could be."""
+
 MOST_NAMED = 5
 """Documents that a decline names of those that could not be read whole."""
 
@@ -205,7 +208,7 @@ class QuestionSteps:
         not be read of a document when it was indexed counts as if it held as much as the rest of it."""
         tokens = {id_: self._index.tokens(id_) for id_ in self._index.scope(question.scope)}
         read = sum(tokens[id_] if id_ in self._whole else sum(self._seen.get(id_, {}).values()) for id_ in tokens)
-        total = sum(taken / self._index.readable(id_) for id_, taken in tokens.items())
+        total = sum(taken / max(self._index.readable(id_), LEAST_READABLE) for id_, taken in tokens.items())
         return read / total if total else 0.0
 
     def unread(self, question: Question) -> tuple[str, ...]:

@@ -77,8 +77,8 @@ class Document:
 
     `pages` is the page map of a document that has pages: where in `text` each begins, the first at 0. A page
     without text begins where the next one does. `warnings` name what of the source could not be read, or may have
-    been read wrongly; `readable` is the share of the source (of its pages, chapters or parts) that `text` holds,
-    above 0 and at most 1.
+    been read wrongly; `readable` is the share of the source (of its pages, chapters or parts) that `text` holds, 0 to
+    1: 0 where a few words stand on pages that are images.
     """
 
     id: str

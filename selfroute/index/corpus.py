@@ -54,7 +54,7 @@ class Texts(Protocol):
         ...
 
     def readable(self, document: str) -> float:
-        """The share of a document that could be read, above 0 and at most 1."""
+        """The share of a document that could be read, 0 to 1."""
         ...
 
     def page(self, document: str, at: int) -> int | None:
