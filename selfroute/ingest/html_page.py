@@ -14,6 +14,7 @@ from selfroute.ingest.html_equations import Equations, is_source
 from selfroute.ingest.html_forms import Fields
 from selfroute.ingest.html_lines import BULLET, SPACE, Lines
 from selfroute.ingest.html_lists import List
+from selfroute.ingest.html_names import Kind, kind_of
 from selfroute.ingest.html_scripts import Scripts, is_linked
 from selfroute.ingest.html_shown import HEADINGS, Shown, has_blocks, is_aside, is_copy
 from selfroute.ingest.html_styles import NO_SHEETS, PLAIN, Sheets, Style, inline
@@ -34,12 +35,6 @@ BLOCKS = {
     *("caption", "optgroup", "noframes"),
 }
 WATCHED = {"hidden", "aria-hidden", "role", "style", "class", "epub:type"}
-NAMES = re.compile(
-    r"(?P<math>\b(?:katex|MathJax(?:_(?!Preview)\w+)?|mwe-math-element)\b|\bmjx-chtml\b)"
-    r"|(?P<note>\bfootnote-?(?:ref|anchor|link|marker)\b|\bnote-?ref\b|\bfn-?ref\b|^(?:footnote|fn)$)"
-)
-"""Class names of equations and of footnotes' marks."""
-
 BREAKS = re.compile("(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b")
 """Places at which a word may be broken; in scripts without spaces one of them parts words."""
 
@@ -71,7 +66,6 @@ class Page:
         self._headings = 0
         self._fragments = 0
         self._is_drawn = False  # inside of an equation that is not there in words
-        self._names: dict[str, str | None] = {}
         self._end_block: Leave = lambda: lines.end(blank=True)
         self._enter_by_tag: dict[str, Enter] = {
             **dict.fromkeys(DROPPED, self._drop),
@@ -160,13 +154,13 @@ class Page:
 
     def _enter_watched(self, node: Any, tag: str, attributes: Attributes, enter: Enter | None) -> Leave | None:
         names = attributes.get("class") or ""
-        kind = self._kind_of(names) if names else None
-        if kind == "copy" and is_copy(names, node, tag):
+        kind = kind_of(names) if names else None
+        if kind is not None and is_copy(kind, node, tag):
             return None
         style = self._style(attributes, names)
         if self._shown.is_dropped(node, tag, attributes, style):
             return None
-        if kind == "math":
+        if kind is Kind.EQUATION and not has_blocks(node):
             return self._equation(node, attributes)
         if _is_note(attributes, kind) and tag in ("a", "span", "sup", "small"):
             return self._scripts.begin_note()
@@ -186,17 +180,6 @@ class Page:
         if style.kept:
             return self._code(node, attributes)
         return enter(node, attributes) if enter is not None else _stay
-
-    def _kind_of(self, names: str) -> str | None:
-        """Whether class names are those of an equation, a note's mark or a copy: looked at once a page."""
-        if names in self._names:
-            return self._names[names]
-        found = NAMES.search(names)
-        kind = found.lastgroup if found else None
-        if kind is None and _COPY_LIKE.search(names):
-            kind = "copy"
-        self._names[names] = kind
-        return kind
 
     def _style(self, attributes: Attributes, names: str) -> Style:
         own = attributes.get("style")
@@ -405,17 +388,10 @@ class Page:
         self._lines.end(blank=True)
 
 
-_COPY_LIKE = re.compile(
-    r"cloned|duplicate|mw-editsection|mw-cite-backlink|footnote-?back|backref|lineno|gutter|line-?number"
-    r"|MathJax_Preview|mwe-math-fallback|headerlink|anchor|permalink|hash-?link|header-?link",
-    re.IGNORECASE,
-)
-
-
-def _is_note(attributes: Attributes, kind: str | None) -> bool:
+def _is_note(attributes: Attributes, kind: Kind | None) -> bool:
     """Whether an element is the mark of a footnote."""
     return (
-        kind == "note"
+        kind is Kind.NOTE
         or attributes.get("role") == "doc-noteref"
         or "noteref" in (attributes.get("epub:type") or "").split()
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from selfroute.ingest.html_names import Kind
 from selfroute.ingest.html_styles import Style
 
 Attributes = Mapping[str, str | None]
@@ -31,13 +32,6 @@ WINDOWS = re.compile(
 )
 """Names of what is laid over a page, which is not about the page."""
 
-COPIES = re.compile(
-    r"slick-cloned|swiper-slide-duplicate|mw-editsection|mw-cite-backlink|footnote-?back|backref|linenos?\b|gutter"
-    r"|line-?numbers?-rows|\bMathJax_Preview\b|mwe-math-fallback"
-)
-"""Class names of what is on a page twice, or beside its text."""
-
-PERMALINK = re.compile(r"headerlink|anchor|permalink|hash-?link|header-?link", re.IGNORECASE)
 SPOKEN = re.compile(r"sr-only|visually-?hidden|screen-reader|offscreen|a11y-only", re.IGNORECASE)
 ICON = re.compile(r"icon|glyph|\bfa[bsrl]?\b|caret|chevron|arrow|emoji|bullet|separator|divider", re.IGNORECASE)
 MENU = re.compile(r"navbar|hamburger|menu|nav-?toggle|drawer|close|dismiss|modal|cookie|search|share", re.IGNORECASE)
@@ -75,7 +69,11 @@ class Shown:
         if role in ROLES or style.struck:
             return True
         if style.unseen:
-            return not (self.is_opened(node, attributes) or node.css_first("math") is not None)
+            return not (
+                tag in ("html", "body")  # until scripts have run
+                or node.css_first("math, main, article, h1") is not None
+                or self.is_opened(node, attributes)
+            )
         if ("hidden" in attributes or attributes.get("aria-hidden") == "true") and _is_window(attributes):
             return (attributes.get("id") or "") not in self._pointed_at()
         if "hidden" in attributes:
@@ -173,13 +171,17 @@ def is_aside(tag: str, node: Any) -> bool:
     return True
 
 
-def is_copy(names: str, node: Any, tag: str) -> bool:
-    """Whether elements of such class names repeat what is said elsewhere, or lead to it."""
-    if COPIES.search(names):
-        if "MathJax_Preview" in names:
-            return _is_drawn_after(node)
-        return "mwe-math-fallback" not in names or _has_math_before(node)
-    return tag == "a" and PERMALINK.search(names) is not None and len(_text(node).strip()) < 2
+def is_copy(kind: Kind, node: Any, tag: str) -> bool:
+    """Whether an element of this kind repeats what is said elsewhere, or leads to it."""
+    if kind is Kind.PREVIEW:
+        return _is_drawn_after(node)
+    if kind is Kind.FALLBACK:
+        return node.parent is not None and node.parent.css_first("math") is not None
+    if kind is Kind.LINES:
+        return tag in ("td", "span", "a", "pre") and not re.search(r"[^\W\d_]", _text(node))
+    if kind is Kind.PERMALINK:
+        return tag == "a" and len(_text(node).strip()) < 2
+    return kind is Kind.COPY
 
 
 def has_blocks(node: Any) -> bool:
@@ -196,10 +198,6 @@ def _is_drawn_after(node: Any) -> bool:
         return False
     about = after.attributes
     return "MathJax" in (about.get("class") or "") or (about.get("type") or "").startswith("math/")
-
-
-def _has_math_before(node: Any) -> bool:
-    return node.parent is not None and node.parent.css_first("math") is not None
 
 
 def _is_window(attributes: Attributes) -> bool:
