@@ -250,7 +250,7 @@ def test_a_part_without_a_relationship_that_is_too_large_is_a_warning(tmp_path: 
 
 
 def test_a_file_of_pictures_alone_is_refused_as_such(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFile, match="holds no text, only pictures, and those are not read"):
+    with pytest.raises(UnreadableFile, match="holds no text: its pictures are not read"):
         read(word(tmp_path, p("<w:r><w:drawing><a:blip/></w:drawing></w:r>")))
 
 

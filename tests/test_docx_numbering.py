@@ -74,9 +74,7 @@ def test_a_list_counts_from_its_start(tmp_path: Path, start: str, first: str) ->
 
 
 @pytest.mark.parametrize(("restart", "third"), [("", "1.1"), ('<w:lvlRestart w:val="0"/>', "1.2")])
-def test_a_level_starts_anew_below_a_new_item_unless_it_is_said_not_to(
-    tmp_path: Path, restart: str, third: str
-) -> None:
+def test_a_level_starts_anew_below_a_new_item_unless_told_not_to(tmp_path: Path, restart: str, third: str) -> None:
     own = definition(0, level(0, "%1."), level(1, "1.%2", more=restart))
     body = item("a") + item("b", at=1) + item("c") + item("d", at=1)
     assert text_of(tmp_path, body, own, use(1, 0)) == f"1. a\n1.1 b\n2. c\n{third} d"
@@ -116,9 +114,8 @@ def test_a_list_may_have_its_levels_by_a_style(tmp_path: Path) -> None:
 
 
 def test_lists_that_point_to_each_other_without_end_are_bullets(tmp_path: Path) -> None:
-    styles = (
-        '<w:style w:type="numbering" w:styleId="L"><w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr></w:style>'
-    )
+    numbered = '<w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr>'
+    styles = f'<w:style w:type="numbering" w:styleId="L">{numbered}</w:style>'
     linked = definition(0, '<w:numStyleLink w:val="L"/>')
     assert text_of(tmp_path, item("a") + item("b", 9), linked, use(1, 0), styles=styles) == "- a\n- b"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from wordfiles import field, p, part, r, relations, row, sup, table, word
 
+from selfroute.errors import UnreadableFile
 from selfroute.ingest.docx import read
 
 
@@ -170,7 +171,8 @@ def test_a_chart_that_is_missing_or_broken_is_a_warning(tmp_path: Path) -> None:
 PAGE = "<html><body><h1>Fees</h1><p>The fee is 70.</p></body></html>"
 MAIL = (
     "MIME-Version: 1.0\nContent-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html; charset=latin-1\n"
-    "Content-Transfer-Encoding: quoted-printable\n\n<p>Caf=E9: the fee is 70.</p>\n--b\nContent-Type: image/png\n\nx\n--b--\n"
+    "Content-Transfer-Encoding: quoted-printable\n\n<p>Caf=E9: the fee is 70.</p>\n"
+    "--b\nContent-Type: image/png\n\nx\n--b--\n"
 )
 
 
@@ -208,6 +210,16 @@ def test_a_file_that_is_set_in_and_cannot_be_read_is_a_warning(tmp_path: Path, n
     assert found.readable == 0.5
     with pytest.raises(AssertionError, match=why):
         raise AssertionError(found.warnings[0])
+
+
+def test_files_that_are_set_in_without_relationships_are_found_by_their_names(tmp_path: Path) -> None:
+    body = '<w:altChunk r:id="rId7"/><w:altChunk r:id="rId8"/>' + p('<w:r><c:chart r:id="rId9"/></w:r>')
+    parts: dict[str, str | bytes] = {
+        "word/afchunk2.txt": "two",
+        "word/afchunk1.html": "<p>one</p>",
+        "word/charts/chart1.xml": chart(f"<c:ser><c:val>{points('7', code='0')}</c:val></c:ser>"),
+    }
+    assert read(word(tmp_path, body, **parts)).text == "one\n\ntwo\n\n1 | 7"
 
 
 def nested(depth: int) -> bytes:
@@ -274,6 +286,32 @@ def test_an_object_that_is_not_read_is_a_warning(tmp_path: Path, element: str, w
     found = read(word(tmp_path, p("Text", f"<w:r>{element}</w:r>")))
     assert found.warnings == (warning,)
     assert found.readable < 1
+
+
+def test_a_picture_that_stands_in_an_older_form_too_is_counted_once(tmp_path: Path) -> None:
+    old = '<w:pict><v:shape style="width:500pt;height:700pt"><v:imagedata/></v:shape></w:pict>'
+    both = f"<mc:AlternateContent><mc:Choice>{picture('', 16, 24)}</mc:Choice><mc:Fallback>{old}</mc:Fallback>"
+    found = read(word(tmp_path, p("Text", f"<w:r>{both}</mc:AlternateContent></w:r>")))
+    assert found.warnings == ("1 picture as large as a page is not read",)
+
+
+def test_embedded_files_are_a_warning_unless_they_hold_the_values_of_a_chart(tmp_path: Path) -> None:
+    parts: dict[str, str | bytes] = {
+        "word/embeddings/sheet1.xlsx": "x",
+        "word/embeddings/sheet2.xlsx": "x",
+        "word/embeddings/object.bin": "x",
+        "word/charts/chart1.xml": chart(),
+        "word/charts/_rels/chart1.xml.rels": relations(("e", "package", "../embeddings/sheet1.xlsx")),
+    }
+    shown = '<w:r><w:object><o:OLEObject ProgID="Package"/></w:object></w:r>'
+    found = read(word(tmp_path, p("Text", shown), **parts))
+    assert found.warnings == ("1 embedded object is not read: file", "1 embedded object is not read: Excel sheet")
+
+
+def test_a_file_of_nothing_but_an_object_is_refused_as_such(tmp_path: Path) -> None:
+    shown = '<w:r><w:object><o:OLEObject ProgID="Excel.Sheet.12"/></w:object></w:r>'
+    with pytest.raises(UnreadableFile, match="holds no text: 1 embedded object is not read: Excel sheet"):
+        read(word(tmp_path, p(shown)))
 
 
 def test_a_part_of_the_text_in_another_file_is_a_warning(tmp_path: Path) -> None:

@@ -25,6 +25,14 @@ from selfroute.ingest.docx_story import Story
 from selfroute.ingest.docx_styles import Styles
 from selfroute.ingest.texts import Text
 
+UNCLAIMED = {
+    "chart": r"charts/chart\w*\.xml",
+    "diagram": r"diagrams/data\d*\.xml",
+    "file": r"[^/]+\.(?:x?html?|mht|mhtml|txt|docx|docm|rtf)",
+}
+"""How programs name the parts of a kind, below the folder of the text."""
+
+SUFFIXES = {".xlsx": "Excel sheet", ".docx": "Word document", ".pptx": "PowerPoint slides", ".pdf": "PDF"}
 DEEPEST = 3
 """Word files that are set into each other."""
 
@@ -51,18 +59,19 @@ def read(path: Path) -> Text:
     with opened(path) as archive:
         reading = _Reading(archive, path)
         text = reading.text()
-    if not text.strip() and reading.pictures:
-        raise UnreadableFile(path, "holds no text, only pictures, and those are not read")
+    warnings = tuple(_warning(*one) for one in reading.lost.items())
+    if not text.strip() and (warnings or reading.pictures):
+        raise UnreadableFile(path, f"holds no text: {'; '.join(warnings) or 'its pictures are not read'}")
     lost = sum(LOST[kind.partition(":")[0]][2] * count for kind, count in reading.lost.items())
     pages = max(len(text) / PAGE, 1.0)
     share = math.floor(pages / (pages + lost) * 1000) / 1000
-    return Text(text, (), tuple(_warning(*one) for one in reading.lost.items()), share if lost else 1.0)
+    return Text(text, (), warnings, share if lost else 1.0)
 
 
 def _warning(what: str, count: int) -> str:
     kind, _, name = what.partition(":")
     one, several, _pages = LOST[kind]
-    return (several if count > 1 else one).format(f"{count:,}", name or "of an unknown kind")
+    return (several if count > 1 else one).format(f"{count:,}", name or "a file")
 
 
 class _Reading:
@@ -72,6 +81,7 @@ class _Reading:
         self.lost: Counter[str] = Counter()
         self.pictures = 0
         self.package = Package(archive, path)
+        self._taken: set[str] = set()
         self.path, self.depth = path, depth
         self._archive = archive
 
@@ -94,6 +104,7 @@ class _Reading:
         self._take(body)
         if body.root != "document":
             raise UnreadableFile(self.path, f"is no Word document: its main part is {package.main}")
+        self._embedded()
         margins = [self._margins(kind, styles, notes) for kind in ("header", "footer")]
         tops = margins[0]
         bottoms = [text for text in margins[1] if text not in tops]
@@ -101,13 +112,13 @@ class _Reading:
 
     def part(self, kind: str, id: str, relations: Sequence[Relation], folder: str) -> str:  # noqa: A002
         """The text of another part that the text refers to."""
-        found = next((relation.target for relation in relations if relation.id == id), None) or self._by_name(
-            id, folder
-        )
+        related = next((relation.target for relation in relations if relation.id == id), None)
+        found = related or self._by_name(id, folder) or self._unclaimed(kind)
         what = {"chart": "a chart", "diagram": "a diagram"}.get(kind, "a file that is set into the text")
         if found is None:
             self.lost[f"part:{what}"] += 1
             return ""
+        self._taken.add(found)
         try:
             if kind == "chart":
                 return docx_charts.chart(self.package.tree(found))
@@ -135,6 +146,20 @@ class _Reading:
         """A part without a relationship, if it is named by its id."""
         names = sorted(self._archive.names)
         return next((n for n in names if dirname(n) == folder and splitext(basename(n))[0] == id), None) if id else None
+
+    def _unclaimed(self, kind: str) -> str | None:
+        """The first part of a kind that nothing refers to, where a relationship is missing."""
+        claimed = {relation.target for relation in self.package.relations} | self._taken
+        return next((name for name in self.package.below(UNCLAIMED[kind]) if name not in claimed), None)
+
+    def _embedded(self) -> None:
+        """Counts embedded files that the text shows nowhere; those with a chart's values are read from the chart."""
+        charts = self.package.below(UNCLAIMED["chart"])
+        claimed = {relation.target for chart in charts for relation in self.package.relations_of(chart)}
+        files = [name for name in self.package.below(r"embeddings/[^/]+") if name not in claimed]
+        known = sum(count for kind, count in self.lost.items() if kind.startswith(("object:", "equation")))
+        for name in files[known:]:
+            self.lost[f"object:{SUFFIXES.get(splitext(name)[1].lower(), 'file')}"] += 1
 
     def _margins(self, kind: str, styles: Styles, notes: Notes) -> list[str]:
         """What stands in the headers or footers of all sections, each text once."""

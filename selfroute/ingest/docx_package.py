@@ -58,6 +58,12 @@ class Package:
         named = [name for name in beside if re.fullmatch(pattern or rf"{kind}\d*\.xml", basename(name), re.IGNORECASE)]
         return list(dict.fromkeys((*related, *typed, *named)))
 
+    def below(self, pattern: str) -> list[str]:
+        """The parts below the folder of the text whose names there match, in their order."""
+        start = f"{self.folder}/" if self.folder else ""
+        names = sorted((name for name in self.archive.names if name.startswith(start)), key=_natural)
+        return [name for name in names if re.fullmatch(pattern, name[len(start) :], re.IGNORECASE)]
+
     def type_of(self, name: str) -> str:
         """The content type of a part, in lower case."""
         key = "/" + name.casefold()

@@ -41,6 +41,8 @@ class Pictures:
 
     def __init__(self, writer: Writer, names: list[str], *, margin: bool) -> None:
         self.met = 0
+        self.counts = True
+        """Whether what is met is counted: not where it stands a second time, in an older form."""
         self._writer, self._names, self._margin = writer, names, margin
         self._large = self._described = False
 
@@ -82,11 +84,13 @@ class Pictures:
 
     def _show(self, _: dict[str, str]) -> None:
         self.met += 1
-        if self._large and not self._described and not self._margin:
+        if self.counts and self._large and not self._described and not self._margin:
             self._writer.lost["picture"] += 1
         self._large = False
 
     def _embed(self, attributes: dict[str, str]) -> None:
+        if not self.counts:
+            return
         kind = value(attributes, "ProgID").partition(".")[0]
         self._writer.lost["equation" if kind.startswith("Equation") else f"object:{PROGRAMS.get(kind, kind)}"] += 1
         self._large = False

@@ -52,6 +52,7 @@ class Surroundings(Protocol):
 @dataclass(slots=True)
 class _Choice:
     written: int = 0
+    met: int = 0
     made: bool = False
 
 
@@ -170,7 +171,7 @@ class Story:
             "commentRangeEnd": self._ends_comment,
             "AlternateContent": lambda _: self._choices.append(_Choice()),
             "Choice": self._begins_choice,
-            "Fallback": lambda _: bool(self._choices) and not self._choices[-1].made,
+            "Fallback": self._begins_fallback,
             "ruby": self._begins_ruby,
             "rt": self._begins_reading,
             "altChunk": lambda a: self.writer.block(self._around.part("file", value(a, "id"))),
@@ -191,6 +192,7 @@ class Story:
             "tc": self.writer.end_cell,
             "AlternateContent": self._ends_choices,
             "Choice": self._ends_choice,
+            "Fallback": self._ends_fallback,
             "ruby": self._ends_ruby,
             "rt": self._ends_reading,
         }
@@ -396,6 +398,7 @@ class Story:
         if not self._choices:
             return True
         self._choices[-1].written = self.writer.written
+        self._choices[-1].met = self._pictures.met
         return not self._choices[-1].made
 
     def _ends_choices(self) -> None:
@@ -404,6 +407,16 @@ class Story:
     def _ends_choice(self) -> None:
         if self._choices:
             self._choices[-1].made |= self.writer.written > self._choices[-1].written
+            self._choices[-1].met = self._pictures.met - self._choices[-1].met
+
+    def _begins_fallback(self, _: dict[str, str]) -> bool:
+        if not self._choices or self._choices[-1].made:
+            return False
+        self._pictures.counts = not self._choices[-1].met
+        return True
+
+    def _ends_fallback(self) -> None:
+        self._pictures.counts = True
 
     def _begins_ruby(self, _: dict[str, str]) -> None:
         self._ruby = ""

@@ -10,7 +10,6 @@ import unicodedata
 from dataclasses import dataclass, field
 
 from selfroute.ingest.docx_package import switched, value
-from selfroute.ingest.notation import fraction
 
 DEEPEST = 40
 """Equations nested deeper than this are written one part behind the other."""
@@ -132,7 +131,8 @@ def _linear(frame: _Frame, before: str) -> str:
         over, under = frame.part("num"), frame.part("den")
         if properties.get("type") == "noBar":
             return f"({over}{STACKED}{under})"
-        return fraction(before, over if OVER.fullmatch(over) else _grouped(over), _grouped(under))
+        apart = " " if before[-1:].isalnum() else ""  # 3 1/2
+        return f"{apart}{over if OVER.fullmatch(over) else _grouped(over)}/{_grouped(under)}"
     if name in ("sSup", "sSub", "sSubSup"):
         return _grouped(body) + _below(sub) + _above(sup)
     if name == "sPre":
