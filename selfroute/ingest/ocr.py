@@ -102,13 +102,13 @@ def _page(engine: Any, page: Any) -> Read:
     for dots in dict.fromkeys((_dots(page), COARSE)):
         image = _rendered(page, dots)
         best, lies = _image(engine, image)
-        if best.text and best.confidence >= SURE and not lies:
+        if lies:
+            upright = max((_image(engine, _turned(image, turns))[0] for turns in (1, 3)), key=lambda read: read.worth)
+            return upright if upright.text else best
+        if best.text and best.confidence < SURE:
+            return max(best, _image(engine, _turned(image, 2))[0], key=lambda read: read.worth)
+        if best.text:
             return best
-        if best.text or lies:
-            turned = (1, 3) if lies else (2,)
-            return max(
-                (best, *(_image(engine, _turned(image, turns))[0] for turns in turned)), key=lambda read: read.worth
-            )
     return best
 
 

@@ -61,10 +61,12 @@ def written(page: Any, text: Any) -> Written:
     if count > FEW_BOXES:
         starts = (count // 6, count // 2, count * 5 // 6 - 6)
         some = _boxes(text, [0, *(at for start in starts for at in range(start, start + 6)), count - 1])
-        if not any(jumps(some[at : at + 6]) for at in range(1, 19, 6)) and not _outside(page, some):
+        shown = _turned(page, some)
+        if not any(jumps(shown[at : at + 6]) for at in range(1, 19, 6)) and not _outside(page, some):
             return Written(told)
     boxes = _boxes(text, range(count))
     outside = _outside(page, boxes)
+    boxes = _turned(page, boxes)
     if not outside and (count > MOST_BOXES or not _in_columns(jumps(boxes))):
         return Written(told)
     arranged = _arranged(text, boxes, outside)
@@ -160,6 +162,18 @@ def _boxes(text: Any, numbers: Iterable[int]) -> list[Box]:
     for at in numbers:
         get(handle, at, *places)
         boxes.append((left.value, bottom.value, right.value, top.value))
+    return boxes
+
+
+def _turned(page: Any, boxes: list[Box]) -> list[Box]:
+    """The boxes as the page shows them, which may be turned."""
+    turn = page.get_rotation()
+    if turn == 90:
+        return [(bottom, -right, top, -left) for left, bottom, right, top in boxes]
+    if turn == 180:
+        return [(-right, -top, -left, -bottom) for left, bottom, right, top in boxes]
+    if turn == 270:
+        return [(-top, left, -bottom, right) for left, bottom, right, top in boxes]
     return boxes
 
 
