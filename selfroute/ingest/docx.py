@@ -74,6 +74,11 @@ def _warning(what: str, count: int) -> str:
     return (several if count > 1 else one).format(f"{count:,}", name or "a file")
 
 
+def _why(name: str, error: UnreadableFile) -> str:
+    reason = error.reason.removeprefix("is broken: ")
+    return reason if name in reason else f"{name}: {reason}"
+
+
 class _Reading:
     """One Word file as it is read; `depth` tells how many it is inside of."""
 
@@ -126,7 +131,7 @@ class _Reading:
                 return docx_charts.diagram(self.package.tree(found))
             return self._file(found)
         except UnreadableFile as error:
-            self.lost[f"part:{what} ({found}: {error.reason})"] += 1
+            self.lost[f"part:{what} ({_why(found, error)})"] += 1
             return ""
 
     def _file(self, name: str) -> str:
@@ -176,7 +181,7 @@ class _Reading:
         try:
             stream(self._archive.part(name), name, self.path, story)
         except UnreadableFile as error:
-            self.lost[f"part:{what} ({error.reason.removeprefix('is broken: ')})"] += 1
+            self.lost[f"part:{what} ({_why(name, error)})"] += 1
             return False
         self._take(story)
         return True
@@ -190,7 +195,7 @@ class _Reading:
             try:
                 return self.package.tree(name)
             except UnreadableFile as error:
-                self.lost[f"way:{what} ({error.reason.removeprefix('is broken: ')})"] += 1
+                self.lost[f"way:{what} ({_why(name, error)})"] += 1
         return None
 
     def _bytes(self, name: str) -> bytes:

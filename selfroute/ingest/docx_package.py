@@ -31,7 +31,7 @@ class Relation:
 
 
 class Package:
-    """The parts of one Word file by what they are."""
+    """The parts of one Word file by what they are. `main` is the name of the one that holds the text."""
 
     def __init__(self, archive: Archive, path: Path) -> None:
         self.archive = archive
@@ -45,9 +45,6 @@ class Package:
         """The relationships of a part to others that are there; none if they are missing or broken."""
         own = self.archive.named(join(dirname(name), "_rels", basename(name) + ".rels"))
         return tuple(self._relations(own, dirname(name)) if own else ())
-
-    def related(self, relations: tuple[Relation, ...], id: str) -> Relation | None:  # noqa: A002 (Word's own name)
-        return next((relation for relation in relations if relation.id == id), None)
 
     def parts(self, kind: str, pattern: str = "") -> list[str]:
         """The parts of a kind (`footnotes`, `header`): those that the text is related to, those of that content type
@@ -84,9 +81,8 @@ class Package:
 
     def _main(self) -> str:
         roots = self.archive.named("_rels/.rels")
-        related = [r.target for r in self._relations(roots, "")] if roots else []
-        kinds = [r.kind for r in self._relations(roots, "")] if roots else []
-        mains = [target for target, kind in zip(related, kinds, strict=True) if kind == "officeDocument"]
+        related = self._relations(roots, "") if roots else ()
+        mains = [relation.target for relation in related if relation.kind == "officeDocument"]
         typed = [name for name in sorted(self.archive.names) if self.type_of(name).endswith(".main+xml")]
         usual = self.archive.named(MAIN)
         others = [n for n in sorted(self.archive.names) if re.fullmatch(r"(\w+[/\\])?document\d*\.xml", n, re.I)]
