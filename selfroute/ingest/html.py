@@ -35,7 +35,14 @@ FILE = re.compile(r"\S+\.(?:x?html?|docx?|pdf|php|aspx?|odt|rtf|txt|xml)", re.IG
 MOST_FRAMES = 5
 """Frames that are named."""
 
-NEEDS_SCRIPTS = re.compile(r"javascript|\bscripts?\b", re.IGNORECASE)
+ASKS = re.compile(
+    r"(?:enable|activate|turn on|need|requires?|without|support)\w*\b.{0,80}\bjavascript"
+    r"|javascript\b.{0,80}\b(?:enable|disabled|required|need|activ)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What a page says that is written by scripts alone."""
+
+MOST_ASKED = 300
 
 
 def read(path: Path) -> Text:
@@ -43,8 +50,9 @@ def read(path: Path) -> Text:
     root, parsers = _parsed(markup, path)
     text = _text(root, parsers, path)
     frames = [frame for one in root.css("frame[src]") if (frame := one.attributes.get("src") or "")]
-    if not text:
+    if not text or (len(text) < MOST_ASKED and ASKS.search(text) and root.css_first("script[src]") is not None):
         _refuse(root, frames, path)
+        return Text("")
     title = _title(root)
     if title and not _is_said(title, text):
         text = f"# {title}\n\n{text}"
@@ -99,8 +107,7 @@ def _text(root: Any, parsers: list[Any], path: Path, css: str = "") -> str:
     text = Page(root, children, styles).text()
     if text or root.css_first("noscript, noframes") is None:
         return text
-    text = Page(root, children, styles, without_scripts=True).text()
-    return "" if NEEDS_SCRIPTS.search(text) and len(text) < 500 else text
+    return Page(root, children, styles, without_scripts=True).text()
 
 
 def _refuse(root: Any, frames: list[str], path: Path) -> None:

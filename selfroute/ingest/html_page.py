@@ -32,7 +32,7 @@ DROPPED = {
 BLOCKS = {
     *("address", "article", "aside", "blockquote", "body", "center", "details", "div", "dl", "fieldset"),
     *("figcaption", "figure", "form", "header", "hgroup", "hr", "html", "legend", "main", "p", "section", "summary"),
-    *("caption", "optgroup", "noframes"),
+    *("caption", "optgroup"),
 }
 WATCHED = {"hidden", "aria-hidden", "role", "style", "class", "epub:type"}
 BREAKS = re.compile("(?<![\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff])\u200b")
@@ -93,6 +93,7 @@ class Page:
             "mjx-container": self._equation,
             "script": self._source,
             "noscript": self._block if without_scripts else self._drop,
+            "noframes": self._fragment if without_scripts else self._drop,
             "label": self._label,
             "button": self._button,
             "dialog": self._dialog,
@@ -373,6 +374,8 @@ class Page:
     def _fragment(self, node: Any, attributes: Attributes) -> Leave | None:
         if node.tag == "iframe":
             source = attributes.get("srcdoc") or ""
+        elif node.tag == "noframes":
+            source = node.text()
         else:
             source = node.html or "" if "shadowrootmode" in attributes or "shadowroot" in attributes else ""
             source = re.sub(r"^<template\b[^>]*>|</template>\s*$", "", source)

@@ -91,10 +91,15 @@ class Table:
     def row(self) -> str | None:
         """The row's line, if it has cells of its own, with those that go on from rows above."""
         if not self._row:
+            if self._row is not None:  # a row without cells takes part in what spans it
+                self._going_on = {
+                    at: Cell(one.text, one.rows - 1) for at, one in self._going_on.items() if one.rows > 1
+                }
+                self._row = None
             return None
         made: list[str] = []
         own = iter(self._row)
-        self._row = []
+        self._row = None
         below: dict[int, Cell] = {}
         for text, columns, rows in own:
             self._pass_on(made, below)

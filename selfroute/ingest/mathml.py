@@ -27,6 +27,9 @@ SCRIPT = re.compile(r"[\^_][\w.]+$")
 """A power or an index at the end of what was read, which must not go on."""
 
 LARGE = set("∑∏∐∫∬∭∮\u22c3⋂⨁⨂\u22c1⋀")
+BRACES = set("⏟⏞⎵⎴⏝⏜")
+"""Signs under or over what a note is about."""
+
 MACRON, HAT, TILDE, ARROW, DOT, DOTS = "\u0304", "\u0302", "\u0303", "\u20d7", "\u0307", "\u0308"
 ABOVE = {
     **dict.fromkeys(("¯", "‾", "―", "\u0304"), MACRON),
@@ -113,8 +116,10 @@ def _built(name: str, parts: list[str], before: str, node: Any) -> str:
         signs = {"munder": ("_",), "mover": ("^",), "munderover": ("_", "^")}[name]
         if name == "mover" and rest[0] in ABOVE and len(base) == 1:
             return base + ABOVE[rest[0]]
-        if len(rest) == 1 and len(rest[0]) == 1 and not rest[0].isalnum():  # a brace, a bar
+        if rest[0] in BRACES and len(rest) == 1:
             return _based(base)
+        if name == "mover" and rest[0] in ABOVE:
+            return _based(base) + rest[0]
     made = _based(base) if base not in LARGE else base
     for sign, text in zip(signs, rest, strict=False):
         made += _script(made, sign, text)
