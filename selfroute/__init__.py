@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from selfroute.engine import Engine
     from selfroute.errors import SelfrouteError
     from selfroute.index.corpus import Corpus
+    from selfroute.index.freshness import Outdated
     from selfroute.index.upkeep import Corpora, DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
-    from selfroute.indexer import Failure, Indexer, Summary
+    from selfroute.indexer import Failure, Indexer, Summary, Warned
     from selfroute.ingest.loaders import load_one as load_document
     from selfroute.ledger import By, Feedback, Ledger, Recorded, Spent, UsageRow, Verdict
     from selfroute.settings import Settings
@@ -90,6 +91,7 @@ _WHERE = {
     "Listed": "index.upkeep",
     "Move": "types",
     "Outcome": "types",
+    "Outdated": "index.freshness",
     "Problem": "index.upkeep",
     "QueryEmbedder": "embedders",
     "Question": "types",
@@ -113,6 +115,7 @@ _WHERE = {
     "UsageRow": "ledger",
     "Used": "types",
     "Verdict": "ledger",
+    "Warned": "indexer",
     "build_corpora": "build:corpora",
     "build_engine": "build:engine",
     "build_indexer": "build:indexer",
@@ -147,6 +150,7 @@ __all__ = [
     "Listed",
     "Move",
     "Outcome",
+    "Outdated",
     "Problem",
     "QueryEmbedder",
     "Question",
@@ -170,6 +174,7 @@ __all__ = [
     "UsageRow",
     "Used",
     "Verdict",
+    "Warned",
     "build_corpora",
     "build_engine",
     "build_indexer",

@@ -12,8 +12,7 @@ from selfroute.budget import Budgets
 from selfroute.embedders import Embedder
 from selfroute.engine import Engine
 from selfroute.errors import BadInput, InvalidSettings, MissingKey
-from selfroute.freshness import Outdated
-from selfroute.freshness import outdated as _outdated
+from selfroute.index.freshness import Outdated
 from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
 from selfroute.ingest.chunker import rule
@@ -93,9 +92,7 @@ def indexer(settings: Settings) -> Indexer:
 def outdated(settings: Settings, corpus: str) -> Outdated:
     """Which documents would be read or split differently now. Raises what opening the corpus raises."""
     chunking = rule(_chunk_tokens(settings, embedder(settings)), settings.chunking.words)
-    return corpora(settings).outdated(
-        corpus, lambda entries, kept: _outdated(entries, kept, chunking, settings.ingest.ocr)
-    )
+    return corpora(settings).outdated(corpus, chunking, settings.ingest.ocr)
 
 
 def evaluator(settings: Settings) -> Evaluator:

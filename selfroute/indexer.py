@@ -20,8 +20,8 @@ import numpy as np
 from selfroute import pipeline
 from selfroute.embedders import Embedder
 from selfroute.errors import NameTaken
-from selfroute.freshness import file_of, files_of
 from selfroute.index import Entry, Item, Kept, Writer, open_index, writing
+from selfroute.index.freshness import file_of, files_of
 from selfroute.index.names import existing
 from selfroute.ingest import finder, loaders
 from selfroute.ingest.chunker import Chunker, rule

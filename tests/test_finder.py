@@ -58,6 +58,13 @@ def test_a_path_that_cannot_exist_is_refused(tmp_path: Path, name: str) -> None:
         find([tmp_path / name])
 
 
+def test_what_a_refused_folder_holds_is_told(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "sub/c.PNG", "LICENSE"):
+        written(tmp_path / name)
+    with pytest.raises(UnreadableFile, match=r"; it holds 3 \.png files and 1 without a suffix$"):
+        find([tmp_path])
+
+
 def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").symlink_to(tmp_path / "gone.txt")
     with pytest.raises(UnreadableFile, match="no such file"):
@@ -68,7 +75,7 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
 def test_a_folder_without_a_file_to_index_is_refused(tmp_path: Path, name: str | None) -> None:
     if name:
         written(tmp_path / name)
-    with pytest.raises(UnreadableFile, match=r"the folder holds no \.txt, \.md, \.jsonl, \.pdf, .*\.csv file$"):
+    with pytest.raises(UnreadableFile, match=r"the folder holds no \.txt, \.md, \.jsonl, \.pdf, .*\.csv file"):
         find([tmp_path])
 
 

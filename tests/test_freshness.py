@@ -10,8 +10,8 @@ import pytest
 
 from selfroute import build, doctor
 from selfroute.embedders.hashing import HashingEmbedder
-from selfroute.freshness import Outdated, files_of, outdated
 from selfroute.index import Entry, Kept, open_index
+from selfroute.index.freshness import Outdated, files_of, outdated
 from selfroute.index.upkeep import Corpora
 from selfroute.indexer import Indexer
 from selfroute.ingest.chunker import rule

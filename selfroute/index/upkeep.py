@@ -8,11 +8,11 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -29,15 +29,14 @@ from selfroute.errors import (
 from selfroute.index import manifest as manifests
 from selfroute.index import open_index, writing
 from selfroute.index.files import is_ours, only_writer, sync_folder
+from selfroute.index.freshness import Outdated, outdated
 from selfroute.index.layout import NAME as STORE
 from selfroute.index.manifest import Manifest
 from selfroute.index.names import corpora, existing, folder_of, inside, known
-from selfroute.index.store import LATEST, Entry, Fault, Kept, Store
+from selfroute.index.store import LATEST, Fault, Store
 from selfroute.index.vectors import Segments
 from selfroute.index.writer import Writer
 from selfroute.types import Chunk, Document
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +160,11 @@ class Corpora:
         with self._reading(corpus) as (manifest, store):
             return list(_documents(store, manifest.generation).values())
 
-    def outdated(self, corpus: str, judged: Callable[[Sequence[Entry], Mapping[str, Kept]], T]) -> T:
-        """What `judged` makes of the documents of a corpus and of the files that are known, by path."""
+    def outdated(self, corpus: str, chunking: str, ocr: bool = False) -> Outdated:
+        """Which documents would be read differently now, with `ocr` or without, or split by the rule `chunking`."""
         with self._reading(corpus) as (manifest, store):
-            return judged(store.entries(manifest.generation), {kept.path: kept for kept in store.files()})
+            kept = {one.path: one for one in store.files()}
+            return outdated(store.entries(manifest.generation), kept, chunking, ocr)
 
     def document(self, corpus: str, id: str) -> StoredDocument:  # noqa: A002 (the field's own name)
         """Raises `UnknownDocument`."""

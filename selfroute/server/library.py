@@ -220,7 +220,8 @@ async def documents(
 )
 async def add(request: Request, name: str, asker: Asker, token: Token = None) -> Response:
     """Adds documents to a corpus, or updates those of the same id, as a job: texts as JSON, or files (txt, md, jsonl,
-    pdf, docx, html, epub, csv) as a multipart form, whose ids are their names. The corpus is made if it is new."""
+    pdf, docx, xlsx, pptx, html, epub, csv and more) as a multipart form, whose ids are their names. The corpus is made
+    if it is new."""
     asker.require_write(name)
     parts = parts_of(request)
     folder_of(Path(), name)  # raises `InvalidName`

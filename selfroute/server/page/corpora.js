@@ -155,7 +155,19 @@ async function listDocuments(place, name, held, refresh, signal) {
       table(
         plural(total, "document"),
         [
-          ["Document", (row) => button(row.id, () => open({ source: name, id: row.id, mark: null }), "link")],
+          [
+            "Document",
+            (row) => [
+              button(row.id, () => open({ source: name, id: row.id, mark: null }), "link"),
+              row.warnings.length
+                ? el(
+                    "ul",
+                    { class: "warnings", "aria-label": `Warnings about ${row.id}` },
+                    row.warnings.map((warning) => el("li", {}, warning)),
+                  )
+                : null,
+            ],
+          ],
           ["Chunks", (row) => count(row.chunks), true],
           ["Tokens", (row) => count(row.tokens), true],
           [

@@ -72,7 +72,7 @@ async function stored(corpus, id, from, to) {
 function given(text, from, to) {
   const points = Array.from(text);
   const end = Math.min(to, points.length);
-  return { start: from, end, characters: points.length, pages: [], points: points.slice(from, end) };
+  return { start: from, end, characters: points.length, pages: [], warnings: [], points: points.slice(from, end) };
 }
 
 function described(part, mark, read, wholly) {
@@ -82,7 +82,14 @@ function described(part, mark, read, wholly) {
   if (read.length) legend.push(el("span", {}, el("span", { class: "chunk sample" }, "chunk that was read")));
   const size =
     `${plural(part.characters, "character")}` + (part.pages.length ? `, ${plural(part.pages.length, "page")}` : "");
-  return [page ? `Page ${count(page)}. ` : "", `${size}. `, wholly ? "The whole document was read. " : "", ...legend];
+  const warnings = part.warnings.map((warning) => `${warning[0].toUpperCase()}${warning.slice(1)}. `);
+  return [
+    page ? `Page ${count(page)}. ` : "",
+    `${size}. `,
+    ...warnings,
+    wholly ? "The whole document was read. " : "",
+    ...legend,
+  ];
 }
 
 function pageOf(pages, at_) {

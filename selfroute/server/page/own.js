@@ -69,7 +69,7 @@ export function ownText(go) {
 
 /** A file's text, or null if it is none: pages and markup are read better from a corpus. */
 async function asText(file) {
-  if (/\.(pdf|docx|epub|html?|xhtml)$/i.test(file.name)) return null;
+  if (/\.(pdf|docx|xls[xm]|pptx|od[tsp]|rtf|epub|x?html?|mht(ml)?|eml|ipynb)$/i.test(file.name)) return null;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
     return text.includes("\u0000") ? null : text;

@@ -43,7 +43,8 @@ export function uploadForm(name, begun) {
     el(
       "p",
       { class: "about" },
-      "Text, Markdown, PDF, Word, EPUB, HTML, CSV or JSON Lines; files can be dropped here. " +
+      "Text, Markdown, PDF, Word, Excel, PowerPoint, OpenDocument, RTF, EPUB, HTML, mail, notebooks, CSV or JSON " +
+        "Lines; files can be dropped here. " +
         "One of a name that is there already takes its place.",
     ),
     el("div", { class: "row" }, submit),
@@ -149,6 +150,7 @@ function summary({ state, result, error, note, progress }) {
     ["updated", result.updated],
     ["unchanged", result.unchanged],
     ["failed", result.failed.length],
+    ["not read whole", new Set((result.warnings ?? []).map((one) => one.document)).size],
   ];
   return (
     parts
@@ -161,6 +163,7 @@ function summary({ state, result, error, note, progress }) {
 function item(job, again) {
   const cancel = () => api(`/v1/jobs/${job.id}`, { method: "DELETE" }).then(again, again);
   const failed = job.result?.failed ?? [];
+  const warnings = job.result?.warnings ?? [];
   return el(
     "li",
     { class: job.state },
@@ -181,6 +184,13 @@ function item(job, again) {
           "ul",
           { class: "failed" },
           failed.map(({ source, reason }) => el("li", {}, `${source.replace(/^upload:/, "")}: ${reason}`)),
+        )
+      : null,
+    warnings.length
+      ? el(
+          "ul",
+          { class: "warnings", "aria-label": "Warnings" },
+          warnings.map(({ document, warning }) => el("li", {}, `${document}: ${warning}`)),
         )
       : null,
   );
