@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from selfroute.ingest.docx_controls import Controls
+from selfroute.ingest.docx_equations import TEXTS, Equations
 from selfroute.ingest.docx_lines import Lines
 from selfroute.ingest.docx_numbering import Numbering
 from selfroute.ingest.docx_package import local, number, switched, value
 from selfroute.ingest.docx_pictures import Pictures
-from selfroute.ingest.docx_styles import LEVELS, Look, Styles
-from selfroute.ingest.docx_symbols import symbol
+from selfroute.ingest.docx_styles import LEVELS, Styles
 from selfroute.ingest.docx_writer import Writer
-from selfroute.ingest.omml import Equation
 
 BREAKS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 DROPPED = frozenset(
@@ -79,13 +78,11 @@ class Story:
         self._open: list[str] = []
         self._skipped = self._texts = 0
         self._controls = Controls(self.writer, self._open, margin=margin)
+        self._equations = Equations(self.writer, self._open)
         self._pictures = Pictures(self.writer, self._open, margin=margin)
         self._choices: list[_Choice] = []
         self._ruby = ""  # the reading of the open one
         self._reading_at = 0
-        self._equation: Equation | None = None
-        self._equation_at = 0
-        self._equation_look = Look()
         self._custom: tuple[str, str] | None = None
         self._commented: set[str] = set()
         self._note = ("", "")
@@ -105,8 +102,9 @@ class Story:
             if name in REFERENCES:
                 self._around.forget(REFERENCES[name], value(attributes, "id"))
             return
-        if self._equation is not None and name not in DROPPED:
-            self._in_equation(name, attributes)
+        if self._equations.open and name not in DROPPED:
+            self._texts += name in TEXTS
+            self._equations.start(name, attributes)
         elif (handler := self._starts.get(name)) is not None and handler(attributes) is False:
             self._skipped = 1
             return
@@ -127,8 +125,9 @@ class Story:
             self._skipped -= 1
             return
         name = self._open.pop()
-        if self._equation is not None:
-            self._out_of_equation(name)
+        if self._equations.open:
+            self._texts -= name in TEXTS
+            self._equations.end(name, shows=not self._controls.coded)
         elif (handler := self._ends.get(name)) is not None:
             handler()
 
@@ -165,8 +164,8 @@ class Story:
             "vMerge": self._merges,
             "hMerge": self._merges_across,
             "cellDel": self._drops_cell,
-            "m:oMath": self._begins_equation,
-            "m:oMathPara": self._begins_formula,
+            "m:oMath": self._equations.begin,
+            "m:oMathPara": self._equations.begin_line,
             "sym": self._signs,
             "commentRangeEnd": self._ends_comment,
             "AlternateContent": lambda _: self._choices.append(_Choice()),
@@ -212,10 +211,8 @@ class Story:
     # Text
 
     def _say(self, text: str) -> None:
-        if self._equation is not None:
-            look = self._equation_look
-            if not (look.struck or look.double or look.hidden):
-                self._equation.text(text)
+        if self._equations.open:
+            self._equations.say(text)
         elif self._controls.coded:
             return
         elif self._custom is not None:
@@ -309,42 +306,6 @@ class Story:
     def _drops_cell(self, _: dict[str, str]) -> None:
         if self.writer.cell is not None:
             self.writer.cell.dropped = True
-
-    # Equations
-
-    def _begins_equation(self, _: dict[str, str]) -> None:
-        self._equation, self._equation_at = Equation(), len(self._open)
-        self._equation_look = Look()
-
-    def _in_equation(self, name: str, attributes: dict[str, str]) -> None:
-        assert self._equation is not None
-        if name in ("m:t", "t"):
-            self._texts += 1
-        elif name in ("m:r", "r"):
-            self._equation_look = Look()
-        elif name == "sym":
-            self._say(symbol(value(attributes, "font"), value(attributes, "char")) or "")
-        elif name.startswith("m:"):
-            self._equation.start(name[2:], attributes)
-        elif self._open[-1] == "rPr" and self._open[-2] in ("m:r", "r"):
-            self._equation_look.take(name, attributes)
-
-    def _out_of_equation(self, name: str) -> None:
-        assert self._equation is not None
-        if name in ("m:t", "t"):
-            self._texts -= 1
-        elif len(self._open) == self._equation_at:
-            text = self._equation.line()
-            self._equation = None
-            if text and not self._controls.coded:
-                self.writer.piece(text, "equation")
-                if self._open[-1:] == ["m:oMathPara"]:
-                    self.writer.piece("\n")
-        elif name.startswith("m:"):
-            self._equation.end(name[2:])
-
-    def _begins_formula(self, _: dict[str, str]) -> None:
-        self.writer.piece("\n")  # it stands on a line of its own
 
     # Notes
 
