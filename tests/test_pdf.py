@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pdfs import assembled
 
 from selfroute.errors import UnreadableFile
 from selfroute.ingest.pdf import MOST_PAGES, read
@@ -138,17 +139,6 @@ def pdf(folder: Path, *pages: str) -> Path:
     path = folder / "a.pdf"
     path.write_bytes(assembled(objects))
     return path
-
-
-def assembled(objects: Sequence[str]) -> bytes:
-    made, places = b"%PDF-1.4\n", []
-    for number, content in enumerate(objects, start=1):
-        places.append(len(made))
-        made += f"{number} 0 obj\n{content}\nendobj\n".encode()
-    table = "".join(f"{place:010} 00000 n \n" for place in places)
-    made += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}".encode()
-    place = made.rindex(b"xref")
-    return made + f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{place}\n%%EOF\n".encode()
 
 
 def written(folder: Path, also: Callable[[Any], None], *pages: str) -> Path:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from selfroute.ingest import pdf_raised
+
 SAMPLE = 8
 PART = 300
 """Characters of a page that tell whether its fonts name them: single ones, and those of two parts of it."""
@@ -53,8 +55,10 @@ def written(page: Any, text: Any) -> Written:
     told = text.get_text_range()
     if not told.strip():
         return Written("")
+    marks = pdf_raised.edits(text, told) if page.get_rotation() in (0, 180) else []
     if "\ufffe" in told:
         told = _hyphenated(text, told)
+    plain = Written(pdf_raised.applied(told, marks), moved=True) if marks else Written(told)
     if _looks_lost(text, told):
         return _named(text)
     count = raw.FPDFText_CountRects(text, 0, -1)
@@ -63,14 +67,14 @@ def written(page: Any, text: Any) -> Written:
         some = _boxes(text, [0, *(at for start in starts for at in range(start, start + 6)), count - 1])
         shown = _turned(page, some)
         if not any(jumps(shown[at : at + 6]) for at in range(1, 19, 6)) and not _outside(page, some):
-            return Written(told)
+            return plain
     boxes = _boxes(text, range(count))
     outside = _outside(page, boxes)
     boxes = _turned(page, boxes)
     if not outside and (count > MOST_BOXES or not _in_columns(jumps(boxes))):
-        return Written(told)
-    arranged = _arranged(text, boxes, outside)
-    return Written(told) if arranged is None else Written(arranged, moved=True)
+        return plain
+    arranged = _arranged(text, boxes, outside, marks)
+    return plain if arranged is None else Written(arranged, moved=True)
 
 
 def _hyphenated(text: Any, told: str) -> str:
@@ -189,7 +193,7 @@ def _outside(page: Any, boxes: Sequence[Box]) -> set[int]:
     }
 
 
-def _arranged(text: Any, boxes: Sequence[Box], outside: set[int]) -> str | None:
+def _arranged(text: Any, boxes: Sequence[Box], outside: set[int], marks: Sequence[pdf_raised.Edit]) -> str | None:
     """The page's text with its columns in order and without what stands outside; none where it is right already."""
     from selfroute.ingest import pdf_layout  # imported here: few pages need it
 
@@ -207,13 +211,15 @@ def _arranged(text: Any, boxes: Sequence[Box], outside: set[int]) -> str | None:
         for box in sorted(outside):
             first, last = spans[box]
             if begin <= first and last < end:
-                parts.append(_slice(text, begin, first))
+                parts.append(_slice(text, begin, first, marks))
                 begin = last + 1
-        parts.append(_slice(text, begin, end))
+        parts.append(_slice(text, begin, end, marks))
 
     for band in bands:
         texts = [
-            _slice(text, spans[piece.first][0], spans[piece.last][1] + 1) if band.begin <= number < band.end else ""
+            _slice(text, spans[piece.first][0], spans[piece.last][1] + 1, marks)
+            if band.begin <= number < band.end
+            else ""
             for number, piece in enumerate(found)
         ]
         lines = pdf_layout.reordered(found, texts, band)
@@ -258,5 +264,10 @@ def _spans(text: Any) -> list[tuple[int, int]]:
     return [*spans, (first, last)] if current is not None else spans
 
 
-def _slice(text: Any, begin: int, end: int) -> str:
-    return str(text.get_text_range(begin, end - begin)) if end > begin else ""
+def _slice(text: Any, begin: int, end: int, marks: Sequence[pdf_raised.Edit]) -> str:
+    """A part of the text, from one character to another."""
+    if end <= begin:
+        return ""
+    part = str(text.get_text_range(begin, end - begin))
+    within = [mark for mark in marks if begin <= mark.character < end] if len(part) == end - begin else []
+    return pdf_raised.applied(part, within, begin)
