@@ -240,6 +240,15 @@ def test_word_files_that_are_set_in_are_read_as_deep_as_people_do_it(tmp_path: P
     )
 
 
+def test_files_that_are_set_in_unpack_to_no_more_than_one_file_may(tmp_path: Path) -> None:
+    large = "x" + " " * 60 * 2**20
+    found = read(word(tmp_path, p("Top") + '<w:altChunk r:id="c"/>' * 5, **{"word/c.txt": large}))
+    assert found.text == "Top" + "\n\nx" * 4
+    assert found.warnings == (
+        "a file that is set into the text (word/c.txt: unpacks to more than 256 MB: it is not read) could not be read",
+    )
+
+
 def picture(description: str = "", width: int = 1, height: int = 1) -> str:
     return (
         f'<w:r><w:drawing><wp:inline><wp:extent cx="{width * 360_000}" cy="{height * 360_000}"/>'

@@ -55,6 +55,11 @@ def test_a_row_that_begins_late_keeps_its_columns(tmp_path: Path) -> None:
     assert read(word(tmp_path, body)).text == "Quay | Summer | Winter\n |  | 25"
 
 
+def test_a_row_without_its_last_cells_is_one_of_the_table(tmp_path: Path) -> None:
+    body = table(row("Quay", "Summer", "Winter"), row("North"), row("South", "30"))
+    assert read(word(tmp_path, body)).text == "Quay | Summer | Winter\nNorth |  | \nSouth | 30 | "
+
+
 def test_a_long_note_over_many_columns_stands_once(tmp_path: Path) -> None:
     note = "All fees are in euros and include the tax. " * 5
     body = table(row(*"abcd"), row(cell(note, properties=span(4))))

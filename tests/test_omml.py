@@ -74,6 +74,10 @@ def test_an_equation_does_not_run_into_the_text_around_it(tmp_path: Path) -> Non
     assert read(word(tmp_path, p("about 3", m("oMath", half()), "5 m"))).text == "about 3 1/2 5 m"
 
 
+def test_equations_beside_each_other_stay_apart(tmp_path: Path) -> None:
+    assert read(word(tmp_path, p(m("oMath", "a=1"), m("oMath", "2=b"), " and"))).text == "a=1 2=b and"
+
+
 def test_equations_on_lines_of_their_own_are_kept_in_and_out_of_paragraphs(tmp_path: Path) -> None:
     block = m("oMathPara", m("oMath", "a=1"), m("oMath", "b=2"))
     assert read(word(tmp_path, block + p("on"))).text == "a=1\nb=2\n\non"

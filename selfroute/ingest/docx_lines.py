@@ -62,7 +62,7 @@ def joined(pieces: Sequence[Piece]) -> str:
             at += 2
         else:
             text = _written(piece, before)
-        if at and merged[at - 1].kind and not piece.kind and _runs_on(before, text, merged[at - 1].kind):
+        if at and _runs_on(before, text, merged[at - 1].kind, piece.kind):
             text = " " + text
         made.append(text)
         before = (before + text)[-40:]
@@ -95,8 +95,12 @@ def _is_fraction(pieces: Sequence[Piece]) -> bool:
     )
 
 
-def _runs_on(before: str, text: str, kind: str) -> bool:
-    """Whether text would read as one with the number, the mark or the word before it."""
+def _runs_on(before: str, text: str, kind: str, next_kind: str) -> bool:
+    """Whether text would read as one with the number, the mark, the word or the equation before it."""
+    if kind == next_kind == "equation":
+        return not before[-1:].isspace() and not text[:1].isspace()
+    if not kind or next_kind:
+        return False
     if kind in ("mark", "word"):
         return text[:1].isalnum()
     return before[-1:].isdigit() and text[:1].isdigit()
@@ -230,6 +234,12 @@ def _grid(rows: Sequence[Row]) -> list[list[str]]:
         above = texts
         if any(texts):
             grid.append(texts)
+    widest = max(map(len, grid), default=0)
+    for texts in grid:
+        missing = widest - len(texts)
+        if missing * len(APART) <= left:  # a row without its last cells is one of the table all the same
+            texts += [""] * missing
+            left -= missing * len(APART)
     return grid
 
 
