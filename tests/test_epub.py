@@ -10,6 +10,7 @@ import pytest
 from selfroute.errors import UnreadableFile
 from selfroute.ingest.archives import MOST_UNPACKED
 from selfroute.ingest.epub import read
+from selfroute.ingest.texts import Text
 
 CONTAINER = '<container xmlns="urn:c"><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>'
 CHAPTERS = {"two.xhtml": "<h1>Two</h1><p>Night work.</p>", "sub/one 1.xhtml": "<h1>One</h1><p>The harbour.</p>"}
@@ -199,6 +200,14 @@ def test_a_book_that_unpacks_to_too_much_is_refused_before_it_is(tmp_path: Path)
         file.writestr("OPS/book.opf", PACKAGE.replace("two.xhtml", "three.xhtml"))
     with pytest.raises(UnreadableFile, match="unpacks to more than 256 MB"):
         read(path)
+
+
+def test_the_cases_are_read_as_they_should_be() -> None:
+    cases = Path(__file__).parent / "cases" / "documents"
+    missing = read(cases / "c5-missing.epub")
+    assert (missing.text, missing.readable) == ("Chapter one is here.", 0.5)
+    assert missing.warnings == ("1 of 2 chapters could not be read: OPS/b.xhtml is missing from the archive",)
+    assert read(cases / "c6-case.epub") == Text("Chapter one is here.")
 
 
 def test_a_chapter_with_an_empty_title_is_read_whole(tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ class Equations:
         if math is not None:
             self.add_math(math, is_block)
             return True
+        if (data := node.css_first("[data-latex]")) is not None:
+            self.add(mathml.tex(data.attributes.get("data-latex") or ""), is_block)
+            return True
         label = " ".join((attributes.get("aria-label") or "").split())
         if label:
             self.add(label, is_block)

@@ -7,6 +7,7 @@ Whole names only: a page may call its main column `gutter-s` and its body `MathJ
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
 
@@ -37,6 +38,15 @@ NAMED = {
 NOTE = re.compile(
     r"(?:foot|end|side)?-?_?note-?_?(?:ref(?:erence)?|anchor|link|mark(?:er)?|call)|fn-?_?ref(?:erence)?", re.IGNORECASE
 )
+
+
+def is_note(attributes: Mapping[str, str | None], kind: Kind | None) -> bool:
+    """Whether an element is the mark of a note."""
+    return (
+        kind is Kind.NOTE
+        or attributes.get("role") == "doc-noteref"
+        or "noteref" in (attributes.get("epub:type") or "").split()
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ from selfroute.ingest.html_equations import Equations, is_source
 from selfroute.ingest.html_forms import Fields
 from selfroute.ingest.html_lines import BULLET, SPACE, Lines
 from selfroute.ingest.html_lists import List
-from selfroute.ingest.html_names import Kind, kind_of
+from selfroute.ingest.html_names import Kind, is_note, kind_of
 from selfroute.ingest.html_scripts import Scripts, is_linked
 from selfroute.ingest.html_shown import HEADINGS, Shown, has_blocks, is_aside, is_copy
 from selfroute.ingest.html_styles import NO_SHEETS, PLAIN, Sheets, Style, inline
@@ -149,9 +149,7 @@ class Page:
             return self._enter_watched(node, tag, attributes, enter)
         if enter is not None:
             return enter(node, attributes)
-        if ":" in tag and tag.endswith(":math"):
-            return self._math(node, attributes)
-        return _stay
+        return self._prefixed(node, attributes) if ":" in tag else _stay
 
     def _enter_watched(self, node: Any, tag: str, attributes: Attributes, enter: Enter | None) -> Leave | None:
         names = attributes.get("class") or ""
@@ -160,10 +158,12 @@ class Page:
             return None
         style = self._style(attributes, names)
         if self._shown.is_dropped(node, tag, attributes, style):
+            if tag in ("td", "th") and self._tables and not (style.unseen or "hidden" in attributes):
+                self._tables[-1].add("", attributes)  # those behind it stay in their columns
             return None
         if kind is Kind.EQUATION and not has_blocks(node):
             return self._equation(node, attributes)
-        if _is_note(attributes, kind) and tag in ("a", "span", "sup", "small"):
+        if is_note(attributes, kind) and tag in ("a", "span", "sup", "small"):
             return self._scripts.begin_note()
         if attributes.get("role") == "heading" and tag not in HEADINGS:
             return self._heading(node, attributes)
@@ -172,8 +172,8 @@ class Page:
             if style.kept and enter == self._block and not has_blocks(node):
                 return self._pre(node, attributes)
             return leave
-        if tag.endswith(":math"):
-            return self._math(node, attributes)
+        if ":" in tag:
+            return self._prefixed(node, attributes)
         if style.raised or style.lowered:
             return self._script_of(node, style.raised)
         if style.block:
@@ -263,6 +263,14 @@ class Page:
         """How a word is said, which stands above it."""
         self._lines.add("(")
         return lambda: self._lines.add(")")
+
+    def _prefixed(self, node: Any, attributes: Attributes) -> Leave | None:
+        """An element of XHTML with a prefix of its namespace."""
+        name = node.tag.rpartition(":")[2]
+        if name == "math":
+            return self._math(node, attributes)
+        is_other = name == "default" and node.parent.css_first("math") is not None
+        return None if is_other else _stay  # what is shown by readers that know no MathML
 
     # Tables
 
@@ -389,12 +397,3 @@ class Page:
     def _end_fragment(self) -> None:
         self._fragments -= 1
         self._lines.end(blank=True)
-
-
-def _is_note(attributes: Attributes, kind: Kind | None) -> bool:
-    """Whether an element is the mark of a footnote."""
-    return (
-        kind is Kind.NOTE
-        or attributes.get("role") == "doc-noteref"
-        or "noteref" in (attributes.get("epub:type") or "").split()
-    )

@@ -15,7 +15,17 @@ from selfroute.ingest.html_styles import Style
 
 Attributes = Mapping[str, str | None]
 
-ROLES = {"navigation", "banner", "contentinfo", "search", "menu", "menubar", "doc-backlink", "deletion"}
+ROLES = {
+    "navigation",
+    "banner",
+    "contentinfo",
+    "search",
+    "menu",
+    "menubar",
+    "doc-backlink",
+    "doc-pagebreak",
+    "deletion",
+}
 OPENED = re.compile(
     r"accordi|collaps|panel|tab-?content|tab-?pane|\btabs?\b|faq|answer|toggl|expand|reveal|spoiler|drawer__content",
     re.IGNORECASE,
@@ -66,7 +76,7 @@ class Shown:
     def is_dropped(self, node: Any, tag: str, attributes: Attributes, style: Style) -> bool:
         """Whether an element with such attributes is no text of the page."""
         role = attributes.get("role")
-        if role in ROLES or style.struck:
+        if role in ROLES or style.struck or attributes.get("epub:type") == "pagebreak":
             return True
         if style.unseen:
             return not (
@@ -77,7 +87,8 @@ class Shown:
         if ("hidden" in attributes or attributes.get("aria-hidden") == "true") and _is_window(attributes):
             return (attributes.get("id") or "") not in self._pointed_at()
         if "hidden" in attributes:
-            return not (self.is_opened(node, attributes) or _is_said(node))
+            found = attributes["hidden"] == "until-found"  # by a search in the page
+            return not (found or self.is_opened(node, attributes) or _is_said(node))
         if attributes.get("aria-hidden") == "true":
             return not (self._is_seen(node, tag, attributes) or self.is_opened(node, attributes))
         return False

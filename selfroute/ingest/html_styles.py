@@ -93,7 +93,7 @@ def sheets(text: str) -> Sheets:
             found = CLASS.fullmatch(selector.strip())
             if found and style != PLAIN:
                 styles[found[1]] = style
-            if found and kind is not None:
+            if found and kind is not None and kind != "none":  # numbers that a sheet takes away it may write itself
                 lists[found[1]] = kind
     return Sheets(styles, lists)
 
