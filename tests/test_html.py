@@ -224,7 +224,11 @@ def test_rules_of_style_sheets_that_may_not_hold_change_nothing() -> None:
         f"{style}</style><p class=a>1<p class=c>2<p class=d>3<p class=e>4<p>10<b class=up>6</b><ol class=f><li>5</ol>"
         "<ol class=g><li>6</ol>"
     )
-    assert text(page) == "1\n\n2\n\n3\n\n4\n\n10^6\n\na. 5\n\n1. 6"
+    assert text(page) == "1\n\n2\n\n3\n\n4\n\n10^6\n\na. 5\n\n- 6"
+    counted = (
+        "<style>ol.g { list-style: none } ol.g > li::before { content: counter(g) } </style><ol class=g><li>6</ol>"
+    )
+    assert text(counted) == "1. 6"
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,7 @@ def sheets(text: str) -> Sheets:
     text = _unconditional(re.sub(r"/\*.*?(?:\*/|\Z)", "", text, flags=re.DOTALL))
     styles: dict[str, Style] = {}
     lists: dict[str, str] = {}
+    counts = "counter(" in text  # numbers that a sheet takes away it may write itself
     for selectors, rules in _wanted(text):
         style = Style(*(bool(rule.search(rules)) for rule in (STRUCK, RAISED, LOWERED)))
         kind = kind_of(rules)
@@ -93,7 +94,7 @@ def sheets(text: str) -> Sheets:
             found = CLASS.fullmatch(selector.strip())
             if found and style != PLAIN:
                 styles[found[1]] = style
-            if found and kind is not None and kind != "none":  # numbers that a sheet takes away it may write itself
+            if found and kind is not None and not (kind == "none" and counts):
                 lists[found[1]] = kind
     return Sheets(styles, lists)
 
