@@ -152,6 +152,7 @@ def test_a_case_is_read_as_it_should_be(name: str, said: list[str]) -> None:
         ("IBM<sup><a href='#14'>[14]</a></sup><sup>: 228</sup>", "IBM [14]: 228"),
         ("10<span style='vertical-align: super'>6</span>, x<span style='vertical-align:sub'>2</span>", "10^6, x_2"),
         ("N/mm <sup>2</sup>", "N/mm^2"),
+        ("x<sub>1</sub>2, 10<sup>6</sup>5 and H<sub>2</sub>O", "x_1 2, 10^6 5 and H_2O"),
         ("<sup>Prices are those of the year before, without tax, as they were announced.</sup>",) * 2,
         ("<a class='reference internal' href='#a'>user guide</a>", "user guide"),
     ],

@@ -9,8 +9,8 @@ from __future__ import annotations
 TAIL = 60
 """Characters before a superscript or an equation from which it is told how it is written."""
 
-NONE, SPACE, APART = range(3)
-"""What is owed before the next words: nothing, a space, or one if they begin with a letter or a digit."""
+NONE, SPACE, APART, APART_FROM_DIGITS = range(4)
+"""What is owed before the next words: nothing, a space, or one if they begin with a letter or a digit, or a digit."""
 
 BULLET = "- "
 NO_TICK = "[ ]"
@@ -159,4 +159,4 @@ class Lines:
         return "\n".join(self.done).strip("\n")
 
     def _is_due(self, first: str) -> bool:
-        return self._owed == SPACE or first.isalnum()
+        return self._owed == SPACE or (first.isalnum() if self._owed == APART else first.isdigit())

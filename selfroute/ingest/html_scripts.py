@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from selfroute.ingest.html_lines import APART, NONE, SPACE, Lines
+from selfroute.ingest.html_lines import APART, APART_FROM_DIGITS, SPACE, Lines
 from selfroute.ingest.notation import SIGNS, fraction, lowered, mark, raised
 
 SLASHES = {"/", "\u2044", "\u2215"}
@@ -62,9 +62,9 @@ class Scripts:
         elif is_raised:
             self._over = (lines.parts, len(lines.parts), before, text)
             made = raised(before, text)
-            lines.add(made, APART if "[" in made[:2] else NONE)
+            lines.add(made, APART if "[" in made[:2] else APART_FROM_DIGITS)
         elif not self._end_fraction(text):
-            lines.add(lowered(before, text))
+            lines.add(lowered(before, text), APART_FROM_DIGITS)
 
     def _end_fraction(self, under: str) -> bool:
         """Whether `under` stands below a slash, and what was raised just before above it: then it is one."""
@@ -80,7 +80,7 @@ class Scripts:
         del parts[at:]
         if before.endswith(" "):
             self._lines.space()
-        self._lines.add(fraction(before, over, under))
+        self._lines.add(fraction(before, over, under), APART_FROM_DIGITS)
         return True
 
     def _end_note(self, before: str) -> None:
