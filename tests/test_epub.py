@@ -143,7 +143,11 @@ def test_a_chapter_of_an_odd_type_is_read(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_picture_in_the_spine_is_read_by_what_stands_in_for_it(tmp_path: Path) -> None:
-    package = WHOLE.replace('<itemref idref="a"/>', '<itemref idref="p"/>').replace('id="p"', 'id="p" fallback="a"')
+    package = (
+        WHOLE.replace('<itemref idref="p"/>', "")
+        .replace('idref="a"', 'idref="p"')
+        .replace('id="p"', 'id="p" fallback="a"')
+    )
     made = read(book(tmp_path, **{"OPS/book.opf": package}))
     assert made.text.endswith("Night work.")
     assert made.warnings == ()
@@ -177,6 +181,33 @@ def test_the_title_of_a_book_is_its_first_heading_unless_it_is_said(tmp_path: Pa
     ):
         package = WHOLE.replace("<manifest>", title.format(said))
         assert read(book(tmp_path, **{"OPS/book.opf": package})).text.startswith(begin)
+
+
+def test_a_list_of_files_that_is_nearly_xml_is_read(tmp_path: Path) -> None:
+    title = '<metadata><dc:title xmlns:dc="urn:dc">Quays & Berths&nbsp;II</dc:title></metadata><manifest>'
+    package = "\n<?xml version='1.0'?>" + WHOLE.replace("<manifest>", title)
+    assert read(book(tmp_path, **{"OPS/book.opf": package})).text.startswith("# Quays & Berths")
+
+
+def test_a_chapter_that_is_listed_for_each_of_its_headings_is_read_once(tmp_path: Path) -> None:
+    item = '<item id="b2" href="sub/one%201.xhtml#two" media-type="application/xhtml+xml"/></manifest>'
+    package = WHOLE.replace("</manifest>", item).replace("</spine>", '<itemref idref="b2"/></spine>')
+    assert read(book(tmp_path, **{"OPS/book.opf": package})) == read(book(tmp_path, **{"OPS/book.opf": WHOLE}))
+
+
+def test_a_book_that_lies_in_a_folder_of_its_archive_is_read(tmp_path: Path) -> None:
+    moved = {f"book/OPS/{name}": f"<p>{text}</p>" for name, text in CHAPTERS.items()}
+    gone = dict.fromkeys(["META-INF/container.xml", "OPS/book.opf", *(f"OPS/{name}" for name in CHAPTERS)])
+    parts = {"book/META-INF/container.xml": CONTAINER, "book/OPS/book.opf": WHOLE}
+    assert read(book(tmp_path, **gone, **moved, **parts)).text.startswith("# One")
+
+
+def test_an_svg_chapter_is_read_by_its_words(tmp_path: Path) -> None:
+    package = WHOLE.replace('two.xhtml" media-type="application/xhtml+xml"', 'two.svg" media-type="image/svg+xml"')
+    svg = "<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'><text>Two berths left</text></svg>"
+    assert read(book(tmp_path, **{"OPS/book.opf": package, "OPS/two.svg": svg})).text.endswith(
+        "[image: Two berths left]"
+    )
 
 
 def test_notes_and_what_is_struck_out_by_the_style_sheet_of_a_book(tmp_path: Path) -> None:

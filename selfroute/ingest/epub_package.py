@@ -25,6 +25,7 @@ IMAGE_TYPES = re.compile(r"^image/", re.IGNORECASE)
 NOT_PAGES = re.compile(r"^image/|^text/css|^font/|^audio/|^video/|ncx|javascript|smil", re.IGNORECASE)
 COVER = re.compile(r"(?:^|[/_.-])(?:front-?|back-?|inner-?)?cover(?:-?page|-?image|s)?(?=$|[/_.-])", re.IGNORECASE)
 NO_TITLES = {"unknown", "untitled", "untitled document", "[no title]", "no title", "title"}
+AMPERSANDS = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
 MOST_FALLBACKS = 10
 
 
@@ -95,12 +96,16 @@ def packaged(archive: Archive, path: Path) -> Package:
     }
     locked = _encrypted(archive, names, path)
     chapters: list[Chapter] = []
+    seen: set[str | None] = set()
     for element in _spine(book, items, by_id):
         if isinstance(element, str):
             chapters.append(Chapter(element, None))
             continue
         href = element.get("href", "")
         part = names.found(folder, href)
+        if part is not None and part in seen:  # listed once for each of its headings
+            continue
+        seen.add(part)
         properties = element.get("properties", "").split()
         is_cover = (
             unquote(href) in covers
@@ -182,10 +187,14 @@ def _package_part(archive: Archive, names: _Names, path: Path) -> str:
 
 
 def _tree(archive: Archive, name: str, path: Path) -> ElementTree.Element:
+    data = archive.part(name).lstrip()
     try:
-        return ElementTree.fromstring(archive.part(name))
+        return ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
-        raise UnreadableFile(path, f"is broken: {name} is no XML ({error})") from error
+        try:  # titles hold bare ampersands, and entities of HTML
+            return ElementTree.fromstring(AMPERSANDS.sub(b"&amp;", data))
+        except ElementTree.ParseError:
+            raise UnreadableFile(path, f"is broken: {name} is no XML ({error})") from error
 
 
 def _encrypted(archive: Archive, names: _Names, path: Path) -> set[str]:
