@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,9 +18,11 @@ import pytest
 from commands import Done, in_process, process
 
 from selfroute.index.upkeep import DocumentInfo, Listed, Problem, Stats
+from selfroute.ingest.chunker import rule
 
 pytestmark = pytest.mark.end_to_end
 
+CASES = Path(__file__).parent / "cases" / "documents"
 TEXTS = {"handbook.md": "Night work is approved by the harbour master.\n", "fees.md": "A berth costs ten crowns.\n"}
 
 
@@ -72,6 +75,55 @@ def test_the_help_of_index_names_what_it_can_do(run: Run) -> None:
     assert "--corpus" in run("index", "add", "--help").out
 
 
+def test_what_could_not_be_read_is_told_by_index_and_by_documents(run: Run) -> None:
+    Path("books").mkdir()
+    shutil.copy(CASES / "c5-missing.epub", "books/book.epub")
+    for name in ("a.xyz", "b.xyz", "LICENSE"):
+        Path("books", name).write_text("")
+    told = "1 of 2 chapters could not be read: OPS/b.xhtml is missing from the archive"
+    done = run("index", "books", "--corpus", "new")
+    assert (done.code, done.err) == (0, "")
+    assert "passed over: 2 .xyz files and 1 without a suffix\n" in done.out
+    assert f"warning: book.epub: {told}\n" in done.out
+    made = run("index", "books", "--corpus", "newer", "--json").json
+    assert made["warnings"] == [{"document": "book.epub", "warning": told}]
+    assert made["passed_over"] == {".xyz": 2, "": 1}
+    assert f"book.epub: {told}\n" in run("documents", "list", "--corpus", "new").out
+    [info] = run("documents", "list", "--corpus", "new", "--json").json
+    assert (info["warnings"], info["readable"]) == ([told], 0.5)
+    assert f"warning  {told}\n" in run("documents", "show", "book.epub", "--corpus", "new").out
+
+
+def test_a_decline_names_what_could_not_be_read(run: Run) -> None:
+    done = run("ask", "Which colour has the ferry?", "--file", str(CASES / "a11-mixed-scan.pdf"), "--json")
+    assert done.json["outcome"] == "insufficient"
+    assert done.json["coverage"] == pytest.approx(2 / 3)
+    assert done.json["warnings"] == ["a11-mixed-scan.pdf: page 2 of 3 holds no text: it is an image"]
+
+
+def test_files_are_read_again_where_that_is_asked_for(run: Run) -> None:
+    Path("fees.md").write_text("A berth costs twelve crowns.\n")
+    done = run("index", "rebuild", "--corpus", "harbour")
+    assert done.out.startswith("harbour: 0 added, 0 updated, 2 unchanged, 0 failed\n")
+    Path("handbook.md").unlink()
+    done = run("index", "rebuild", "--corpus", "harbour", "--from-files")
+    assert done.code == 1
+    assert done.out.startswith("harbour: 0 added, 1 updated, 1 unchanged, 1 failed\n")
+    assert one_line(done).endswith("its file is gone: 'handbook.md' stays as it was read before")
+    assert "twelve" in run("documents", "show", "fees.md", "--corpus", "harbour").out
+
+
+def test_ocr_is_off_unless_it_is_asked_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("rapidocr", reason="reads scanned pages: the extra `ocr`")
+    path = str(CASES / "a11-mixed-scan.pdf")
+    assert "page 2 of 3 holds no text" in run("index", path, "--corpus", "new").out
+    again = run("index", path, "--corpus", "new", "--ocr")
+    assert "page 2 of 3 was read by OCR, with a confidence of" in again.out
+    monkeypatch.setenv("SELFROUTE_INGEST__OCR", "true")
+    assert " 1 unchanged" in run("index", path, "--corpus", "new").out
+    assert "page 2 of 3 holds no text" in run("index", path, "--corpus", "new", "--no-ocr").out
+
+
 def test_a_whole_index_is_said_to_be_whole(run: Run) -> None:
     assert run("index", "verify", "--corpus", "harbour") == Done(0, "harbour: whole\n", "")
     assert run("index", "verify", "--corpus", "harbour", "--json").json == []
@@ -120,7 +172,7 @@ def test_an_index_is_rebuilt_for_other_settings_without_its_files(run: Run, monk
     assert run("index", "rebuild", "--corpus", "harbour").out.startswith("harbour: 0 added, 0 updated, 2 unchanged")
     monkeypatch.setenv("SELFROUTE_CHUNKING__TOKENS", "100")
     assert run("index", "rebuild", "--corpus", "harbour", "--json").json["updated"] == 2
-    assert run("documents", "show", "fees.md", "--corpus", "harbour", "--json").json["info"]["chunking"] == "100"
+    assert run("documents", "show", "fees.md", "--corpus", "harbour", "--json").json["info"]["chunking"] == rule(100)
 
 
 # documents

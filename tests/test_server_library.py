@@ -15,6 +15,7 @@ from service import HARBOUR, WHO, Callers, Gate, House, corpus, ended, served
 from selfroute.index.files import only_writer
 from selfroute.server.access import Caller
 
+CASES = Path(__file__).parent / "cases" / "documents"
 pytestmark = pytest.mark.end_to_end
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -85,6 +86,17 @@ def test_pages_are_told_where_a_document_has_them(client: httpx.Client, wait_unt
     ended(client, client.post("/v1/corpora/port/documents", files=sent), wait_until)
     told = client.get("/v1/corpora/port/documents/port.pdf").json()
     assert told["text"][told["pages"][1] :].startswith("The quay")
+
+
+def test_what_could_not_be_read_is_told_by_job_and_document(client: httpx.Client, wait_until: Wait) -> None:
+    scan = (CASES / "a11-mixed-scan.pdf").read_bytes()
+    reply = client.post("/v1/corpora/scans/documents", files={"files": ("scan.pdf", scan)})
+    warning = "page 2 of 3 holds no text: it is an image"
+    assert ended(client, reply, wait_until)["result"]["warnings"] == [{"document": "scan.pdf", "warning": warning}]
+    [listed] = client.get("/v1/corpora/scans/documents").json()["documents"]
+    told = client.get("/v1/corpora/scans/documents/scan.pdf").json()
+    assert listed["warnings"] == told["warnings"] == [warning]
+    assert listed["readable"] == told["readable"] == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(
