@@ -31,9 +31,7 @@ def test_a_scan_between_pages_of_text_is_read(tmp_path: Path) -> None:
     assert told.readable == 1
     assert len(told.pages) == 3
     (warning,) = told.warnings
-    assert re.fullmatch(
-        r"page 2 of 3 was read by OCR, with a confidence of (?:0\.9\d|1\.00): check what you rely on", warning
-    )
+    assert re.fullmatch(r"page 2 of 3 was read by OCR, with a confidence of 0\.9\d: check what you rely on", warning)
 
 
 @pytest.mark.usefixtures("engine")

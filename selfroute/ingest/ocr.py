@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest import pdf_layout
+from selfroute.ingest import pdf_images, pdf_layout
 from selfroute.ingest.pdf_sheets import Kind, Sheet
 from selfroute.ingest.pdf_text import Box
 from selfroute.ingest.texts import ranges
@@ -30,6 +30,8 @@ SPARE_SECONDS = 120
 FINE, COARSE = 200, 100
 """Dots per inch: no page is read finer, and none coarser."""
 MOST_PIXELS = 16_000_000
+MOST_DRAWN = 300_000_000
+"""Pixels of a page as it is read, and of the images on it."""
 MOST_THREADS = 4
 SURE = 0.8
 
@@ -48,6 +50,8 @@ class Read:
 
 def read(document: Any, sheets: Sequence[Sheet], path: Path, seconds: int) -> list[Sheet]:
     """The sheets, with the text of those that are images. Raises `UnreadableFile` without the extra."""
+    from pypdfium2 import PdfiumError
+
     waiting = [number for number, sheet in enumerate(sheets) if sheet.is_for_ocr]
     if not waiting:
         return [*sheets]
@@ -61,7 +65,11 @@ def read(document: Any, sheets: Sequence[Sheet], path: Path, seconds: int) -> li
             break
         page = document[number]
         try:
+            if pdf_images.seen(page).pixels > MOST_DRAWN:
+                continue
             found = _page(engine, page)
+        except PdfiumError:  # what cannot be drawn stays named
+            continue
         finally:
             page.close()
         if found.text:

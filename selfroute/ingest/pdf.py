@@ -15,6 +15,7 @@ import resource
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,9 @@ from selfroute.ingest.texts import MOST_BYTES, Text, content
 MOST_PAGES = 50_000
 MOST_SECONDS = 300
 MOST_MEMORY = 4 * 2**30
-MOST_LOOKS = 100
-"""Pages whose images are looked at; beyond them an empty image counts as one."""
+MOST_LOOKS = 32
+MOST_PIXELS = 300_000_000
+"""Pages whose images are looked at, and their pixels; beyond them an empty image counts as one."""
 
 SHORT = 800
 """Characters of a page on which it is not asked whether it is an image."""
@@ -100,8 +102,11 @@ def _text(data: bytes, path: Path, seconds: int, *, ocr: bool) -> Text:
 
 def _sheets(document: Any, path: Path, seconds: int, *, ocr: bool) -> list[Sheet]:
     """The pages, with cut words whole, and those that are images read if that is wanted."""
+    from pypdfium2 import PdfiumError
+
     if document.get_formtype():
-        document.init_forms()
+        with suppress(PdfiumError):  # the pages can be read without their form
+            document.init_forms()
     sheets: list[Sheet] = []
     size = 0
     for number in range(len(document)):
@@ -145,7 +150,7 @@ def _sheet(document: Any, number: int) -> Sheet:
             return Sheet(said, Kind.NAMELESS, letters)
         if XFA_SAYS in said:
             return Sheet(said, Kind.XFA, letters)
-        if letters < SHORT and _is_image(page, letters, look=False):
+        if letters < SHORT and _is_image(page, letters):
             return Sheet(said, Kind.IMAGE, letters)
         return Sheet(said, letters=letters)
     except pypdfium2.PdfiumError:
@@ -161,24 +166,32 @@ def _with_notes(document: Any, page: Any, text: Any, written: pdf_text.Written) 
     return pdf_forms.placed(text, written, added) if added else written.text
 
 
-def _is_image(page: Any, letters: int, *, look: bool) -> bool:
+def _is_image(page: Any, letters: int) -> bool:
     from selfroute.ingest import pdf_images  # imported here: most pages have text
 
-    return pdf_images.is_image(page, letters, look=look)
+    return pdf_images.is_image(page, letters, look=False)
 
 
 def _looked_at(document: Any, sheets: list[Sheet]) -> list[Sheet]:
-    """The sheets, without the images in which there is nothing to read."""
-    looks = 0
-    for number, sheet in enumerate(sheets):
-        if sheet.kind is Kind.IMAGE and looks < MOST_LOOKS:
-            looks += 1
-            page = document[number]
-            try:
-                if not _is_image(page, sheet.letters, look=True):
-                    sheets[number] = replace(sheet, kind=Kind.READ)
-            finally:
-                page.close()
+    """The sheets, without the images in which there is nothing to read. What would take long is not looked at."""
+    from pypdfium2 import PdfiumError
+
+    from selfroute.ingest import pdf_images
+
+    waiting = [number for number, sheet in enumerate(sheets) if sheet.kind is Kind.IMAGE]
+    pixels = 0
+    for number in waiting[:MOST_LOOKS]:
+        page = document[number]
+        try:
+            more = pdf_images.seen(page).pixels
+            if pixels + more > MOST_PIXELS:
+                continue
+            pixels += more
+            with suppress(PdfiumError):  # what cannot be drawn stays named
+                if not pdf_images.is_image(page, sheets[number].letters):
+                    sheets[number] = replace(sheets[number], kind=Kind.READ)
+        finally:
+            page.close()
     return sheets
 
 

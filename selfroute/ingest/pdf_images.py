@@ -34,9 +34,11 @@ UNCHANGED: Matrix = (1, 0, 0, 1, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is drawn on a page: the share of it that images cover, and how many outlines have the size of letters."""
+    """What is drawn on a page: the share of it that images cover, how many pixels these have, and how many outlines
+    have the size of letters."""
 
     cover: float
+    pixels: int
     outlines: int
 
 
@@ -60,15 +62,18 @@ def seen(page: Any) -> Seen:
     left, bottom, right, top = page.get_bbox()
     width, height = max(right - left, 1.0), max(top - bottom, 1.0)
     covered: set[tuple[int, int]] = set()
-    outlines = 0
-    for kind, box in _drawn(page):
-        if kind == raw.FPDF_PAGEOBJ_IMAGE:
+    outlines = pixels = 0
+    across, down = ctypes.c_uint(), ctypes.c_uint()
+    for drawn, box in _drawn(page):
+        if raw.FPDFPageObj_GetType(drawn) == raw.FPDF_PAGEOBJ_IMAGE:
+            if raw.FPDFImageObj_GetImagePixelSize(drawn, across, down):
+                pixels += across.value * down.value
             columns = _cells((box[0] - left) / width, (box[2] - left) / width)
             rows = _cells((box[1] - bottom) / height, (box[3] - bottom) / height)
             covered.update((column, row) for column in columns for row in rows)
         else:
             outlines += 2 <= box[3] - box[1] <= 30 and 1 <= box[2] - box[0] <= 40
-    return Seen(len(covered) / GRID**2, outlines)
+    return Seen(len(covered) / GRID**2, pixels, outlines)
 
 
 def _cells(low: float, high: float) -> range:
@@ -76,7 +81,7 @@ def _cells(low: float, high: float) -> range:
     return range(max(0, round(low * GRID)), min(GRID, round(high * GRID)))
 
 
-def _drawn(page: Any) -> Iterator[tuple[int, Place]]:
+def _drawn(page: Any) -> Iterator[tuple[Any, Place]]:
     """The images and filled outlines of a page, with their places on it."""
     from pypdfium2 import raw
 
@@ -97,7 +102,7 @@ def _drawn(page: Any) -> Iterator[tuple[int, Place]]:
             for at in range(min(raw.FPDFFormObj_CountObjects(drawn), MOST_OBJECTS - len(waiting))):
                 waiting.append((raw.FPDFFormObj_GetObject(drawn, at), inner, depth + 1))
         elif kind in (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_PATH) and raw.FPDFPageObj_GetBounds(drawn, *sides):
-            yield kind, _moved(tuple(side.value for side in sides), matrix)  # type: ignore[arg-type]
+            yield drawn, _moved(tuple(side.value for side in sides), matrix)  # type: ignore[arg-type]
 
 
 def _times(one: Matrix, other: Matrix) -> Matrix:

@@ -12,7 +12,7 @@ from typing import Any
 
 from selfroute.ingest import notation
 
-DIGITS = re.compile(r"(?<=[\w.,;:!?)\]}%\"'\u2019\u201d])[-\u2212\u2013+]?\d+")
+DIGITS = re.compile(r"(?<=[\w.,;:!?)\]}%\"'\u2019\u201d])(?:\r?\n)?[-\u2212\u2013+]?\d+")
 MOST = 400
 """More places of a page than this are not looked at."""
 
@@ -63,8 +63,17 @@ def applied(part: str, changes: Sequence[Edit], start: int | None = None) -> str
 def _edit(text: Any, told: str, begin: int, end: int, shift: int) -> Edit | None:
     size, level = _size(text, begin - 1 + shift), _level(text, begin - 1 + shift)
     small = _size(text, end - 1 + shift)
-    while begin < end and _size(text, begin + shift) > small + 0.1:
-        begin, size, level = begin + 1, _size(text, begin + shift), _level(text, begin + shift)
+    place = begin  # PDFium takes the way up for the end of the line, and the way back down too
+    if told[begin] in "\r\n":
+        begin += 2 if told[begin] == "\r" else 1
+        gap = _sides(text, begin + shift)[0] - _sides(text, place - 1 + shift)[1]
+        if not -0.3 * size < gap < 0.4 * size:
+            return None
+    else:
+        while begin < end and _size(text, begin + shift) > small + 0.1:
+            size, level = _size(text, begin + shift), _level(text, begin + shift)
+            begin += 1
+        place = begin
     rise = _level(text, begin + shift) - level
     if begin == end or not LEAST_RISE * size <= rise <= MOST_RISE * size:
         return None
@@ -72,18 +81,18 @@ def _edit(text: Any, told: str, begin: int, end: int, shift: int) -> Edit | None
         end += 1
     while not told[end - 1].isdigit():
         end -= 1
-    before, digits = told[max(0, begin - 24) : begin], told[begin:end].replace("\u2212", "-")
+    before, digits = told[max(0, place - 24) : place], told[begin:end].replace("\u2212", "-")
     if over := re.match(r"\s*(?=[/\u2044])", told[end:]):  # the upper half of a fraction
         whole = " " if before[-1:].isdigit() else ""
-        return Edit(begin, end + over.end(), begin + shift, f"{whole}{digits}")
+        return Edit(place, end + over.end(), place + shift, f"{whole}{digits}")
     if re.search(r"[$\u20ac\u00a3]\s?\d[\d,.]*$", before) and len(digits) == 2:  # the cents of a price
-        return Edit(begin, end, begin + shift, f".{digits}")
+        return Edit(place, end, place + shift, f".{digits}")
     written = notation.raised(before, digits)
-    line = re.match(r"\r?\n", told[end:])  # PDFium takes the way back down for the end of the line
+    line = re.match(r"\r?\n", told[end:])
     if line and abs(_level(text, end + line.end() + shift) - level) < 0.1 * size:
         end += line.end()
         written += "" if re.match(r"[\s.,;:!?)\]]", told[end:]) else " "
-    return Edit(begin, end, begin + shift, written)
+    return Edit(place, end, place + shift, written)
 
 
 def _size(text: Any, character: int) -> float:
@@ -98,3 +107,12 @@ def _level(text: Any, character: int) -> float:
     across, up = ctypes.c_double(), ctypes.c_double()
     raw.FPDFText_GetCharOrigin(text, character, across, up)
     return up.value
+
+
+def _sides(text: Any, character: int) -> tuple[float, float]:
+    """Where a character begins and ends on its line."""
+    from pypdfium2 import raw
+
+    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    raw.FPDFText_GetCharBox(text, character, left, right, bottom, top)
+    return left.value, right.value

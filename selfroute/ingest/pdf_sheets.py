@@ -102,10 +102,14 @@ def _warnings(sheets: Sequence[Sheet]) -> Iterable[str]:
     if sure:
         worst = min(sure, key=lambda number: sure[number])
         mean = sum(sure.values()) / len(sure)
-        least = f" ({sure[worst]:.2f} on page {worst})" if mean - sure[worst] >= 0.05 else ""
+        least = f" ({_share(sure[worst])} on page {worst})" if mean - sure[worst] >= 0.05 else ""
         were = "was" if len(sure) == 1 else "were"
-        how = f"read by OCR, with a confidence of {mean:.2f}{least}: check what you rely on"
+        how = f"read by OCR, with a confidence of {_share(mean)}{least}: check what you rely on"
         yield f"{_pages([*sure])} of {total} {were} {how}"
+
+
+def _share(confidence: float) -> str:
+    return f"{min(confidence, 0.99):.2f}"  # nothing that was guessed is certain
 
 
 def _pages(numbers: Sequence[int]) -> str:

@@ -23,7 +23,7 @@ LEAST_JUMPS = 3
 SPREAD = 24.0
 FEW_BOXES = 20
 MOST_BOXES = 4_000
-"""Of more boxes than a few, some are looked at first; the order of more than the most is left as it is."""
+"""Of more boxes than a few, some are looked at first; a page with more than the most is left as it is."""
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top of what was drawn at once, upwards as on paper."""
@@ -62,6 +62,8 @@ def written(page: Any, text: Any) -> Written:
     if _looks_lost(text, told):
         return _named(text)
     count = raw.FPDFText_CountRects(text, 0, -1)
+    if count > MOST_BOXES:
+        return plain
     if count > FEW_BOXES:
         starts = (count // 6, count // 2, count * 5 // 6 - 6)
         some = _boxes(text, [0, *(at for start in starts for at in range(start, start + 6)), count - 1])
@@ -71,7 +73,7 @@ def written(page: Any, text: Any) -> Written:
     boxes = _boxes(text, range(count))
     outside = _outside(page, boxes)
     boxes = _turned(page, boxes)
-    if not outside and (count > MOST_BOXES or not _in_columns(jumps(boxes))):
+    if not outside and not _in_columns(jumps(boxes)):
         return plain
     arranged = _arranged(text, boxes, outside, marks)
     return plain if arranged is None else Written(arranged, moved=True)
@@ -198,7 +200,7 @@ def _arranged(text: Any, boxes: Sequence[Box], outside: set[int], marks: Sequenc
     from selfroute.ingest import pdf_layout  # imported here: few pages need it
 
     found = pdf_layout.pieces(boxes)
-    bands = pdf_layout.bands(found) if len(boxes) <= MOST_BOXES else []
+    bands = pdf_layout.bands(found)
     if not bands and not outside:
         return None
     spans = _spans(text)
