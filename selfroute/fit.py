@@ -191,13 +191,21 @@ def _between(passages: Sequence[Passage], low: int, high: int) -> tuple[Passage,
 
 def whole_words(text: str, start: int, end: int) -> tuple[int, int]:
     """`start:end` without the parts of words or numbers at its ends; as it is where there is no white space near."""
-    if 0 < start < end and not text[start - 1].isspace():
-        space = SPACE.search(text, start, min(start + LONGEST_WORD, end))
-        start = space.start() if space else start
-    if start < end < len(text) and not text[end].isspace():
-        near = text[max(end - LONGEST_WORD, start) : end]
-        end -= len(near) - len(near.rsplit(maxsplit=1)[0]) if len(near.split()) > 1 else 0
+    if 0 < start < end and _within_a_word(text, start):
+        space = SPACE.search(text, start, start + LONGEST_WORD)
+        start = min(space.start(), end) if space else start
+    if start < end < len(text) and _within_a_word(text, end):
+        low = max(end - LONGEST_WORD, start)
+        spaces = [space.start() for space in SPACE.finditer(text, low, end)]
+        if spaces:
+            end = spaces[-1]
+        elif low == start and SPACE.search(text, end, end + LONGEST_WORD):
+            end = start  # there is nothing but a part of one word
     return start, end
+
+
+def _within_a_word(text: str, at: int) -> bool:
+    return not (text[at - 1].isspace() or text[at].isspace())
 
 
 def _most(most: int, count: Callable[[int], int], room: int) -> int:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfroute.embedders.hashing import HashingEmbedder
-from selfroute.fit import STRATEGIES, Fit, Fitter
+from selfroute.fit import LONGEST_WORD, STRATEGIES, Fit, Fitter, whole_words
 from selfroute.index import Index
 from selfroute.readers.scripted import ScriptedReader
 from selfroute.types import Chunk, Document, Hit, Passage, Question, Reading, Route
@@ -168,3 +168,56 @@ def test_no_reading_is_larger_than_the_window_and_all_of_it_is_text_of_the_docum
     for reading in fit.readings:
         assert not reading.passages or ScriptedReader([]).count_tokens(reading) <= window
         assert all(TEXTS[p.document].startswith(p.text, p.start) for p in reading.passages)
+
+
+@pytest.mark.parametrize(
+    ("before", "within", "kept"),
+    [
+        ("", "the rent is 9,960", "the rent is"),
+        ("", "the rent is 9,960,502", "the rent is 9,960,502"),
+        ("", "the rent is ", "the rent is "),
+        ("", "the", "the"),
+        ("", "th", ""),
+        ("the re", "nt is 9,960,502 euros", " is 9,960,502 euros"),
+        ("the rent is 9,9", "60,502 euros a year", " euros a year"),
+        ("the ", "rent", "rent"),
+    ],
+)
+def test_a_cut_leaves_no_part_of_a_word_or_a_number(before: str, within: str, kept: str) -> None:
+    text = "the rent is 9,960,502 euros a year"
+    start, end = whole_words(text, len(before), len(before) + len(within))
+    assert text[start:end] == kept
+
+
+def test_a_text_without_white_space_is_cut_where_the_window_ends() -> None:
+    text = "x" * (4 * LONGEST_WORD)
+    assert whole_words(text, 10, 300) == (10, 300)
+
+
+@pytest.mark.parametrize("window", range(4, 60, 3))
+def test_the_middle_is_cut_out_between_words(window: int) -> None:
+    number = "the rent of house 7 is 9,960,502.57 euros; " * 12
+    made = fitter(window, {"long": number, "short": "One."})
+    fit = made.documents(["long"], lambda ids: [], "middle")
+    for reading in fit.readings:
+        for passage in reading.passages:
+            end = passage.start + len(passage.text)
+            assert not re.match(r"\S\S", f" {number}"[passage.start : passage.start + 2])
+            assert not re.match(r"\S\S", number[end - 1 : end + 1])
+
+
+def test_rows_of_a_table_are_shown_with_its_header() -> None:
+    rows = "\n".join(["quay | fee", "north | 40", "south | 25", "east | 31"])
+    embedder = HashingEmbedder()
+    chunks = [
+        Chunk("t", 0, 21, rows[0:21], 4),
+        Chunk("t", 22, 32, rows[22:32], 2, "quay | fee"),
+        Chunk("t", 33, 42, rows[33:42], 2, "quay | fee"),
+    ]
+    items = [(Document("t", rows, "t"), chunks, embedder.embed([chunk.shown for chunk in chunks]).vectors)]
+    made = Fitter(Index.in_memory("test", embedder.name, items, "240"), ScriptedReader([]), QUESTION, 100)
+    assert made.index.chunks("t") == chunks
+    fit = made.chunks([Hit(chunks[2], 0.5)])
+    assert fit.readings[0].passages == (Passage("t", 33, "east | 31", "quay | fee"),)
+    assert made.of_chunks(chunks[1:], ["t"]) == (Passage("t", 22, "south | 25\neast | 31", "quay | fee"),)
+    assert made.of_chunks(chunks, ["t"]) == (Passage("t", 0, rows),)

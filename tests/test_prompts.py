@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfroute.errors import UnsupportedTask
-from selfroute.prompts import FORM, MARKED, STRUCTURED, SYSTEM, framed, ordered, prompt, structured_for
+from selfroute.prompts import FORM, MARKED, STRUCTURED, SYSTEM, framed, ordered, overhead, prompt, structured_for
 from selfroute.types import Passage, Question, Reading, Route, Shape, Task
 
 WHO = Question("Who approves night work?")
@@ -126,3 +126,10 @@ def reading(
     task: Task | None = None,
 ) -> Reading:
     return Reading(Question(question, task=task or Task(prompt=template)), PASSAGES, route)
+
+
+def test_above_the_rows_of_a_table_stands_its_header() -> None:
+    passage = Passage("t.md", 33, "east | 31", "quay | === fee")
+    text = framed([passage], Route.RAG)
+    assert text == "==== chunk 1 of t.md ====\nquay | === fee\neast | 31\n==== end ===="
+    assert overhead(passage, Route.RAG).count("quay | === fee") == 1

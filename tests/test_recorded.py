@@ -147,6 +147,12 @@ def test_another_model_reads_for_itself() -> None:
     assert key_of(CHUNKS, "m") != key_of(CHUNKS, "n")
 
 
+def test_a_reading_is_another_with_a_header_beside_its_rows() -> None:
+    passage = CHUNKS.passages[0]
+    headed = replace(CHUNKS, passages=(replace(passage, header="quay | fee"), *CHUNKS.passages[1:]))
+    assert key_of(headed, "m") != key_of(CHUNKS, "m")
+
+
 def test_the_scope_of_the_question_does_not_make_it_another_reading() -> None:
     assert key_of(replace(CHUNKS, question=Question("Who?", ("d",))), "m") == key_of(CHUNKS, "m")
 

@@ -110,7 +110,7 @@ function statistics({ stats, problem: wrong, embedder }) {
     ["Tokens", count(stats.tokens)],
     ["On disk", bytes(stats.store_bytes + stats.segment_bytes)],
     ["Generation", count(stats.generation)],
-    ["Chunks of at most", `${stats.chunkings.join(", ") || "–"} tokens`],
+    ["Chunks of at most", stats.chunkings.join(", ") || "–"],
     ["Embedder", embedder],
   ];
   if (stats.unpublished) facts.push(["Not shown yet", plural(stats.unpublished, "document")]);
