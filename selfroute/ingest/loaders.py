@@ -1,5 +1,6 @@
 """Files into documents: a loader a format. A file that cannot be read is named with its reason, never skipped in
-silence. The text of txt and md is kept as it stands (line ends too), so that offsets are those of the file.
+silence. The text of txt is kept as it stands (line ends too), so that offsets are those of the file; of md, all but
+embedded pictures and what is struck out.
 
 Knows nothing of chunks, indexes or models.
 """
