@@ -46,6 +46,22 @@ def test_two_columns_whose_lines_need_not_stand_beside_each_other(tmp_path: Path
     assert read(composed(tmp_path, Page(drawn))).text == flowing(REGISTER, VISITORS, width=44)
 
 
+def test_columns_whose_words_were_drawn_one_by_one(tmp_path: Path) -> None:
+    fpdf = pytest.importorskip("fpdf", reason="fpdf2 knows how wide words are")
+    file = fpdf.FPDF(unit="pt")
+    file.set_font("helvetica", size=10)
+    file.add_page()
+    for row in range(6):
+        for left, text in ((40, REGISTER), (300, VISITORS)):
+            at_ = left
+            for word in (wrap(text, 40) + [""] * 6)[row].split():
+                file.text(at_, 100 + 14 * row, word)
+                at_ += file.get_string_width(f"{word} ")
+    file.output(str(tmp_path / "words.pdf"))
+    told = " ".join(read(tmp_path / "words.pdf").text.split())
+    assert told == " ".join([*wrap(REGISTER, 40)[:6], *wrap(VISITORS, 40)[:6]])
+
+
 def test_three_columns(tmp_path: Path) -> None:
     drawn = rows([(40, REGISTER, 30), (220, VISITORS, 30), (400, PILOTS, 30)])
     assert read(composed(tmp_path, Page(drawn))).text == flowing(REGISTER, VISITORS, PILOTS, width=30)

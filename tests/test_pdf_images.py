@@ -76,6 +76,12 @@ def test_text_that_is_laid_over_a_scan_unseen_is_its_text(tmp_path: Path) -> Non
     assert told.warnings == ()
 
 
+def test_few_words_that_are_laid_over_a_scan_unseen_are_all_that_it_says(tmp_path: Path) -> None:
+    hidden = lines("The title of the report").replace("BT", "BT 3 Tr")
+    told = read(composed(tmp_path, Page(f"q 595 0 0 842 0 0 cm {inline(64, 64)} Q\n{hidden}")))
+    assert (told.warnings, told.readable) == ((), 1)
+
+
 @pytest.mark.parametrize("way", ["strips", "form", "mask"])
 def test_an_image_in_strips_in_a_form_or_as_a_mask_is_an_image(tmp_path: Path, way: str) -> None:
     pictures = {

@@ -34,12 +34,13 @@ UNCHANGED: Matrix = (1, 0, 0, 1, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is drawn on a page: the share of it that images cover, how many pixels these have, and how many outlines
-    have the size of letters."""
+    """What is drawn on a page: the share of it that images cover, how many pixels these have, how many outlines have
+    the size of letters, and whether text lies over it unseen, as that of a scan does which was read before."""
 
     cover: float
     pixels: int
     outlines: int
+    unseen: bool
 
 
 def is_image(page: Any, letters: int, look: bool = True) -> bool:
@@ -48,6 +49,8 @@ def is_image(page: Any, letters: int, look: bool = True) -> bool:
     if letters >= LITTLE:
         return False
     found = seen(page)
+    if letters and found.unseen:
+        return False
     if letters < OUTLINED and found.outlines >= LEAST_OUTLINES:
         return True
     if found.cover < (STAMPED_COVER if letters else BARE_COVER):
@@ -63,9 +66,13 @@ def seen(page: Any) -> Seen:
     width, height = max(right - left, 1.0), max(top - bottom, 1.0)
     covered: set[tuple[int, int]] = set()
     outlines = pixels = 0
+    unseen = False
     across, down = ctypes.c_uint(), ctypes.c_uint()
     for drawn, box in _drawn(page):
-        if raw.FPDFPageObj_GetType(drawn) == raw.FPDF_PAGEOBJ_IMAGE:
+        kind = raw.FPDFPageObj_GetType(drawn)
+        if kind == raw.FPDF_PAGEOBJ_TEXT:
+            unseen = unseen or raw.FPDFTextObj_GetTextRenderMode(drawn) == raw.FPDF_TEXTRENDERMODE_INVISIBLE
+        elif kind == raw.FPDF_PAGEOBJ_IMAGE:
             if raw.FPDFImageObj_GetImagePixelSize(drawn, across, down):
                 pixels += across.value * down.value
             columns = _cells((box[0] - left) / width, (box[2] - left) / width)
@@ -73,7 +80,7 @@ def seen(page: Any) -> Seen:
             covered.update((column, row) for column in columns for row in rows)
         else:
             outlines += 2 <= box[3] - box[1] <= 30 and 1 <= box[2] - box[0] <= 40
-    return Seen(len(covered) / GRID**2, pixels, outlines)
+    return Seen(len(covered) / GRID**2, pixels, outlines, unseen)
 
 
 def _cells(low: float, high: float) -> range:
@@ -82,9 +89,10 @@ def _cells(low: float, high: float) -> range:
 
 
 def _drawn(page: Any) -> Iterator[tuple[Any, Place]]:
-    """The images and filled outlines of a page, with their places on it."""
+    """The images, outlines and texts of a page, with their places on it."""
     from pypdfium2 import raw
 
+    kinds = (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_TEXT)
     waiting: list[tuple[Any, Matrix, int]] = []
     total = 0
     for at in range(min(raw.FPDFPage_CountObjects(page), MOST_OBJECTS)):
@@ -101,7 +109,7 @@ def _drawn(page: Any) -> Iterator[tuple[Any, Place]]:
                 inner = _times((own.a, own.b, own.c, own.d, own.e, own.f), matrix)
             for at in range(min(raw.FPDFFormObj_CountObjects(drawn), MOST_OBJECTS - len(waiting))):
                 waiting.append((raw.FPDFFormObj_GetObject(drawn, at), inner, depth + 1))
-        elif kind in (raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_PATH) and raw.FPDFPageObj_GetBounds(drawn, *sides):
+        elif kind in kinds and raw.FPDFPageObj_GetBounds(drawn, *sides):
             yield drawn, _moved(tuple(side.value for side in sides), matrix)  # type: ignore[arg-type]
 
 

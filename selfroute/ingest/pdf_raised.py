@@ -8,12 +8,18 @@ import ctypes
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from selfroute.ingest import notation
 
-DIGITS = re.compile(r"(?<=[\w.,;:!?)\]}%\"'\u2019\u201d])(?:\r?\n)?[-\u2212\u2013+]?\d+")
-MOST = 400
+BEFORE = "[\\w.,;:!?)\\]}%\"'\u2019\u201d\u2212\u2013+-]"
+DIGITS = re.compile(rf"\d(?:(?<={BEFORE}\d)|(?<={BEFORE}\r\n\d))\d*")
+"""Digits behind something, also on the line before: PDFium takes a rise for the end of the line. Begins with a set, by
+which it is found quickly."""
+
+SIGNS = "-\u2212\u2013+"
+MOST = 200
 """More places of a page than this are not looked at."""
 
 SMALLER = 0.85
@@ -37,17 +43,19 @@ def edits(text: Any, told: str) -> list[Edit]:
 
     handle, size_of, number_of = text.raw, raw.FPDFText_GetFontSize, raw.FPDFText_GetCharIndexFromTextIndex
     shifted = raw.FPDFText_CountChars(handle) != len(told)
+    # One question a place: what is not smaller than most of the page is not raised.
+    usual = SMALLER * max(size_of(handle, len(told) * part // 8) for part in range(1, 8))
     made: list[Edit] = []
-    for count, found in enumerate(DIGITS.finditer(told)):
-        if count == MOST:
-            break
+    for found in islice(DIGITS.finditer(told), MOST):
         begin, end = found.span()
-        if made and begin < made[-1].end:
-            continue
         shift = number_of(handle, begin) - begin if shifted else 0
-        size = size_of(handle, begin - 1 + shift)
-        small = size_of(handle, end - 1 + shift)
-        if small < SMALLER * size and (edit := _edit(text, told, begin, end, shift)):
+        if size_of(handle, end - 1 + shift) >= usual or (made and begin < made[-1].end):
+            continue
+        if told[begin - 1] in SIGNS:
+            begin -= 1
+        elif told[begin - 1] == "\n":
+            begin -= 2
+        if begin and (edit := _edit(text, told, begin, end, shift)):
             made.append(edit)
     return made
 
@@ -63,6 +71,8 @@ def applied(part: str, changes: Sequence[Edit], start: int | None = None) -> str
 def _edit(text: Any, told: str, begin: int, end: int, shift: int) -> Edit | None:
     size, level = _size(text, begin - 1 + shift), _level(text, begin - 1 + shift)
     small = _size(text, end - 1 + shift)
+    if small >= SMALLER * size:
+        return None
     place = begin  # PDFium takes the way up for the end of the line, and the way back down too
     if told[begin] in "\r\n":
         begin += 2 if told[begin] == "\r" else 1

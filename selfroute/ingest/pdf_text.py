@@ -21,9 +21,8 @@ PART = 300
 
 LEAST_JUMPS = 3
 SPREAD = 24.0
-FEW_BOXES = 20
 MOST_BOXES = 4_000
-"""Of more boxes than a few, some are looked at first; a page with more than the most is left as it is."""
+"""A page with more boxes is left as it is."""
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top of what was drawn at once, upwards as on paper."""
@@ -64,11 +63,13 @@ def written(page: Any, text: Any) -> Written:
     count = raw.FPDFText_CountRects(text, 0, -1)
     if count > MOST_BOXES:
         return plain
-    if count > FEW_BOXES:
-        starts = (count // 6, count // 2, count * 5 // 6 - 6)
-        some = _boxes(text, [0, *(at for start in starts for at in range(start, start + 6)), count - 1])
+    window = max(6, 2 * count // (told.count("\n") + 1))  # two lines at least, also where each word is drawn by itself
+    if count > 3 * window + 2:
+        starts = (count // 6, (count - window) // 2, count * 5 // 6 - window)
+        some = _boxes(text, [0, *(at for start in starts for at in range(start, start + window)), count - 1])
         shown = _turned(page, some)
-        if not any(jumps(shown[at : at + 6]) for at in range(1, 19, 6)) and not _outside(page, some):
+        runs = [shown[at : at + window] for at in range(1, 3 * window, window)]
+        if not any(map(jumps, runs)) and not _outside(page, some):
             return plain
     boxes = _boxes(text, range(count))
     outside = _outside(page, boxes)
