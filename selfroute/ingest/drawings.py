@@ -41,19 +41,16 @@ def paragraphs(body: Element | None, numbers: dict[tuple[int, str], int] | None 
 
 def line(paragraph: Element) -> str:
     """The text of a paragraph, on one line."""
-    text = ""
+    made: list[str] = []
     for run in paragraph:
         kind = local(run)
         if kind == "br":
-            text += " "
-        elif kind == "fld" and value(run, "type") in FIELDS:
-            continue
-        elif kind in ("r", "fld"):
-            text = _with(text, run)
+            made.append(" ")
+        elif kind == "r" or (kind == "fld" and value(run, "type") not in FIELDS):
+            made.append(_run(run, "".join(made[-20:])))
         elif kind in ("AlternateContent", "m"):
-            chosen = child(run, "Choice") if kind == "AlternateContent" else run
-            text += _formula(chosen)
-    return " ".join(text.split())
+            made.append(_formula(child(run, "Choice") if kind == "AlternateContent" else run))
+    return " ".join("".join(made).split())
 
 
 def _formula(element: Element | None) -> str:
@@ -81,17 +78,18 @@ def _equation(math: Element) -> str:
     return equation.line()
 
 
-def _with(text: str, run: Element) -> str:
+def _run(run: Element, before: str) -> str:
+    """What a run says behind the text `before` it."""
     said = "".join(one.text or "" for one in children(run, "t"))
     about = child(run, "rPr")
     if about is None:
-        return text + said
+        return said
     if value(about, "strike", "noStrike") != "noStrike":
-        return text
+        return ""
     base = value(about, "baseline", "0").rstrip("%")
     if base.startswith("-"):
-        return text + lowered(text, said)
-    return text + (raised(text, said) if base.strip("0.") else said)
+        return lowered(before, said)
+    return raised(before, said) if base.strip("0.") else said
 
 
 def _marked(paragraph: Element, text: str, counts: dict[tuple[int, str], int]) -> str:

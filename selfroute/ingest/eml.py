@@ -32,6 +32,8 @@ DEEPEST = 10
 MOST_PARTS = 1_000
 LARGEST = 64 * 2**20
 """Bytes of all attached files together that are read."""
+LONGEST_LINE = 64_000
+"""Characters of a header line that are read."""
 SILENT = {
     *("application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"),
     *("application/pgp-keys", "message/disposition-notification"),
@@ -294,19 +296,19 @@ def _decoded(data: bytes, charset: str, path: Path) -> str:
 
 def _flowed(text: str, joined: bool) -> str:
     """Lines that end in a space go on in the next one (RFC 3676); a signature's mark `-- ` does not."""
-    made: list[str] = []
+    made: list[list[str]] = []
     going = False
     for line in text.split("\n"):
         quoted = len(line) - len(line.lstrip(">"))
         body = line[quoted:].removeprefix(" ")
-        if going and made and made[-1].startswith(">") == bool(quoted):
-            made[-1] += body
+        if going and made and made[-1][0].startswith(">") == bool(quoted):
+            made[-1].append(body)
         else:
-            made.append(line[:quoted] + (" " if quoted else "") + body)
+            made.append([line[:quoted] + (" " if quoted else "") + body])
         going = line.endswith(" ") and line != "-- "
         if going and joined:
-            made[-1] = made[-1][:-1]
-    return "\n".join(made)
+            made[-1][-1] = made[-1][-1][:-1]
+    return "\n".join(map("".join, made))
 
 
 def _calendar(text: str) -> Iterator[str]:
@@ -353,7 +355,7 @@ def _line(message: Message, name: str) -> str:
 
 def _plain(value: object) -> str:
     """A header as people write it: its encoded words decoded, on one line."""
-    text = str(value)
+    text = str(value)[:LONGEST_LINE]
     if any("\udc80" <= character <= "\udcff" for character in text):  # bytes that no one declared
         text = _word(text.encode("utf-8", "surrogateescape"), "utf-8")
     try:

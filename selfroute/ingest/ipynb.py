@@ -16,8 +16,8 @@ from selfroute.ingest import html
 from selfroute.ingest.texts import Text, content, decoded, ranges
 
 ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-EMBEDDED = re.compile(r"!\[([^\]]*)\]\((?:data:|attachment:)[^)\s]*(?:\s+\"[^\"]*\")?\)")
-SOURCE = re.compile(r"<img\b[^>]*\bsrc\s*=\s*[\"']?data:[^>]*>", re.IGNORECASE)
+EMBEDDED = re.compile(r"!\[([^\[\]]{0,2000})\]\((?:data:|attachment:)[^)\s]*(?:\s+\"[^\"]{0,2000}\")?\)")
+SOURCE = re.compile(r"<img\b[^<>]{0,2000}?\bsrc\s*=\s*[\"']?data:[^<>]*>", re.IGNORECASE)
 NOTHING = re.compile(
     r"<(?:Figure size|[\w.]+ (?:object|at 0x|size))[^>]*>|\[?<[\w.]+ at 0x[0-9a-f]+>\]?|<[\w.]+(?:: [^>]*)?>"
 )

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from types import MappingProxyType
 
 BUILT_IN: Mapping[int, str] = MappingProxyType(
@@ -70,6 +71,8 @@ MOST_DECIMALS = 30
 
 def shown(number: float, code: str, from_1904: bool = False) -> str:
     """The number by the format code. One that the code hides, or cannot be shown by it, is written plainly."""
+    if code == "General" and number == number and abs(number) < 1e15:
+        return plain(number)
     if number != number or number in (float("inf"), float("-inf")):
         return str(number)
     sections = _sections(code[:LONGEST])
@@ -101,6 +104,7 @@ def is_date(code: str) -> bool:
 Section = list[tuple[str, str]]
 
 
+@lru_cache(maxsize=1_000)
 def _sections(code: str) -> list[Section]:
     """The parts of the code for positive numbers, negative ones and zero, as (kind, text) pairs: `literal`, `digit`,
     `date`, `general`, `percent`, `exponent`, `if`, `text`."""

@@ -19,6 +19,7 @@ from selfroute.ingest.packages import Element, child, children, local, named, tr
 CONTENT = "content.xml"
 DEEPEST = 150
 """Elements inside each other that are read: real files have a dozen."""
+SHAPES = {"frame", "custom-shape", "g", "rect", "ellipse", "line", "caption", "text-box", "polygon", "path"}
 SKIPPED = {
     *("tracked-changes", "sequence-decls", "variable-decls", "user-field-decls", "forms", "ruby-text", "dde-source"),
     *("page-number", "page-count", "hidden-paragraph", "hidden-text", "annotation-end", "scripts", "shapes"),
@@ -192,7 +193,10 @@ class Story:
         """The text of a paragraph. What floats in it (a box, a picture's text) stands after it."""
         floating = self.inner()
         look = self.styles.look(value(element, "style-name"))
-        said = "" if look.hidden or look.struck else self._runs(element, "", floating, depth + 1)
+        runs: list[str] = []
+        if not (look.hidden or look.struck):
+            self._runs(element, runs, floating, depth + 1)
+        said = "".join(runs)
         if floating.lines:
             self.lines += ["", *floating.lines, ""]
         self.notes += floating.notes
@@ -200,42 +204,48 @@ class Story:
         lines = (line.strip() for line in re.sub(r" {2,}", " ", said).split("\n"))
         return "\n".join(filter(None, lines))
 
-    def _runs(self, element: Element, text: str, floating: Story, depth: int) -> str:
+    def _runs(self, element: Element, made: list[str], floating: Story, depth: int) -> None:
         if depth > DEEPEST:
             raise UnreadableFile(self.path, f"nests more than {DEEPEST} elements inside each other: it is not read")
-        text += _white(element.text)
+        made.append(_white(element.text))
         for one in element:
-            text = self._run(one, text, floating, depth)
-            text += _white(one.tail)
-        return text
+            self._run(one, made, floating, depth)
+            made.append(_white(one.tail))
 
-    def _run(self, one: Element, text: str, floating: Story, depth: int) -> str:
+    def _run(self, one: Element, made: list[str], floating: Story, depth: int) -> None:
         kind = local(one)
         if kind == "s":
-            return text + " " * min(count(one, "c", 100), 100)
-        if kind == "tab":
-            return text + "\t"
-        if kind == "line-break":
-            return text + "\n"
-        if kind == "soft-hyphen" or kind in SKIPPED:
-            return text
-        if kind == "note":
-            return text + self._note(one, text, depth)
-        if kind == "annotation":
+            made.append(" ")
+        elif kind == "tab":
+            made.append("\t")
+        elif kind == "line-break":
+            made.append("\n")
+        elif kind == "soft-hyphen" or kind in SKIPPED:
+            return
+        elif kind == "note":
+            made.append(self._note(one, _before(made), depth))
+        elif kind == "annotation":
             inner = self.inner()
             inner._comment(one, depth)
-            return text + "".join(f" {said}" for said in inner.notes)
-        if kind in ("frame", "custom-shape", "g", "rect", "ellipse", "line", "caption", "text-box", "polygon", "path"):
+            made += [f" {said}" for said in inner.notes]
+        elif kind in SHAPES:
             floating.walk_one(one, depth + 1)
-            return text
-        if kind == "span":
-            look = self.styles.look(value(one, "style-name"))
-            if look.struck or look.hidden:
-                return text
-            if look.position:
-                said = self._runs(one, "", floating, depth + 1)
-                return text + (raised(text, said) if look.position > 0 else lowered(text, said))
-        return self._runs(one, text, floating, depth + 1)
+        elif kind == "span":
+            self._span(one, made, floating, depth)
+        else:
+            self._runs(one, made, floating, depth + 1)
+
+    def _span(self, one: Element, made: list[str], floating: Story, depth: int) -> None:
+        look = self.styles.look(value(one, "style-name"))
+        if look.struck or look.hidden:
+            return
+        if not look.position:
+            self._runs(one, made, floating, depth + 1)
+            return
+        inner: list[str] = []
+        self._runs(one, inner, floating, depth + 1)
+        write = raised if look.position > 0 else lowered
+        made.append(write(_before(made), "".join(inner)))
 
     def _note(self, note: Element, text: str, depth: int) -> str:
         """The mark of a note; what it says stands at the end, behind its mark."""
@@ -256,6 +266,11 @@ class Story:
         if not self._lists and self.lines and self.lines[-1]:
             self.lines.append("")
         self.lines += [f"{marked}{' '.join(text.split())}"] if marked else text.split("\n")
+
+
+def _before(made: list[str]) -> str:
+    """The end of the text so far, as far as it decides how a power or a mark is written."""
+    return "".join(made[-20:])
 
 
 def _white(text: str | None) -> str:

@@ -55,7 +55,8 @@ def read(path: Path) -> Text:
         links = {link.id: link.target for link in file.links(main) if link.kind == "slide"}
         order = [links.get(_relation(one), "") for one in children(child(file.tree(main), "sldIdLst"), "sldId")]
         area = _area(child(file.tree(main), "sldSz")) or STANDARD
-        slides = [_slide(file, name, area) if file.has(name) else None for name in order]
+        read_once = {name: _slide(file, name, area) for name in dict.fromkeys(order) if file.has(name)}
+        slides = [read_once.get(name) for name in dict.fromkeys(order)]
         masters = _masters(file, [name for name in order if file.has(name)])
     if not slides:
         raise UnreadableFile(path, "is empty")

@@ -30,8 +30,8 @@ class _Flow:
 
     kind: str = "body"
     lines: list[str] = field(default_factory=list)
-    text: str = ""
-    run: str = ""
+    text: list[str] = field(default_factory=list)
+    run: list[str] = field(default_factory=list)
     base: int = 0
     level: int = 0
     marked: str = ""
@@ -62,7 +62,7 @@ class Story:
         if base != flow.base:
             self._flush()
             flow.base = base
-        flow.run += text
+        flow.run.append(text)
 
     def styled(self, level: int) -> None:
         self._flow.level = level
@@ -85,7 +85,7 @@ class Story:
         if self._flow.kind == "footnote":
             return
         self._flush()
-        self._flow.text += mark(self._flow.text, str(self._numbered + 1))
+        self._flow.text.append(mark(_end(self._flow.text), str(self._numbered + 1)))
         self._marked = True
 
     def control(self, word: str, number: int | None) -> None:
@@ -145,7 +145,7 @@ class Story:
             self._numbered -= not named
         elif kind == "annotation":
             self._flush()
-            self._flow.text += f" [comment: {flat}]" if flat else ""
+            self._flow.text += [f" [comment: {flat}]"] if flat else []
         elif text:
             self._flow.lines += [*text.split("\n"), ""] if self._flow.kind == "body" else text.split("\n")
 
@@ -159,16 +159,17 @@ class Story:
 
     def _flush(self) -> None:
         flow = self._flow
-        said, flow.run = flow.run, ""
-        if said and flow.base:
-            said = raised(flow.text, said) if flow.base > 0 else lowered(flow.text, said)
-        flow.text += said
+        run, flow.run = flow.run, []
+        if run and flow.base:
+            write = raised if flow.base > 0 else lowered
+            run = [write(_end(flow.text), "".join(run))]
+        flow.text += run
 
     def _taken(self) -> str:
         """The text of the paragraph so far, which begins anew."""
         self._flush()
         flow = self._flow
-        text, flow.text = flow.text, ""
+        text, flow.text = "".join(flow.text), []
         lines = (re.sub(r"[ \u00a0]{2,}", " ", line).strip() for line in text.split("\n"))
         return "\n".join(filter(None, lines))
 
@@ -237,3 +238,8 @@ def _edges(found: list[int]) -> list[int]:
         if not made or edge > made[-1] + NEAR:
             made.append(edge)
     return made
+
+
+def _end(made: list[str]) -> str:
+    """The end of the text so far, as far as it decides how a power or a mark is written."""
+    return "".join(made[-20:])

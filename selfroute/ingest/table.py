@@ -22,7 +22,7 @@ NONE = "\x1f"
 """A delimiter that does not occur: the file has one column."""
 SEPARATOR = re.compile(r"""\s*"?sep=(\\t|[^\r\n"])"?[,;\t|]*[ ]*(?:\r\n|\r|\n|$)""", re.IGNORECASE)
 """The line by which a file tells Excel its delimiter."""
-COMMENT = re.compile(r"[ \t]*#+[ \t]*(.*)")
+COMMENT = re.compile(r"[ \t]*#+[ \t]*([^\r\n]*)[\r\n]*")
 
 
 def read(path: Path) -> Text:
@@ -63,16 +63,15 @@ def _quoting(text: str, delimiter: str, path: Path) -> int:
 
 def _comments(text: str) -> tuple[list[str], str]:
     """The lines `# ...` on top, and the rest. The last of them is the header if it has as many cells as the rows."""
-    comments: list[str] = []
+    found: list[re.Match[str]] = []
     at = 0
     while match := COMMENT.match(text, at):
-        following = re.compile(r"(?:\r\n|\r|\n)+").match(text, match.end(1))
-        rest = text[following.end() :] if following else ""
-        if not COMMENT.match(rest) and _is_header(match[1], rest):
-            return comments, match[1] + text[match.end(1) :]
-        comments.append(" ".join(match[1].split()))
-        at = following.end() if following else len(text)
-    return list(filter(None, comments)), text[at:]
+        found.append(match)
+        at = match.end()
+    rest = text[at:]
+    if found and _is_header(found[-1][1], rest):
+        rest = f"{found.pop()[1]}\n{rest}"
+    return [" ".join(match[1].split()) for match in found if match[1].strip()], rest
 
 
 def _is_header(line: str, rest: str) -> bool:

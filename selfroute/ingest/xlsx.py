@@ -133,7 +133,7 @@ def _sheet(file: Package, name: str, title: str, hidden: bool, look: _Look) -> t
         cells.spans,
         hidden,
         cells.hidden_rows,
-        cells.hidden_columns,
+        sorted(cells.hidden_columns),
         (*cells.around, *around),
     )
     return grid, cells.unsaved, pictures
@@ -222,12 +222,16 @@ class _Item:
     """A text as it is made of its runs."""
 
     def __init__(self) -> None:
-        self.text = ""
+        self._parts: list[str] = []
         self._run: list[str] = []
         self._in_text = False
         self._phonetic = False
         self._struck = False
         self._base = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "t":
@@ -252,7 +256,7 @@ class _Item:
             if self._struck:
                 return
             write = {"superscript": raised, "subscript": lowered}.get(self._base)
-            self.text += write(self.text, said) if write else said
+            self._parts.append(write("".join(self._parts[-20:]), said) if write else said)
         elif name == "rPh":
             self._phonetic = False
 
@@ -265,7 +269,7 @@ class _Cells:
     rows: dict[int, dict[int, str]] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     hidden_rows: list[int] = field(default_factory=list)
-    hidden_columns: list[int] = field(default_factory=list)
+    hidden_columns: set[int] = field(default_factory=set)
     unsaved: list[str] = field(default_factory=list)
     around: list[str] = field(default_factory=list)
     _row: int = 0
@@ -306,10 +310,10 @@ class _Cells:
             top, bottom = _place(first), _place(last or first)
             if top and bottom:
                 self.spans.append(Span(*top, *bottom))
-        elif name == "col" and attributes.get("hidden") in TRUE:
+        elif name == "col" and attributes.get("hidden") in TRUE and len(self.hidden_columns) < LAST_COLUMN:
             low, high = attributes.get("min", ""), attributes.get("max", "")
             if low.isdigit() and high.isdigit():
-                self.hidden_columns += range(int(low), min(int(high), LAST_COLUMN) + 1)
+                self.hidden_columns.update(range(int(low), min(int(high), LAST_COLUMN) + 1))
         elif name in HEADERS:
             self._text = []
 
