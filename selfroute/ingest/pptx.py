@@ -191,7 +191,8 @@ def _said(shape: Element, slide: _Slide) -> None:
         slide.title = " ".join(lines)
         slide.words = True
     elif kind in FRAMING:
-        slide.framing += [line for line in lines if kind in ("ftr", "hdr")]
+        typed = kind == "dt" and next(named(shape, "fld"), None) is None  # not the day on which it is shown
+        slide.framing += lines if typed or kind in ("ftr", "hdr") else []
     else:
         slide.paragraphs.append("\n".join(lines))
         slide.words = True

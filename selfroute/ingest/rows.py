@@ -86,10 +86,11 @@ class _Table:
             lines = (" | ".join(row[at] if at < len(row) else "" for at in columns) for row in rows)
             return ["\n".join(line.rstrip() for line in lines)] if rows else []
         last = max((at for at, row in enumerate(rows) if len(row) > 1), default=-1)
+        repeats = bool(self.header) and _looks_like_names(self.header)  # as a header does from page to page
         made = [
             self._paragraph(row, after or (at > last and _prose([row])))
             for at, row in enumerate(rows)
-            if not (self.header and row == self.header)
+            if not (repeats and row == self.header)
         ]
         return made if made or after or not self.header else [_aside(self.header)]
 
