@@ -8,6 +8,7 @@ import pytest
 
 from selfroute.errors import UnreadableFile
 from selfroute.ingest.pdf_sheets import Kind, Sheet, told
+from selfroute.ingest.pdf_text import _is_language
 
 PATH = Path("a.pdf")
 TEXT = Sheet("Words.")
@@ -61,3 +62,16 @@ def test_the_confidence_of_ocr_is_told_with_the_page_that_is_much_worse() -> Non
 def test_a_file_without_any_text_is_refused(kinds: list[Kind], ocr: bool, reason: str) -> None:
     with pytest.raises(UnreadableFile, match=reason):
         told([Sheet("", kind) for kind in kinds], PATH, ocr=ocr)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_language"),
+    [
+        ("甲方：中国饮料有限公司（盖章）", True),  # noqa: RUF001 (as they are written)
+        ("港口夜间作业。须经港务长、书面批准。", True),
+        ("The harbour master keeps the gate.", True),
+        ("'(6&5,37,21 ]RQH ;=%$ QRW WKLV", False),
+    ],
+)
+def test_words_are_told_from_signs_without_white_space_too(text: str, is_language: bool) -> None:
+    assert _is_language(text) == is_language

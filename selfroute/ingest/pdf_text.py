@@ -34,6 +34,8 @@ VOWELS = (
 )
 LETTERS = r"[\w'\u2019-]*"
 WORDLIKE = rf"\W*(?:[^\W\d_]{{1,3}}|{LETTERS}[{VOWELS}]{LETTERS}|{LETTERS}[^\x00-\u04ff\W]{LETTERS}|[\d.,:/%-]+)\W*"
+BETWEEN_WORDS = re.compile(r"[\s\u3000-\u303f\uff00-\uff0f\uff1a-\uff1f]+")
+"""White space, and the marks of Chinese and Japanese, which stand between words without any."""
 CID = r"\(cid:\d+\)"
 
 
@@ -112,7 +114,7 @@ def _looks_lost(text: Any, told: str) -> bool:
 
 def _is_language(told: str) -> bool:
     """Whether most of a text is words and numbers."""
-    tokens = told.split()
+    tokens = BETWEEN_WORDS.split(told)
     like = sum(map(len, filter(re.compile(WORDLIKE, re.IGNORECASE).fullmatch, tokens)))
     return like * 2 >= sum(map(len, tokens))
 
