@@ -162,6 +162,12 @@ def test_what_stands_on_every_slide_is_read_once(tmp_path: Path) -> None:
     assert text == "# A\n\nHarbour office\n\n# B"
 
 
+def test_a_date_that_was_typed_is_read_and_one_that_changes_is_not(tmp_path: Path) -> None:
+    field = framing("x", "dt").replace("<a:r><a:t>x</a:t></a:r>", '<a:fld type="datetime1"><a:t>1/2/2024</a:t></a:fld>')
+    text = read(slides(tmp_path, title("A") + framing("12 May 2024", "dt"), title("B") + field)).text
+    assert text == "# A\n\n12 May 2024\n\n# B"
+
+
 def test_the_text_of_a_layout_is_read_and_its_examples_are_not(tmp_path: Path) -> None:
     tree = f"{shape('Port of Visby')}{title('Click to edit')}"
     layout = f"<p:sldLayout {SPACES}><p:cSld><p:spTree>{tree}</p:spTree></p:cSld></p:sldLayout>"

@@ -195,3 +195,7 @@ def test_a_header_that_repeats_between_rows_is_no_row(tmp_path: Path) -> None:
 def test_a_row_of_a_few_words_within_a_table_keeps_its_name(tmp_path: Path) -> None:
     text = read(written(tmp_path, "quay,fee\nThe old quay,\nSouth,25\n")).text
     assert text == "quay: The old quay\n\nquay: South; fee: 25"
+
+
+def test_rows_that_are_all_alike_and_no_names_are_kept(tmp_path: Path) -> None:
+    assert read(written(tmp_path, "x,x\nx,x\n")).text == "x: x; x (2): x"
