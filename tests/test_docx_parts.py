@@ -144,7 +144,8 @@ def test_a_chart_is_a_table_of_its_values(tmp_path: Path) -> None:
     }
     body = p('<w:r><w:drawing><c:chart r:id="c1"/></w:drawing></w:r>', "Below.") + p('<w:r><c:chart r:id="c2"/></w:r>')
     assert read(word(tmp_path, body, **parts)).text == (
-        "Fees\n\n | Summer | Share\nNorth | 4.3 | 40 %\nSouth | 2 | n/a\n\nBelow.\n\n2024-05-03 | 7"
+        "Fees\n\ncategory | Summer | Share\nNorth | 4.3 | 40%\nSouth | 2 | n/a\n\nBelow.\n\n"
+        "category | series 1\n2024-05-03 | 7"
     )
 
 
@@ -219,7 +220,7 @@ def test_files_that_are_set_in_without_relationships_are_found_by_their_names(tm
         "word/afchunk1.html": "<p>one</p>",
         "word/charts/chart1.xml": chart(f"<c:ser><c:val>{points('7', code='0')}</c:val></c:ser>"),
     }
-    assert read(word(tmp_path, body, **parts)).text == "one\n\ntwo\n\n1 | 7"
+    assert read(word(tmp_path, body, **parts)).text == "one\n\ntwo\n\ncategory | series 1\n1 | 7"
 
 
 def nested(depth: int) -> bytes:

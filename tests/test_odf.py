@@ -124,6 +124,18 @@ def test_boxes_pictures_and_formulas_are_read(tmp_path: Path) -> None:
     assert made == "Closed in May\n\nA box:\n\nThe quay\n\n1 over 2"
 
 
+def test_a_type_that_is_only_named_does_no_harm_and_entities_are_refused(tmp_path: Path) -> None:
+    body = '<text:p>Area:<draw:frame><draw:object xlink:href="./Object 1"/></draw:frame></text:p>'
+    formula = (
+        '<!DOCTYPE math PUBLIC "-//OpenOffice.org//DTD Modified W3C MathML 1.01//EN" "math.dtd"><math><mi>x</mi></math>'
+    )
+    assert "x" in read(text(tmp_path, body, parts={"Object 1/content.xml": formula})).text
+    for declared in ('<!ENTITY b "cc">', '<!ATTLIST math b CDATA "cc">'):
+        path = text(tmp_path, body, parts={"Object 1/content.xml": f"<!DOCTYPE math [{declared}]><math/>"})
+        with pytest.raises(UnreadableFile, match="declares a type of its own"):
+            read(path)
+
+
 def test_an_embedded_object_that_is_not_read_is_said(tmp_path: Path) -> None:
     body = '<text:p>Chart:<draw:frame><draw:object xlink:href="./Object 1"/></draw:frame></text:p>'
     assert read(text(tmp_path, body, parts={"Object 1/content.xml": "<chart/>"})).warnings == (

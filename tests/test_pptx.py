@@ -125,6 +125,8 @@ def test_what_is_said_of_a_picture_is_read_unless_it_is_a_file_name(tmp_path: Pa
     text = read(slides(tmp_path, title("Fees") + shape("a") + picture("The north quay"))).text
     assert text == "# Fees\n\na\n\nPicture: The north quay"
     assert read(slides(tmp_path, shape("a") + picture("quay.png") + picture("Picture 3"))).text == "# Slide 1\n\na"
+    guessed = picture("A boat Description automatically generated with medium confidence")
+    assert read(slides(tmp_path, shape("a") + guessed)).text == "# Slide 1\n\na\n\nPicture: A boat"
 
 
 def test_slides_that_hold_only_a_picture_are_named_and_blank_ones_are_not(tmp_path: Path) -> None:

@@ -13,16 +13,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from posixpath import basename, dirname, splitext
-from xml.etree.ElementTree import Element
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest import docx_charts, docx_files
+from selfroute.ingest import charts, docx_files
 from selfroute.ingest.archives import Archive, opened
 from selfroute.ingest.docx_notes import KINDS, Notes, ways
 from selfroute.ingest.docx_numbering import Numbering
-from selfroute.ingest.docx_package import Package, Relation, stream
+from selfroute.ingest.docx_package import Package
 from selfroute.ingest.docx_story import Story
 from selfroute.ingest.docx_styles import Styles
+from selfroute.ingest.packages import Element, Link, parsed
 from selfroute.ingest.texts import Text
 
 UNCLAIMED = {
@@ -75,7 +75,7 @@ def _warning(what: str, count: int) -> str:
 
 
 def _why(name: str, error: UnreadableFile) -> str:
-    reason = error.reason.removeprefix("is broken: ")
+    reason = error.reason.removeprefix("is broken: ").removeprefix("is too large: ")
     return reason if name in reason else f"{name}: {reason}"
 
 
@@ -105,7 +105,7 @@ class _Reading:
                 if self._read(name, story, f"the {kind}s"):
                     notes.add(kind, story.notes)
         body = Story(styles, numbering, self._around(package.main, notes))
-        stream(main, package.main, self.path, body)
+        parsed(main, package.main, self.path, body)
         self._take(body)
         if body.root != "document":
             raise UnreadableFile(self.path, f"is no Word document: its main part is {package.main}")
@@ -115,9 +115,9 @@ class _Reading:
         bottoms = [text for text in margins[1] if text not in tops]
         return "\n\n".join(filter(None, (*tops, body.lines.text(), *notes.texts(), *bottoms)))
 
-    def part(self, kind: str, id: str, relations: Sequence[Relation], folder: str) -> str:  # noqa: A002
+    def part(self, kind: str, id: str, links: Sequence[Link], folder: str) -> str:  # noqa: A002
         """The text of another part that the text refers to."""
-        related = next((relation.target for relation in relations if relation.id == id), None)
+        related = next((link.target for link in links if link.id == id), None)
         found = related or self._by_name(id, folder) or self._unclaimed(kind)
         what = {"chart": "a chart", "diagram": "a diagram"}.get(kind, "a file that is set into the text")
         if found is None:
@@ -126,9 +126,9 @@ class _Reading:
         self._taken.add(found)
         try:
             if kind == "chart":
-                return docx_charts.chart(self.package.tree(found))
+                return "\n\n".join(charts.chart(self.package.tree(found)))
             if kind == "diagram":
-                return docx_charts.diagram(self.package.tree(found))
+                return "\n".join(charts.diagram(self.package.tree(found)))
             return self._file(found)
         except UnreadableFile as error:
             self.lost[f"part:{what} ({_why(found, error)})"] += 1
@@ -154,13 +154,13 @@ class _Reading:
 
     def _unclaimed(self, kind: str) -> str | None:
         """The first part of a kind that nothing refers to, where a relationship is missing."""
-        claimed = {relation.target for relation in self.package.relations} | self._taken
+        claimed = {link.target for link in self.package.links(self.package.main)} | self._taken
         return next((name for name in self.package.below(UNCLAIMED[kind]) if name not in claimed), None)
 
     def _embedded(self) -> None:
         """Counts embedded files that the text shows nowhere; those with a chart's values are read from the chart."""
-        charts = self.package.below(UNCLAIMED["chart"])
-        claimed = {relation.target for chart in charts for relation in self.package.relations_of(chart)}
+        shown = self.package.below(UNCLAIMED["chart"])
+        claimed = {link.target for chart in shown for link in self.package.links(chart)}
         files = [name for name in self.package.below(r"embeddings/[^/]+") if name not in claimed]
         known = sum(count for kind, count in self.lost.items() if kind.startswith(("object:", "equation")))
         for name in files[known:]:
@@ -179,7 +179,7 @@ class _Reading:
     def _read(self, name: str, story: Story, what: str) -> bool:
         """Reads a part that is not needed; whether it could be."""
         try:
-            stream(self._archive.part(name), name, self.path, story)
+            self.package.stream(name, story)
         except UnreadableFile as error:
             self.lost[f"part:{what} ({_why(name, error)})"] += 1
             return False
@@ -205,7 +205,7 @@ class _Reading:
             return b""  # what numbers of notes look like is no loss
 
     def _around(self, name: str, notes: Notes) -> _Around:
-        return _Around(notes, self.package.relations_of(name), dirname(name), self.part)
+        return _Around(notes, self.package.links(name), dirname(name), self.part)
 
 
 class _Around:
@@ -214,13 +214,13 @@ class _Around:
     def __init__(
         self,
         notes: Notes,
-        relations: Sequence[Relation],
+        links: Sequence[Link],
         folder: str,
-        part: Callable[[str, str, Sequence[Relation], str], str],
+        part: Callable[[str, str, Sequence[Link], str], str],
     ) -> None:
         self.label, self.forget = notes.label, notes.forget
-        self._relations, self._folder, self._part = relations, folder, part
+        self._links, self._folder, self._part = links, folder, part
 
     def part(self, kind: str, id: str) -> str:  # noqa: A002 (Word's own name)
         """The text of another part."""
-        return self._part(kind, id, self._relations, self._folder)
+        return self._part(kind, id, self._links, self._folder)

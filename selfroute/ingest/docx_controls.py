@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from selfroute.ingest.docx_fields import CHECKED, PAGES, UNCHECKED, Field, Form, result
 from selfroute.ingest.docx_lines import joined
-from selfroute.ingest.docx_package import switched, value
 from selfroute.ingest.docx_writer import PAGE, Writer
+from selfroute.ingest.packages import switched, value
 
 
 @dataclass(slots=True)

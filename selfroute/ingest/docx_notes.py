@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from selfroute.ingest.docx_lines import Lines
 from selfroute.ingest.docx_numbering import shown
-from selfroute.ingest.docx_package import number
+from selfroute.ingest.packages import number
 
 KINDS = ("footnote", "endnote", "comment")
 

@@ -9,12 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from xml.etree.ElementTree import Element
 
 from selfroute.ingest.docx_lines import BULLET
-from selfroute.ingest.docx_package import local, number, value
 from selfroute.ingest.docx_symbols import PRIVATE, WINGDINGS
 from selfroute.ingest.numbering import written
+from selfroute.ingest.packages import Element, local, number, switched, value
 
 DEPTH = 9
 """Levels of a numbering."""
@@ -88,11 +87,11 @@ class Numbering:
         self._counters: dict[str, list[int | None]] = {}
         self._begun: set[tuple[str, int]] = set()
         for element in root if root is not None else ():
-            name, attributes = local(element.tag), dict(element.attrib)
+            name = local(element)
             if name == "abstractNum":
-                self._definitions[value(attributes, "abstractNumId")] = _definition(element)
+                self._definitions[value(element, "abstractNumId")] = _definition(element)
             elif name == "num":
-                self._lists[value(attributes, "numId")] = _list(element)
+                self._lists[value(element, "numId")] = _list(element)
 
     def level_of(self, list_id: str, styles: list[str]) -> int:
         """The level that a numbering keeps for paragraphs of a style, or of what it is based on."""
@@ -155,28 +154,28 @@ class Numbering:
 def _definition(element: Element) -> Definition:
     made = Definition()
     for part in element:
-        name, attributes = local(part.tag), dict(part.attrib)
+        name = local(part)
         if name == "lvl":
-            made.levels[number(value(attributes, "ilvl"))] = _level(part)
+            made.levels[number(value(part, "ilvl"))] = _level(part)
         elif name == "numStyleLink":
-            made.linked = value(attributes)
+            made.linked = value(part)
         elif name == "styleLink":
-            made.named = value(attributes)
+            made.named = value(part)
     return made
 
 
 def _list(element: Element) -> List:
     made = List()
     for part in element:
-        name, attributes = local(part.tag), dict(part.attrib)
+        name = local(part)
         if name == "abstractNumId":
-            made.definition = value(attributes)
+            made.definition = value(part)
         elif name == "lvlOverride":
-            at = number(value(attributes, "ilvl"))
+            at = number(value(part, "ilvl"))
             for inner in part:
-                if local(inner.tag) == "startOverride":
-                    made.starts[at] = number(value(dict(inner.attrib)), 1)
-                elif local(inner.tag) == "lvl":
+                if local(inner) == "startOverride":
+                    made.starts[at] = number(value(inner), 1)
+                elif local(inner) == "lvl":
                     made.levels[at] = _level(inner)
     return made
 
@@ -185,22 +184,22 @@ def _level(element: Element) -> Level:
     level = Level(start=0)  # what Word counts from if it says nothing
     kind = None
     for part in element.iter():
-        name, attributes = local(part.tag), dict(part.attrib)
+        name = local(part)
         if name == "start":
-            level.start = number(value(attributes), 1)
+            level.start = number(value(part), 1)
         elif name == "numFmt" and kind is None:  # an older one may follow for older programs
-            level.kind = kind = value(attributes) or "decimal"
-            level.format = value(attributes, "format")
+            level.kind = kind = value(part) or "decimal"
+            level.format = value(part, "format")
         elif name == "lvlText":
-            level.pattern = value(attributes)
+            level.pattern = value(part)
         elif name == "lvlRestart":
-            level.restart = number(value(attributes))
+            level.restart = number(value(part))
         elif name == "isLgl":
-            level.legal = value(attributes).lower() not in ("0", "false", "off")
+            level.legal = switched(part)
         elif name == "pStyle":
-            level.style = value(attributes)
+            level.style = value(part)
         elif name == "rFonts":
-            level.font = value(attributes, "ascii").lower()
+            level.font = value(part, "ascii").lower()
         elif name == "lvlPicBulletId":
             level.kind = kind = "bullet"
     return level
@@ -303,6 +302,5 @@ _KINDS: Mapping[str, Callable[[int], str]] = MappingProxyType(
         "russianLower": _of(CYRILLIC),
         "russianUpper": _of(CYRILLIC.upper()),
         "chicago": lambda count: "*†‡§"[(count - 1) % 4] * min((count + 3) // 4, 10),
-        "decimalZero": lambda count: f"{count:02}",
     }
 )

@@ -6,18 +6,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from selfroute.ingest.docx_package import number, switched, value
 from selfroute.ingest.docx_writer import Writer
+from selfroute.ingest.drawings import described
+from selfroute.ingest.packages import number, switched, value
 
-BY_MACHINE = re.compile(
-    r"\s*(?:Description automatically generated|AI-generated content may be incorrect"
-    r"|Automatisch generierte Beschreibung|KI-generierte Inhalte können fehlerhaft sein"
-    r"|AI 生成的内容可能不正确)[\w ]*[.。]?$",
-    re.IGNORECASE,
-)
-FILE_NAME = re.compile(
-    r"\S+\.(?:png|jpe?g|gif|bmp|emf|wmf|tiff?|svg)|(?:picture|image|bild|grafik) ?\d*", re.IGNORECASE
-)
 LARGE_WIDTH, LARGE_HEIGHT = 12 * 360_000, 16 * 360_000
 """Of a picture that may be a page, in Word's units: 12 and 16 cm."""
 
@@ -32,8 +24,6 @@ PROGRAMS = {
 """What programs make, by the names that objects have of them."""
 
 POINT = 12_700
-LONGEST = 2000
-"""Characters of what is said of a picture."""
 
 
 class Pictures:
@@ -64,7 +54,7 @@ class Pictures:
             self._large = width >= LARGE_WIDTH and height >= LARGE_HEIGHT
 
     def _describe(self, attributes: dict[str, str]) -> None:
-        if value(attributes, "hidden") and switched({"val": value(attributes, "hidden")}):
+        if switched(attributes, "hidden", "0"):
             self._large = False
             return
         self._say(value(attributes, "descr") or value(attributes, "title"))
@@ -76,11 +66,10 @@ class Pictures:
         self._say(value(attributes, "alt"))
 
     def _say(self, text: str) -> None:
-        said = " ".join(text[:LONGEST].split())
-        plain = BY_MACHINE.sub("", said)
-        self._described = bool(plain) and plain == said and not FILE_NAME.fullmatch(plain)
-        if plain and not FILE_NAME.fullmatch(plain) and self._writer.shows():
-            self._writer.piece(f"[image: {plain}]", "word")
+        said, by_machine = described(text)
+        self._described = bool(said) and not by_machine
+        if said and self._writer.shows():
+            self._writer.piece(f"[image: {said}]", "word")
 
     def _show(self, _: dict[str, str]) -> None:
         self.met += 1

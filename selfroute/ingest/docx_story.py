@@ -14,10 +14,10 @@ from selfroute.ingest.docx_controls import Controls
 from selfroute.ingest.docx_equations import TEXTS, Equations
 from selfroute.ingest.docx_lines import Lines
 from selfroute.ingest.docx_numbering import Numbering
-from selfroute.ingest.docx_package import local, number, switched, value
 from selfroute.ingest.docx_pictures import Pictures
 from selfroute.ingest.docx_styles import LEVELS, Styles
 from selfroute.ingest.docx_writer import Writer
+from selfroute.ingest.packages import local, number, switched, value
 
 BREAKS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 DROPPED = frozenset(
@@ -329,7 +329,7 @@ class Story:
                 self._around.forget(kind, name)
             elif kind == "comment":
                 self._comment(name)
-            elif switched({"val": value(attributes, "customMarkFollows") or "0"}):
+            elif switched(attributes, "customMarkFollows", "0"):
                 self._custom = (kind, name)
             else:
                 self._mark(kind, name)

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import Element
 
-from selfroute.ingest.docx_package import local, number, switched, value
+from selfroute.ingest.packages import Element, local, number, switched, value
 
 DEEPEST = 20
 """How many styles a style may be based on, one on the other."""
@@ -69,11 +68,11 @@ class Styles:
         self._default: dict[str, str] = {}
         self._looks: dict[tuple[str, str], Look] = {}
         for element in root if root is not None else ():
-            if local(element.tag) == "style":
+            if local(element) == "style":
                 style = _style(element)
                 self._styles.setdefault(style.id, style)
-                if switched({"val": value(dict(element.attrib), "default") or "0"}):
-                    self._default.setdefault(value(dict(element.attrib), "type"), style.id)
+                if switched(element, "default", "0"):
+                    self._default.setdefault(value(element, "type"), style.id)
 
     def heading(self, style: str) -> int:
         """The level of a paragraph's style as a heading, 0 for none."""
@@ -116,27 +115,27 @@ class Styles:
 
 
 def _style(element: Element) -> Style:
-    style = Style(value(dict(element.attrib), "styleId"))
+    style = Style(value(element, "styleId"))
     named = outline = None
     for part in element:
-        name, attributes = local(part.tag), dict(part.attrib)
+        name = local(part)
         if name == "basedOn":
-            style.based = value(attributes)
+            style.based = value(part)
         elif name == "name":
-            found = re.fullmatch(r"heading ([1-9])", value(attributes).lower())
-            named = int(found[1]) if found else 1 if value(attributes).lower() == "title" else None
+            found = re.fullmatch(r"heading ([1-9])", value(part).lower())
+            named = int(found[1]) if found else 1 if value(part).lower() == "title" else None
         elif name == "pPr":
             for inner in part.iter():
-                inner_name, inner_attributes = local(inner.tag), dict(inner.attrib)
-                if inner_name == "outlineLvl":
-                    outline = int(value(inner_attributes)) + 1 if value(inner_attributes) in LEVELS else 0
-                elif inner_name == "numId":
-                    style.list = value(inner_attributes)
-                elif inner_name == "ilvl":
-                    style.level = number(value(inner_attributes))
+                setting = local(inner)
+                if setting == "outlineLvl":
+                    outline = int(value(inner)) + 1 if value(inner) in LEVELS else 0
+                elif setting == "numId":
+                    style.list = value(inner)
+                elif setting == "ilvl":
+                    style.level = number(value(inner))
         elif name == "rPr":
             for inner in part:
-                style.look.take(local(inner.tag), dict(inner.attrib))
+                style.look.take(local(inner), inner.attrib)
     style.heading = outline if named is None else named
     return style
 

@@ -1,18 +1,16 @@
-"""Text in drawings of office files (DrawingML): paragraphs with their list marks, charts as tables, diagrams.
+"""Text in drawings of office files (DrawingML): paragraphs with their list marks, tables, what is said of pictures.
 
-Slides and sheets share this. Struck-out runs are dropped; raised and lowered ones are written by `notation`.
+Struck-out runs are dropped; raised and lowered ones are written by `notation`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import zip_longest
+import re
 
 from selfroute.ingest.notation import lowered, raised
-from selfroute.ingest.number_formats import shown
 from selfroute.ingest.numbering import written
 from selfroute.ingest.omml import Equation
-from selfroute.ingest.packages import Element, child, children, local, named, value
+from selfroute.ingest.packages import Element, child, children, local, named, number, switched, value
 
 KINDS = {
     "arabic": "decimal",
@@ -24,8 +22,16 @@ KINDS = {
 ENDS = {"Period": "{}.", "ParenR": "{})", "ParenBoth": "({})", "Plain": "{}", "Minus": "{}-"}
 FIELDS = {"slidenum"}
 """Fields that say nothing outside of their page."""
-MOST_POINTS = 20_000
-"""Points of a chart that are read of each series."""
+
+BY_MACHINE = re.compile(
+    r"\s*(?:Description automatically generated|AI-generated content may be incorrect"
+    r"|Automatisch generierte Beschreibung|KI-generierte Inhalte können fehlerhaft sein"
+    r"|AI 生成的内容可能不正确)[\w ]*[.。]?$",
+    re.IGNORECASE,
+)
+FILE_NAME = re.compile(r"\S*\.\w{3,4}|(?:image|picture|bild|grafik)\s*\d*", re.IGNORECASE)
+LONGEST = 2000
+"""Characters of what is said of a picture."""
 
 
 def paragraphs(body: Element | None, numbers: dict[tuple[int, str], int] | None = None) -> list[str]:
@@ -94,14 +100,13 @@ def _run(run: Element, before: str) -> str:
 
 def _marked(paragraph: Element, text: str, counts: dict[tuple[int, str], int]) -> str:
     about = child(paragraph, "pPr")
-    level = int(value(about, "lvl", "0")) if about is not None and value(about, "lvl", "0").isdigit() else 0
+    level = 0 if about is None else max(number(value(about, "lvl")), 0)
     numbered = child(about, "buAutoNum")
     for key in [key for key in counts if key[0] > level or (key[0] == level and numbered is None)]:
         del counts[key]
     if numbered is not None:
         kind = value(numbered, "type", "arabicPeriod")
-        start = value(numbered, "startAt", "1")
-        counts[level, kind] = counts.get((level, kind), (int(start) if start.isdigit() else 1) - 1) + 1
+        counts[level, kind] = counts.get((level, kind), number(value(numbered, "startAt"), 1) - 1) + 1
         shape = next((made for end, made in ENDS.items() if kind.endswith(end)), "{}.")
         numeral = next((name for start, name in KINDS.items() if kind.startswith(start)), "decimal")
         return f"{shape.format(written(counts[level, kind], numeral))} {text}"
@@ -114,7 +119,7 @@ def table(frame: Element) -> str:
     for row in children(frame, "tr"):
         cells: list[str] = []
         for at, cell in enumerate(children(row, "tc")):
-            merged = value(cell, "hMerge") in ("1", "true"), value(cell, "vMerge") in ("1", "true")
+            merged = switched(cell, "hMerge", "0"), switched(cell, "vMerge", "0")
             if merged[1] and rows and at < len(rows[-1]):
                 cells.append(rows[-1][at])
             elif merged[0] and cells:
@@ -125,85 +130,15 @@ def table(frame: Element) -> str:
     return "\n".join(" | ".join(row) for row in rows if any(row))
 
 
-def chart(root: Element) -> list[str]:
-    """A chart: its titles, and a table of its categories and values."""
-    said = [title for one in named(root, "title") if (title := _title(one))]
-    heads: list[str] = []
-    columns: list[list[str]] = []
-    for at, series in enumerate(named(root, "ser"), start=1):
-        names = child(series, "tx")
-        heads.append(" ".join(_points(names)) or f"series {at}")
-        categories = next(iter(children(series, "cat", "xVal")), None)
-        values = next(iter(children(series, "val", "yVal")), None)
-        if not columns:
-            columns.append(_points(categories))
-        columns.append(_points(values))
-        if len(_points(categories)) > len(columns[0]):
-            columns[0] = _points(categories)
-        bubbles = child(series, "bubbleSize")
-        if bubbles is not None:
-            heads.append(f"{heads[-1]} size")
-            columns.append(_points(bubbles))
-    if columns and not any(columns[0]):
-        columns[0] = [str(at) for at in range(1, max(map(len, columns)) + 1)]
-    lines = [" | ".join(row) for row in zip_longest(*columns, fillvalue="")]
-    if lines:
-        said.append("\n".join((" | ".join(("category", *heads)), *lines)))
-    elif not heads:  # a chart of the newer kind
-        said += _newer(root)
-    return said
+def described(text: str) -> tuple[str, bool]:
+    """What is said of a picture to those who do not see it, if it is more than the name of its file; and whether a
+    program says it."""
+    said = " ".join(text[:LONGEST].split())
+    plain = BY_MACHINE.sub("", said)
+    return "" if FILE_NAME.fullmatch(plain) else plain, plain != said
 
 
-def _title(element: Element) -> str:
-    return " ".join(" ".join(paragraphs(rich)) for rich in named(element, "rich")).strip() or " ".join(
-        one.text or "" for one in named(element, "v")
-    )
-
-
-def _points(element: Element | None) -> list[str]:
-    """The values a chart keeps, in their order, shown by their format; of categories in levels all names of a level."""
-    if element is None:
-        return []
-    levels = list(named(element, "lvl")) or [element]
-    read = [_level(level) for level in levels]
-    size = min(max((max(one, default=-1) for one in read), default=-1) + 1, MOST_POINTS)
-    if len(read) == 1:
-        return [read[0].get(at, "") for at in range(size)] or [one.text or "" for one in children(element, "v")]
-    made = []
-    for at in range(size):
-        names = [next((one[back] for back in range(at, -1, -1) if back in one), "") for one in reversed(read[1:])]
-        made.append(" ".join(filter(None, (*names, read[0].get(at, "")))))
-    return made
-
-
-def _level(element: Element) -> dict[int, str]:
-    code = next((one.text or "" for one in named(element, "formatCode")), "General")
-    made = {}
-    for point in named(element, "pt"):
-        at = value(point, "idx")
-        text = next((one.text or "" for one in children(point, "v")), point.text or "").strip()
-        if at.isdigit() and int(at) < MOST_POINTS:
-            made[int(at)] = _shown(text, value(point, "formatCode") or code) if _is_numeric(element) else text
-    return made
-
-
-def _is_numeric(element: Element) -> bool:
-    return any(True for _ in named(element, "numCache", "numLit"))
-
-
-def _shown(text: str, code: str) -> str:
-    try:
-        return shown(float(text), code)
-    except ValueError:
-        return text
-
-
-def _newer(root: Element) -> Iterable[str]:
-    columns = [[(point.text or "").strip() for point in named(one, "pt")] for one in named(root, "strDim", "numDim")]
-    rows = [" | ".join(row) for row in zip_longest(*columns[:8], fillvalue="")]
-    return ["\n".join(rows[:MOST_POINTS])] if rows else []
-
-
-def diagram(data: Element) -> list[str]:
-    """The texts of a diagram (SmartArt), in the order of its points."""
-    return [text for point in named(data, "pt") if (text := " ".join(paragraphs(child(point, "t"))))]
+def alternative(picture: Element) -> str:
+    """The same of a picture on a slide or a sheet."""
+    about = next(named(picture, "cNvPr"), None)
+    return "" if about is None else described(value(about, "descr") or value(about, "title"))[0]

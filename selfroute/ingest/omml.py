@@ -9,7 +9,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
-from selfroute.ingest.docx_package import switched, value
+from selfroute.ingest.packages import switched, value
 
 DEEPEST = 40
 """Equations nested deeper than this are written one part behind the other."""

@@ -6,14 +6,13 @@ Shapes are read in the order of the file, which is the one in which a screen rea
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest import drawings
-from selfroute.ingest.packages import Element, Package, child, children, local, named, package, value
+from selfroute.ingest import charts, drawings
+from selfroute.ingest.packages import Element, Package, child, children, local, named, package, switched, value
 from selfroute.ingest.texts import Text, ranges
 
 DEEPEST = 50
@@ -25,7 +24,6 @@ STANDARD = 9_144_000.0 * 6_858_000
 """The area of a slide that does not say its size."""
 DECORATIVE, LARGE = 0.02, 0.2
 """Shares of a slide: a picture up to the one is a decoration; one above the other holds what its title announces."""
-OFF = ("0", "false")
 
 
 @dataclass(slots=True)
@@ -136,7 +134,7 @@ def _text(slide: _Slide, number: int, framing: Sequence[str]) -> str:
 
 def _slide(file: Package, name: str, area: float) -> _Slide:
     root = file.tree(name)
-    slide = _Slide(hidden=value(root, "show", "1") in OFF, area=area)
+    slide = _Slide(hidden=not switched(root, "show"), area=area)
     _shapes(file, name, child(root, "cSld", "spTree"), slide, 0)
     for notes in file.linked(name, "notesSlide"):
         about = _Slide()
@@ -158,7 +156,7 @@ def _shapes(file: Package, part: str, shapes: Element | None, slide: _Slide, dep
     for shape in shapes:
         kind = local(shape)
         about = next(named(shape, "cNvPr"), None)
-        if about is not None and kind != "grpSp" and value(about, "hidden") in ("1", "true"):
+        if about is not None and kind != "grpSp" and switched(about, "hidden", "0"):
             continue
         if kind == "AlternateContent":
             chosen = child(shape, "Choice")
@@ -173,7 +171,7 @@ def _shapes(file: Package, part: str, shapes: Element | None, slide: _Slide, dep
             shown = _area(child(shape, "spPr", "xfrm", "ext")) / slide.area
             slide.pictures += shown == 0 or shown > DECORATIVE
             slide.large += shown > LARGE
-            if described := alternative(shape):
+            if described := drawings.alternative(shape):
                 slide.spoken.append(f"Picture: {described}")
         elif kind == "graphicFrame":
             _framed(file, part, shape, slide)
@@ -204,20 +202,14 @@ def _framed(file: Package, part: str, frame: Element, slide: _Slide) -> None:
     links = {link.id: link.target for link in file.links(part)}
     for one in named(frame, "chart"):
         target = links.get(value(one, "id"), "")
-        made += drawings.chart(file.tree(target)) if file.has(target) else []
+        made += charts.chart(file.tree(target)) if file.has(target) else []
     for one in named(frame, "relIds"):
         target = links.get(value(one, "dm"), "")
-        made += drawings.diagram(file.tree(target)) if file.has(target) else []
+        made += charts.diagram(file.tree(target)) if file.has(target) else []
     made = [text for text in made if text]
     slide.objects += any(True for _ in named(frame, "oleObj"))
     slide.paragraphs += made
     slide.words |= bool(made)
-
-
-def alternative(picture: Element) -> str:
-    """What is said of a picture to those who do not see it, if it is more than the name of its file."""
-    said = " ".join(next((value(one, "descr") for one in named(picture, "cNvPr")), "").split())
-    return "" if re.fullmatch(r"\S*\.\w{3,4}|(?i:image|picture|bild|grafik)\s*\d*", said) else said
 
 
 def _masters(file: Package, slides: Sequence[str]) -> list[str]:

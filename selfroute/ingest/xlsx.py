@@ -7,17 +7,17 @@ formulas are those that were saved: nothing is computed here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest import drawings
+from selfroute.ingest import charts, drawings
 from selfroute.ingest.grids import Grid, Span, letters, text_of
 from selfroute.ingest.notation import lowered, raised
 from selfroute.ingest.number_formats import BUILT_IN, shown
-from selfroute.ingest.packages import Element, Package, child, children, local, named, package, value
+from selfroute.ingest.packages import Element, Package, child, children, local, named, number, package, switched, value
 from selfroute.ingest.texts import Text
 
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
@@ -102,20 +102,15 @@ def _look(file: Package, main: str, book: Element) -> _Look:
         custom = {
             value(one, "numFmtId"): value(one, "formatCode") for one in children(child(styles, "numFmts"), "numFmt")
         }
-        fonts = [_is_on(child(font, "strike")) for font in children(child(styles, "fonts"), "font")]
+        fonts = [any(map(switched, children(font, "strike"))) for font in children(child(styles, "fonts"), "font")]
         for at, style in enumerate(children(child(styles, "cellXfs"), "xf")):
-            number, font = value(style, "numFmtId", "0"), value(style, "fontId", "0")
-            built_in = BUILT_IN.get(int(number), "General") if number.isdigit() else "General"
-            codes.append(custom.get(number, built_in))
-            if font.isdigit() and int(font) < len(fonts) and fonts[int(font)]:
+            code, font = value(style, "numFmtId", "0"), number(value(style, "fontId", "0"), -1)
+            codes.append(custom.get(code, BUILT_IN.get(number(code), "General")))
+            if 0 <= font < len(fonts) and fonts[font]:
                 struck.add(at)
     about = child(book, "workbookPr")
-    from_1904 = about is not None and value(about, "date1904") in TRUE
+    from_1904 = about is not None and switched(about, "date1904", "0")
     return _Look(texts.made, codes, frozenset(struck), from_1904)
-
-
-def _is_on(element: Element | None) -> bool:
-    return element is not None and value(element, "val", "1") not in ("0", "false")
 
 
 def _sheet(file: Package, name: str, title: str, hidden: bool, look: _Look) -> tuple[Grid, list[str], bool]:
@@ -164,19 +159,13 @@ def _drawn(file: Package, sheet: str) -> tuple[list[str], bool]:
             said += drawings.paragraphs(child(shape, "txBody"))
         for picture in named(root, "pic"):
             pictures = True
-            said += filter(None, [_described(picture)])
+            said += filter(None, [drawings.alternative(picture)])
         for link in file.links(name):
             if link.kind in ("chart", "chartEx") and file.has(link.target):
-                said += drawings.chart(file.tree(link.target))
+                said += charts.chart(file.tree(link.target))
             elif link.kind == "diagramData" and file.has(link.target):
-                said += drawings.diagram(file.tree(link.target))
+                said += charts.diagram(file.tree(link.target))
     return said, pictures
-
-
-def _described(picture: Element) -> str:
-    """What is said of a picture to those who do not see it, if it is more than the name of its file."""
-    said = " ".join(next((value(one, "descr") for one in named(picture, "cNvPr")), "").split())
-    return "" if re.fullmatch(r"\S*\.\w{3,4}|(?i:image|picture|bild|grafik)\s*\d*", said) else said
 
 
 def _place(reference: str) -> tuple[int, int] | None:
@@ -233,13 +222,13 @@ class _Item:
     def text(self) -> str:
         return "".join(self._parts)
 
-    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "t":
             self._in_text = not self._phonetic
         elif name == "rPh":
             self._phonetic = True
         elif name == "strike":
-            self._struck = attributes.get("val", "1") not in ("0", "false")
+            self._struck = switched(attributes)
         elif name == "vertAlign":
             self._base = attributes.get("val", "")
         elif name == "r":
@@ -301,19 +290,18 @@ class _Cells:
         elif self._inline is not None:
             self._inline.start(name, attributes)
         elif name == "row":
-            number = attributes.get("r", "")
-            self._row = int(number) if number.isdigit() and int(number) <= LAST_ROW else self._row + 1
+            row = number(attributes.get("r", ""), -1)
+            self._row = row if 0 <= row <= LAST_ROW else self._row + 1
             self._column = 0
-            self._hidden = attributes.get("hidden") in TRUE
+            self._hidden = switched(attributes, "hidden", "0")
         elif name == "mergeCell" and len(self.spans) < MOST_SPANS:
             first, _, last = attributes.get("ref", "").partition(":")
             top, bottom = _place(first), _place(last or first)
             if top and bottom:
                 self.spans.append(Span(*top, *bottom))
-        elif name == "col" and attributes.get("hidden") in TRUE and len(self.hidden_columns) < LAST_COLUMN:
-            low, high = attributes.get("min", ""), attributes.get("max", "")
-            if low.isdigit() and high.isdigit():
-                self.hidden_columns.update(range(int(low), min(int(high), LAST_COLUMN) + 1))
+        elif name == "col" and switched(attributes, "hidden", "0") and len(self.hidden_columns) < LAST_COLUMN:
+            low, high = number(attributes.get("min", "")), number(attributes.get("max", ""))
+            self.hidden_columns.update(range(max(low, 1), min(high, LAST_COLUMN) + 1))
         elif name in HEADERS:
             self._text = []
 
