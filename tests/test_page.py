@@ -265,6 +265,28 @@ def test_a_page_of_a_pdf_is_named_where_its_text_is_cited(
     assert not seen.errors
 
 
+def test_what_could_not_be_read_is_shown_with_the_upload_the_document_and_the_decline(
+    browser: Browser, bundled: httpx.Client
+) -> None:
+    scan = Path(__file__).parent / "cases" / "documents" / "a11-mixed-scan.pdf"
+    with opened(browser, bundled, "/#corpora") as (page, seen):
+        page.fill("#new-corpus", "scans")
+        page.click("text=Make it")
+        expect(page, "h1", "scans")
+        page.set_input_files("#files", [scan])
+        page.click("button:text-is('Upload')")
+        expect(page, ".jobs", "1 added, 1 not read whole")
+        expect(page, ".jobs .warnings", "a11-mixed-scan.pdf: page 2 of 3 holds no text: it is an image")
+        expect(page, "table .warnings", "page 2 of 3 holds no text: it is an image")
+        page.click("button:text-is('a11-mixed-scan.pdf')")
+        expect(page, "dialog .about", "Page 2 of 3 holds no text: it is an image. ")
+        page.keyboard.press("Escape")
+        page.click("nav >> text=Ask")
+        ask(page, "Which colour has the ferry to Skarv island?", "scans")
+        expect(page, "main .warnings", "a11-mixed-scan.pdf: page 2 of 3 holds no text: it is an image")
+    assert not seen.errors
+
+
 def test_a_dropped_text_is_asked_as_it_is_and_its_quote_is_found_behind_signs_of_two_units(
     browser: Browser, bundled: httpx.Client
 ) -> None:
