@@ -8,7 +8,7 @@ import pytest
 from wordfiles import field, p, part, r, sub, sup, word
 
 from selfroute.ingest.docx import read
-from selfroute.ingest.docx_symbols import symbol
+from selfroute.ingest.symbols import symbol
 
 
 @pytest.mark.parametrize(

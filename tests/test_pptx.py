@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from wordfiles import OFFICE, relations
 
 from selfroute.errors import UnreadableFile
 from selfroute.ingest.pptx import read
 
-TYPE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 SPACES = (
     'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
     ' xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
-    f' xmlns:r="{TYPE}" xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart"'
+    f' xmlns:r="{OFFICE}/relationships" xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart"'
     ' xmlns:dgm="http://schemas.openxmlformats.org/drawingml/2006/diagram"'
     ' xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
     ' xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
@@ -209,13 +209,8 @@ def picture(said: str = "", size: int = 4_000_000) -> str:
 
 
 def related(links: Mapping[str, str]) -> str:
-    inside = "".join(
-        f'<Relationship Id="r{at}" Type="{TYPE}/{name.split(":")[0]}" Target="{target}"/>'
-        for at, (name, target) in enumerate(links.items(), start=1)
-    )
-    return (
-        f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{inside}</Relationships>'
-    )
+    named = ((f"r{at}", name.split(":")[0], target) for at, (name, target) in enumerate(links.items(), start=1))
+    return relations(*named)
 
 
 def slides(

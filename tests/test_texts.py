@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.texts import MOST_BYTES, content, decoded, ranges
+from selfroute.ingest.texts import MOST_BYTES, content, decoded, names_page, paged, ranges
 
 HERE = Path("a.txt")
 SWEDISH = "Hamnkaptenen godkänner nattarbete. Färjan går varje dag från Åland till Överby.\n"
@@ -82,3 +82,15 @@ def test_a_file_beyond_the_limit_is_refused_before_it_is_read_further(tmp_path: 
 )
 def test_numbers_are_listed_as_people_write_them(numbers: list[int], written: str) -> None:
     assert ranges(numbers) == written
+
+
+def test_slides_without_text_take_no_place() -> None:
+    assert paged(["One", "", "Two", ""]) == ("One\n\nTwo", (0, 5, 5, 8))
+    assert paged([]) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("line", "bare"), [("Page of", True), ("- Seite / von -", True), ("Page of fees", False), ("2024", False)]
+)
+def test_the_frame_of_a_page_number_says_nothing(line: str, bare: bool) -> None:
+    assert names_page(line) is bare

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from wordfiles import OFFICE, relations
 
 from selfroute.errors import UnreadableFile
 from selfroute.ingest.xlsx import read
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-RELATED = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+RELATED = f"{OFFICE}/relationships"
 QUAYS = (
     '<row r="1"><c r="A1" t="inlineStr"><is><t>quay</t></is></c><c r="B1" t="inlineStr"><is><t>fee</t></is></c></row>'
 )
@@ -178,6 +179,13 @@ def test_headers_and_footers_are_read_without_their_fields(tmp_path: Path) -> No
 # Files of other kinds and hostile ones
 
 
+def test_a_header_of_signs_takes_no_time(tmp_path: Path) -> None:
+    sheet = f"<sheetData>{QUAYS}</sheetData><headerFooter><oddHeader>{'/' * 5_000}x</oddHeader></headerFooter>"
+    began = time.perf_counter()
+    assert read(book(tmp_path, {"Fees": sheet})).text.endswith("/x")
+    assert time.perf_counter() - began < 5
+
+
 def test_the_parts_of_the_strict_kind_and_of_other_names_are_found(tmp_path: Path) -> None:
     path = book(tmp_path, {"Fees": rows(["quay", "fee"], ["North", 40])}, main="book/main1.xml", strict=True)
     assert read(path).text == "# Fees\n\nquay: North; fee: 40"
@@ -256,13 +264,8 @@ def drawing(inside: str) -> str:
 
 
 def related(links: Mapping[str, str], kind: str = RELATED) -> str:
-    inside = "".join(
-        f'<Relationship Id="r{at}" Type="{kind}/{name.split(":")[0]}" Target="{target}"/>'
-        for at, (name, target) in enumerate(links.items(), start=1)
-    )
-    return (
-        f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{inside}</Relationships>'
-    )
+    named = ((f"r{at}", name.split(":")[0], target) for at, (name, target) in enumerate(links.items(), start=1))
+    return relations(*named, base=kind)
 
 
 def book(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from selfroute.ingest.docx_styles import Look
-from selfroute.ingest.docx_symbols import symbol
 from selfroute.ingest.docx_writer import Writer
 from selfroute.ingest.omml import Equation
 from selfroute.ingest.packages import value
+from selfroute.ingest.symbols import symbol
 
 TEXTS, RUNS = ("m:t", "t"), ("m:r", "r")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from selfroute.ingest.docx_symbols import symbol
 from selfroute.ingest.notation import fraction, lowered, raised
 from selfroute.ingest.packages import number, switched, value
+from selfroute.ingest.symbols import symbol
 
 CHECKED, UNCHECKED = "☒", "☐"
 PAGES = frozenset(("PAGE", "NUMPAGES", "SECTIONPAGES"))

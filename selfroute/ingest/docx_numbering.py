@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from selfroute.ingest.docx_lines import BULLET
-from selfroute.ingest.docx_symbols import PRIVATE, WINGDINGS
 from selfroute.ingest.numbering import written
 from selfroute.ingest.packages import Element, local, number, switched, value
+from selfroute.ingest.symbols import PRIVATE, WINGDINGS
 
 DEPTH = 9
 """Levels of a numbering."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from selfroute.ingest.docx_lines import BULLET, Block, Cell, Lines, Piece, Row, Table, joined
 from selfroute.ingest.docx_numbering import Numbering
 from selfroute.ingest.docx_styles import Look, Styles
-from selfroute.ingest.docx_symbols import FONTS, symbol, translated
+from selfroute.ingest.symbols import FONTS, symbol, translated
 
 MOST_TABLES = 8
 """Tables inside of each other; the rows of those that are deeper are paragraphs."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from selfroute.ingest.notation import lowered, raised
+from selfroute.ingest.notation import end, lowered, raised
 from selfroute.ingest.numbering import written
 from selfroute.ingest.omml import Equation
 from selfroute.ingest.packages import Element, child, children, local, named, number, switched, value
@@ -53,7 +53,7 @@ def line(paragraph: Element) -> str:
         if kind == "br":
             made.append(" ")
         elif kind == "r" or (kind == "fld" and value(run, "type") not in FIELDS):
-            made.append(_run(run, "".join(made[-20:])))
+            made.append(_run(run, end(made)))
         elif kind in ("AlternateContent", "m"):
             made.append(_formula(child(run, "Choice") if kind == "AlternateContent" else run))
     return " ".join("".join(made).split())

@@ -15,7 +15,7 @@ from selfroute.errors import UnreadableFile
 from selfroute.ingest import html
 from selfroute.ingest.archives import Archive, opened
 from selfroute.ingest.epub_package import Chapter, Package, packaged
-from selfroute.ingest.texts import Text
+from selfroute.ingest.texts import Text, images
 
 MOST_NAMED = 5
 """Chapters that a warning names."""
@@ -68,8 +68,7 @@ def _with_warnings(package: Package, chapters: list[_Read], text: str) -> Text:
     if pictures:
         named = ", ".join(one.chapter.name for one in pictures[:MOST_NAMED])
         more = ", ..." if len(pictures) > MOST_NAMED else ""
-        verb = "holds no text: it is an image" if len(pictures) == 1 else "hold no text: they are images"
-        warnings.append(f"{len(pictures)} of {counted} chapters {verb} ({named}{more})")
+        warnings.append(f"{len(pictures)} of {counted} chapters {images(len(pictures))} ({named}{more})")
     if package.title and _plain(package.title) not in _plain(text[:3000]):
         text = f"# {package.title}\n\n{text}"
     lost = len(failed) + len(pictures)

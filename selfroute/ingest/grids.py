@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from selfroute.ingest.numbering import written
 from selfroute.ingest.rows import described
 from selfroute.ingest.texts import ranges
 
@@ -53,19 +54,10 @@ def _sheet(grid: Grid) -> str:
     unseen = [row for row in grid.hidden_rows if row in rows]
     columns = [column for column in grid.hidden_columns if any(column in row for row in rows.values())]
     hidden = [f"rows {ranges(unseen)}"] if unseen else []
-    hidden += [f"columns {', '.join(map(letters, columns))}"] if columns else []
+    hidden += [f"columns {', '.join(written(column, 'upperLetter') for column in columns)}"] if columns else []
     said = [f"(hidden in the sheet: {' and '.join(hidden)})"] if hidden else []
     heading = f"# {' '.join(grid.name.split())}{' (hidden sheet)' if grid.hidden else ''}"
     return "\n\n".join((heading, *paragraphs, *said))
-
-
-def letters(column: int) -> str:
-    """A column's name: A to Z, then AA."""
-    made = ""
-    while column > 0:
-        column, at = divmod(column - 1, 26)
-        made = chr(ord("A") + at) + made
-    return made
 
 
 def _filled(grid: Grid) -> dict[int, dict[int, str]]:

@@ -11,11 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from selfroute.ingest.html_lines import BULLET
-from selfroute.ingest.numbering import written
+from selfroute.ingest.numbering import SIGNS, written
 
-TYPES: Mapping[str, str] = MappingProxyType(
-    {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
-)
 STYLES: Mapping[str, str] = MappingProxyType(
     {
         "decimal": "decimal",
@@ -38,7 +35,7 @@ class List:
 
     def __init__(self, node: Any, tag: str, attributes: Mapping[str, str | None], classed: str | None) -> None:
         """`classed` is the kind that a style sheet gives to lists of this class."""
-        kind = TYPES.get((attributes.get("type") or "").strip(), "decimal") if tag == "ol" else "none"
+        kind = SIGNS.get((attributes.get("type") or "").strip(), "decimal") if tag == "ol" else "none"
         self._kind = styled(attributes) or classed or kind
         self._by = -1 if "reversed" in attributes and tag == "ol" else 1
         start = _whole(attributes.get("start")) if tag == "ol" else None
@@ -49,7 +46,7 @@ class List:
         value = _whole(attributes.get("value"))
         number = self._next if value is None else value
         self._next = number + self._by
-        own = TYPES.get((attributes.get("type") or "").strip())
+        own = SIGNS.get((attributes.get("type") or "").strip())
         kind = styled(attributes) or classed or own or self._kind
         made = written(number, kind)
         return f"{made}. " if made else BULLET

@@ -7,7 +7,7 @@ share these rules.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 POWERS = re.compile(r"(?<![\d.,])(?:10|\d)$")
@@ -21,6 +21,11 @@ UNITS = re.compile(
 ORDINALS = frozenset(("st", "nd", "rd", "th", "er", "re", "ère", "e", "ème", "o", "a", "os", "as", "er.", "º", "ª"))
 SIGNS = frozenset("*†‡§¶#®™©℠°′″'\"")
 SPELLED: Mapping[str, str] = MappingProxyType({"tm": "™", "sm": "℠", "(r)": "®", "(c)": "©", "®": "®", "™": "™"})
+
+
+def end(parts: Sequence[str]) -> str:
+    """The end of a text that is made of `parts`, as far as it decides how a power or a mark behind it is written."""
+    return "".join(parts[-20:])
 
 
 def raised(before: str, text: str) -> str:

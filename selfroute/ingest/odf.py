@@ -15,14 +15,12 @@ from selfroute.ingest.grids import Grid, Span, text_of
 from selfroute.ingest.odf_story import CONTENT, Story, count, rows
 from selfroute.ingest.odf_styles import styles
 from selfroute.ingest.packages import Element, child, children, local, named, tree, value
-from selfroute.ingest.texts import Text, ranges
+from selfroute.ingest.texts import Text, emptiness, images, names_page, paged, ranges
 
 STYLES, MANIFEST = "styles.xml", "META-INF/manifest.xml"
 MOST_COLUMNS, MOST_ROWS = 16_384, 1_048_576
 MOST_REPEATED = 200_000
 """Cells with text that a sheet may repeat by a count."""
-PAGE = re.compile(r"(?i)(?:page|seite|sida|pagina|of|von|\W)*")
-"""What is left of a line that says the number of its page."""
 FRAMING = {"header", "footer", "header-left", "footer-left", "header-first", "footer-first"}
 
 
@@ -41,7 +39,7 @@ def read(path: Path) -> Text:
         story = Story(archive, path, styles([one for one in (look, content) if one is not None]))
         made = _READERS[local(kind)](kind, look, story)
     if not made.text:
-        raise UnreadableFile(path, "holds images only: their text is not read" if story.pictures else "is empty")
+        raise UnreadableFile(path, emptiness(story.pictures))
     return made
 
 
@@ -66,9 +64,7 @@ def _framing(look: Element | None, story: Story) -> list[str]:
         inner = story.inner()
         inner.walk(part, 0)
         said = inner.text()
-        if re.search(r"\w{2}|\d \w", said) and not re.fullmatch(
-            r"(?i)\W*(?:page|seite|sida|pagina|of|von|/|\W)*", said
-        ):
+        if re.search(r"\w{2}|\d \w", said) and not names_page(said):
             made.append(said)
     return list(dict.fromkeys(made))
 
@@ -76,9 +72,8 @@ def _framing(look: Element | None, story: Story) -> list[str]:
 def _presentation(body: Element, _look: Element | None, story: Story) -> Text:
     """Slides under their titles; a slide is a page."""
     parts: list[str] = []
-    pages: list[int] = []
-    images: list[int] = []
-    at = blank = 0
+    pictures: list[int] = []
+    blank = 0
     slides = children(body, "page")
     for number, slide in enumerate(slides, start=1):
         inner = story.inner()
@@ -92,24 +87,20 @@ def _presentation(body: Element, _look: Element | None, story: Story) -> Text:
                 if value(shape, "class") == "notes":
                     told.walk_one(shape, 0)
         if not (said or title):
-            images += [number] if inner.pictures else []
+            pictures += [number] if inner.pictures else []
             blank += not inner.pictures
         spoken = [f"Notes: {told.text()}"] if told.text() else []
         heading = f"# {title or f'Slide {number}'}"
-        text = "\n\n".join((heading, *filter(None, [said]), *spoken, *inner.notes)) if said or title or spoken else ""
+        told_of = (heading, *filter(None, [said]), *spoken, *inner.notes) if said or title or spoken else ()
         story.pictures += inner.pictures
-        pages.append(at)
-        parts.append(text)
-        at += len(text) + 2 if text else 0
-    text = "\n\n".join(filter(None, parts))
+        parts.append("\n\n".join(told_of))
     counted = len(slides) - blank
     warnings = []
-    if images:
-        several = len(images) > 1
-        said = "hold no text: they are images" if several else "holds no text: it is an image"
-        warnings.append(f"{'slides' if several else 'slide'} {ranges(images)} of {len(slides)} {said}")
-    readable = (counted - len(images)) / counted if counted else 1.0
-    return Text(text, tuple(min(page, len(text)) for page in pages), tuple(warnings), readable)
+    if pictures:
+        which = f"slide{'s' * (len(pictures) > 1)} {ranges(pictures)} of {len(slides)}"
+        warnings.append(f"{which} {images(len(pictures))}")
+    readable = (counted - len(pictures)) / counted if counted else 1.0
+    return Text(*paged(parts), tuple(warnings), readable)
 
 
 def _title(slide: Element, story: Story) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from selfroute.errors import UnreadableFile
 from selfroute.ingest.archives import Archive
-from selfroute.ingest.notation import lowered, mark, raised
+from selfroute.ingest.notation import end, lowered, mark, raised
 from selfroute.ingest.odf_styles import Level, Styles
-from selfroute.ingest.packages import Element, child, children, local, named, tree, value
+from selfroute.ingest.packages import Element, child, children, local, named, number, tree, value
 
 CONTENT = "content.xml"
 DEEPEST = 150
@@ -111,8 +111,7 @@ class Story:
         for item in children(element, "list-item", "list-header"):
             shape = self.styles.lists.get(name, {}).get(level, Level())
             if local(item) == "list-item":
-                start = value(item, "start-value")
-                last = int(start) - 1 if start.isdigit() else numbers.get(level, shape.start - 1)
+                last = number(value(item, "start-value"), numbers.get(level, shape.start - 1) + 1) - 1
                 for deeper in [at for at in numbers if at > level]:
                     del numbers[deeper]
                 numbers[level] = last + 1
@@ -223,7 +222,7 @@ class Story:
         elif kind == "soft-hyphen" or kind in SKIPPED:
             return
         elif kind == "note":
-            made.append(self._note(one, _before(made), depth))
+            made.append(self._note(one, end(made), depth))
         elif kind == "annotation":
             inner = self.inner()
             inner._comment(one, depth)
@@ -245,7 +244,7 @@ class Story:
         inner: list[str] = []
         self._runs(one, inner, floating, depth + 1)
         write = raised if look.position > 0 else lowered
-        made.append(write(_before(made), "".join(inner)))
+        made.append(write(end(made), "".join(inner)))
 
     def _note(self, note: Element, text: str, depth: int) -> str:
         """The mark of a note; what it says stands at the end, behind its mark."""
@@ -268,11 +267,6 @@ class Story:
         self.lines += [f"{marked}{' '.join(text.split())}"] if marked else text.split("\n")
 
 
-def _before(made: list[str]) -> str:
-    """The end of the text so far, as far as it decides how a power or a mark is written."""
-    return "".join(made[-20:])
-
-
 def _white(text: str | None) -> str:
     """Text as it is read: line breaks and runs of white space in the file are one space."""
     return re.sub(r"[ \t\r\n]+", " ", text) if text else ""
@@ -288,5 +282,4 @@ def rows(table: Element, depth: int = 0) -> Iterator[Element]:
 
 
 def count(element: Element, name: str, most: int) -> int:
-    said = value(element, name, "1")
-    return min(max(int(said), 1), most) if said.isdigit() and len(said) < 10 else 1
+    return min(max(number(value(element, name), 1), 1), most)

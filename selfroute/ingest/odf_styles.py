@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from selfroute.ingest.numbering import written
-from selfroute.ingest.packages import Element, children, local, named, value
+from selfroute.ingest.numbering import SIGNS, written
+from selfroute.ingest.packages import Element, children, local, named, number, value
 
 DEEPEST = 20
 """How many styles a style may be based on, one on the other."""
-KINDS = {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman", "": "none"}
+KINDS = {**SIGNS, "": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,7 @@ def styles(roots: Iterable[Element]) -> Styles:
 
 
 def _look(style: Element) -> Look:
-    level = value(style, "default-outline-level")
-    outline = int(level) if level.isdigit() else int(value(style, "name") == "Title")
+    outline = number(value(style, "default-outline-level"), int(value(style, "name") == "Title"))
     found = Look(list_style=value(style, "list-style-name"), level=outline)
     for about in children(style, "text-properties", "table-properties"):
         line = value(about, "text-line-through-style") or value(about, "text-line-through-type")
@@ -130,18 +129,17 @@ def _position(said: str) -> int | None:
 def _levels(style: Element) -> dict[int, Level]:
     made = {}
     for one in style:
-        at = value(one, "level")
-        if not at.isdigit():
+        at = number(value(one, "level"), -1)
+        if at < 0:
             continue
         if local(one) in ("list-level-style-number", "outline-level-style"):
-            start, shown = value(one, "start-value", "1"), value(one, "display-levels", "1")
-            made[int(at)] = Level(
+            made[at] = Level(
                 KINDS.get(value(one, "num-format"), "decimal"),
                 value(one, "num-prefix"),
                 value(one, "num-suffix"),
-                int(start) if start.isdigit() else 1,
-                int(shown) if shown.isdigit() else 1,
+                number(value(one, "start-value"), 1),
+                number(value(one, "display-levels"), 1),
             )
         else:
-            made[int(at)] = Level()
+            made[at] = Level()
     return made

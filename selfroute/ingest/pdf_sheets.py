@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.texts import Text, ranges
+from selfroute.ingest.texts import Text, images, ranges
 
 
 class Kind(StrEnum):
@@ -83,8 +83,7 @@ def _warnings(sheets: Sequence[Sheet]) -> Iterable[str]:
         ]
 
     if bare := those(Kind.IMAGE, stamped=False):
-        one = len(bare) == 1
-        yield f"{_pages(bare)} of {total} {'holds no text: it is an image' if one else 'hold no text: they are images'}"
+        yield f"{_pages(bare)} of {total} {images(len(bare))}"
     if stamped := those(Kind.IMAGE, stamped=True):
         one = len(stamped) == 1
         holds, are = ("holds", "it is an image") if one else ("hold", "they are images")

@@ -13,7 +13,7 @@ from pathlib import Path
 from selfroute.errors import UnreadableFile
 from selfroute.ingest import charts, drawings
 from selfroute.ingest.packages import Element, Package, child, children, local, named, package, switched, value
-from selfroute.ingest.texts import Text, ranges
+from selfroute.ingest.texts import Text, emptiness, images, paged, ranges
 
 DEEPEST = 50
 """Groups of shapes inside each other."""
@@ -59,8 +59,6 @@ def read(path: Path) -> Text:
     if not slides:
         raise UnreadableFile(path, "is empty")
     parts: list[str] = []
-    pages: list[int] = []
-    at = 0
     framed: set[str] = set()
     for number, slide in enumerate(slides, start=1):
         text = ""
@@ -68,13 +66,11 @@ def read(path: Path) -> Text:
             fresh = [said for said in dict.fromkeys(slide.framing) if said not in framed]
             framed.update(fresh)
             text = _text(slide, number, fresh)
-        pages.append(at)
         parts.append(text)
-        at += len(text) + 2 if text else 0
-    text = "\n\n".join(filter(None, (*parts, *masters)))
+    said, pages = paged(parts)
     if not any(slide is not None and (slide.words or slide.spoken) for slide in slides) and not masters:
         raise UnreadableFile(path, _nothing(slides))
-    return Text(text, tuple(min(page, len(text)) for page in pages), *_account(slides))
+    return Text("\n\n".join(filter(None, (said, *masters))), pages, *_account(slides))
 
 
 def _area(size: Element | None) -> float:
@@ -92,23 +88,20 @@ def _relation(element: Element) -> str:
 def _nothing(slides: Sequence[_Slide | None]) -> str:
     if None in slides:
         return "is broken: it holds none of its slides"
-    images = any(slide is not None and slide.pictures for slide in slides)
-    return "holds images only: their text is not read" if images else "is empty"
+    return emptiness(any(slide is not None and slide.pictures for slide in slides))
 
 
 def _account(slides: Sequence[_Slide | None]) -> tuple[tuple[str, ...], float]:
     """What could not be read, and the share of the slides that could. Blank slides do not count."""
     known = [(number, slide) for number, slide in enumerate(slides, start=1) if slide is not None]
-    images = [number for number, slide in known if slide.pictures and not slide.words]
+    pictures = [number for number, slide in known if slide.pictures and not slide.words]
     titled = [number for number, slide in known if slide.only_titled]
     objects = [number for number, slide in known if slide.objects]
     missing = [number for number, slide in enumerate(slides, start=1) if slide is None]
     blank = sum(not slide.words and not slide.pictures and not slide.objects for _, slide in known)
     made = []
-    if images:
-        one = len(images) == 1
-        said = "holds no text: it is an image" if one else "hold no text: they are images"
-        made.append(f"{_of(images, len(slides))} {said}")
+    if pictures:
+        made.append(f"{_of(pictures, len(slides))} {images(len(pictures))}")
     if titled:
         one = len(titled) == 1
         said = "holds only a title and an image" if one else "hold only a title and an image each"
@@ -118,7 +111,7 @@ def _account(slides: Sequence[_Slide | None]) -> tuple[tuple[str, ...], float]:
     if missing:
         made.append(f"{_of(missing, len(slides))} {'is' if len(missing) == 1 else 'are'} missing in the file")
     whole = len(slides) - blank
-    return tuple(made), (whole - len({*images, *titled, *objects, *missing})) / whole if whole else 1.0
+    return tuple(made), (whole - len({*pictures, *titled, *objects, *missing})) / whole if whole else 1.0
 
 
 def _of(numbers: Sequence[int], slides: int) -> str:

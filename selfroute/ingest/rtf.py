@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.docx_symbols import translated
 from selfroute.ingest.rtf_story import Story
 from selfroute.ingest.rtf_words import CHARSETS, HEADERS, KEPT, SIGNS, SKIPPED, SYMBOLS
-from selfroute.ingest.texts import Text, content
+from selfroute.ingest.symbols import translated
+from selfroute.ingest.texts import Text, content, emptiness
 
 DEEPEST = 5_000
 """Groups inside each other."""
@@ -94,7 +94,7 @@ def read(path: Path) -> Text:
     _flush(reader)
     made = reader.story.text()
     if not made:
-        raise UnreadableFile(path, "holds images only: their text is not read" if reader.pictures else "is empty")
+        raise UnreadableFile(path, emptiness(reader.pictures))
     return Text(made)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from selfroute.ingest.notation import lowered, mark, raised
+from selfroute.ingest.notation import end, lowered, mark, raised
+from selfroute.ingest.texts import names_page
 
 NEAR = 30
 """Twentieths of a point: edges of cells that are this close are one."""
-PAGE = re.compile(r"(?i)(?:page|seite|sida|pagina|of|von|\W|\d)*")
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Story:
         if self._flow.kind == "footnote":
             return
         self._flush()
-        self._flow.text.append(mark(_end(self._flow.text), str(self._numbered + 1)))
+        self._flow.text.append(mark(end(self._flow.text), str(self._numbered + 1)))
         self._marked = True
 
     def control(self, word: str, number: int | None) -> None:
@@ -136,7 +136,7 @@ class Story:
             flow = self._flow
             flow.marked = "- " if re.fullmatch(r"[^\w(\[]+|o|§|[a-zA-Z]?\ufffd", flat) or not flat else f"{flat} "
         elif kind == "header":
-            if not PAGE.fullmatch(flat) and text not in self._framing:
+            if not names_page(re.sub(r"\d+", " ", flat)) and text not in self._framing:
                 self._framing.append(text)
         elif kind == "footnote":
             named, self._marked = self._marked, False
@@ -162,7 +162,7 @@ class Story:
         run, flow.run = flow.run, []
         if run and flow.base:
             write = raised if flow.base > 0 else lowered
-            run = [write(_end(flow.text), "".join(run))]
+            run = [write(end(flow.text), "".join(run))]
         flow.text += run
 
     def _taken(self) -> str:
@@ -238,8 +238,3 @@ def _edges(found: list[int]) -> list[int]:
         if not made or edge > made[-1] + NEAR:
             made.append(edge)
     return made
-
-
-def _end(made: list[str]) -> str:
-    """The end of the text so far, as far as it decides how a power or a mark is written."""
-    return "".join(made[-20:])

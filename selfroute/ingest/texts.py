@@ -9,12 +9,15 @@ import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from selfroute.errors import UnreadableFile
 
 MOST_BYTES = 512 * 2**20
 """A file that is read whole may be as large as this; its text too (SQLite takes no more than 10^9 bytes)."""
+
+PAGE = re.compile(r"(?:page|seite|sida|pagina|of|von|\W)*", re.IGNORECASE)
 
 SAMPLE = 2**16
 """Bytes from which an encoding is told."""
@@ -56,6 +59,28 @@ def ranges(numbers: Sequence[int]) -> str:
         for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(number) for number in run])
     ]
     return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+
+
+def images(count: int) -> str:
+    """What a warning says of so many pages, slides or chapters that are images."""
+    return "holds no text: it is an image" if count == 1 else "hold no text: they are images"
+
+
+def emptiness(pictures: object) -> str:
+    """Why a file without text is not read; it may hold pictures."""
+    return "holds images only: their text is not read" if pictures else "is empty"
+
+
+def paged(parts: Sequence[str]) -> tuple[str, tuple[int, ...]]:
+    """The text of slides, apart by blank lines, and where in it each begins; those without text take no place."""
+    text = "\n\n".join(filter(None, parts))
+    ends = accumulate(len(part) + 2 if part else 0 for part in parts[:-1])
+    return text, tuple(min(start, len(text)) for start in (0, *ends)[: len(parts)])
+
+
+def names_page(line: str) -> bool:
+    """Whether a line of a header or a footer is only the frame of the number of its page: `Page of`."""
+    return PAGE.fullmatch(line) is not None
 
 
 def content(path: Path) -> bytes:

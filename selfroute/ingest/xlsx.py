@@ -14,11 +14,12 @@ from pathlib import Path
 
 from selfroute.errors import UnreadableFile
 from selfroute.ingest import charts, drawings
-from selfroute.ingest.grids import Grid, Span, letters, text_of
-from selfroute.ingest.notation import lowered, raised
+from selfroute.ingest.grids import Grid, Span, text_of
+from selfroute.ingest.notation import end, lowered, raised
 from selfroute.ingest.number_formats import BUILT_IN, shown
+from selfroute.ingest.numbering import written
 from selfroute.ingest.packages import Element, Package, child, children, local, named, number, package, switched, value
-from selfroute.ingest.texts import Text
+from selfroute.ingest.texts import Text, emptiness, images, names_page
 
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 MOST_SPANS = 200_000
@@ -55,9 +56,8 @@ def read(path: Path) -> Text:
     text = text_of(grids)
     warnings = []
     if pictures:
-        warnings.append(
-            f"{_some('sheet', pictures)} no text: {'it is an image' if len(pictures) == 1 else 'they are images'}"
-        )
+        several = f"s {', '.join(pictures[:-1])} and" if len(pictures) > 1 else ""
+        warnings.append(f"sheet{several} {pictures[-1]} {images(len(pictures))}")
     if unsaved:
         warnings.append(
             f"formulas were saved without their values ({'; '.join(unsaved[:5])}): open the file in a spreadsheet"
@@ -70,14 +70,10 @@ def read(path: Path) -> Text:
     return Text(text, warnings=tuple(warnings), readable=readable)
 
 
-def _some(what: str, names: Sequence[str]) -> str:
-    return f"{what} {names[0]} holds" if len(names) == 1 else f"{what}s {', '.join(names[:-1])} and {names[-1]} hold"
-
-
 def _nothing(pictures: Sequence[str], unsaved: Sequence[str]) -> str:
-    if pictures:
-        return "holds images only: their text is not read"
-    return "holds formulas without saved values: open and save it in a spreadsheet program" if unsaved else "is empty"
+    if unsaved and not pictures:
+        return "holds formulas without saved values: open and save it in a spreadsheet program"
+    return emptiness(pictures)
 
 
 @dataclass(slots=True)
@@ -245,7 +241,7 @@ class _Item:
             if self._struck:
                 return
             write = {"superscript": raised, "subscript": lowered}.get(self._base)
-            self._parts.append(write("".join(self._parts[-20:]), said) if write else said)
+            self._parts.append(write(end(self._parts), said) if write else said)
         elif name == "rPh":
             self._phonetic = False
 
@@ -333,7 +329,7 @@ class _Cells:
             text = self._inline.text
         elif self._value is None:
             if self._formula and self._kind != "str":
-                self.unsaved.append(f"{letters(self._column)}{self._row}")
+                self.unsaved.append(f"{written(self._column, 'upperLetter')}{self._row}")
             return
         else:
             text = self._shown("".join(self._value))
@@ -370,7 +366,7 @@ def _header(code: str) -> str:
     text = re.sub(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|\d{1,3}|[PNDTZFABIUESXYOHG])', "", code)
     parts = [" ".join(part.replace("&&", "&").split()) for part in re.split(r"&[LCR]", text)]
     said = "; ".join(part for part in parts if re.search(r"\w", part))
-    return "" if re.fullmatch(r"(?i)\W*(?:page|seite|pagina|sida|of|von|/|\W)*\W*", said) else said
+    return "" if names_page(said) else said
 
 
 def _day(raw: str) -> str:

@@ -1,4 +1,5 @@
-"""Characters of the fonts of symbols (Symbol, Wingdings, Webdings) as Unicode: Word keeps the place in the font."""
+"""Characters of the fonts of symbols (Symbol, Wingdings, Webdings) as Unicode: Word files and RTF keep the place in the
+font."""
 
 from __future__ import annotations
 
