@@ -16,6 +16,7 @@ from selfroute.index import Index
 from selfroute.index.corpus import Corpus
 from selfroute.index.shelf import Shelf
 from selfroute.ingest.chunker import Chunker, rule
+from selfroute.ingest.finder import one_name
 from selfroute.types import Allowance, Call, Document, Record, Stage, Usage
 from selfroute.waiting import in_thread, long_threads
 
@@ -39,7 +40,7 @@ class Sources:
         its owner opened. Raises `UnknownCorpus`, `EmptyCorpus`, `UnusableIndex` and, for the scope, `UnknownDocument`.
         """
         if isinstance(corpus, Document):
-            unknown = [id_ for id_ in scope if id_ != corpus.id]
+            unknown = [id_ for id_ in scope if one_name(id_) != one_name(corpus.id)]
             if unknown:
                 raise UnknownDocument(unknown, corpus.source, [corpus.id])
             yield corpus.source, corpus
