@@ -27,7 +27,7 @@ class Package(packages.Package):
         others = [name for name in names if re.fullmatch(r"(\w+[/\\])?document\d*\.xml", name, re.IGNORECASE)]
         return next(iter((*self.linked("", "officeDocument"), *typed, *([usual] if usual else ()), *others)), MAIN)
 
-    @property
+    @cached_property
     def folder(self) -> str:
         return dirname(self.main)
 

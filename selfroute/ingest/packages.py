@@ -110,20 +110,24 @@ def parsed(data: bytes, name: str, path: Path, target: Any) -> Any:
     """What `target` makes of the elements of a part. Those that declare entities or attributes are refused: parts
     never do, and a short one could stand for a text without end."""
 
+    may_declare = any(sign in data for sign in (b"<!ENTITY", b"<!ATTLIST", b"\0"))  # it is in UTF-16
+    try:
+        parser = ElementTree.XMLParser(target=_guarded(target, name, path) if may_declare else target)
+        parser.feed(data)
+        return parser.close()
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise UnreadableFile(path, f"is broken: {name} is no XML ({error})") from error
+
+
+def _guarded(target: Any, part: str, path: Path) -> Any:
     class Guarded:
         start, end, data, close = target.start, target.end, target.data, target.close
 
         @staticmethod
         def doctype(*_: object) -> None:
-            raise UnreadableFile(path, f"is broken: {name} declares a type of its own, which no program writes")
+            raise UnreadableFile(path, f"is broken: {part} declares a type of its own, which no program writes")
 
-    may_declare = any(sign in data for sign in (b"<!ENTITY", b"<!ATTLIST", b"\0"))  # it is in UTF-16
-    try:
-        parser = ElementTree.XMLParser(target=Guarded if may_declare else target)
-        parser.feed(data)
-        return parser.close()
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise UnreadableFile(path, f"is broken: {name} is no XML ({error})") from error
+    return Guarded
 
 
 def local(element: Element | str) -> str:
