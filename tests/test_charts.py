@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from xml.etree import ElementTree
 
-from selfroute.ingest.charts import MOST_CELLS, chart, diagram
+from selfroute.ingest.formats.charts import MOST_CELLS, chart, diagram
 
 
 def test_each_series_is_a_column_under_its_name() -> None:

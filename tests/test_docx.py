@@ -9,8 +9,8 @@ import pytest
 from wordfiles import OFFICE, W, p, package, part, r, relations, row, table, word
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.archives import MOST_UNPACKED
-from selfroute.ingest.docx import read
+from selfroute.ingest.formats.archives import MOST_UNPACKED
+from selfroute.ingest.formats.docx import read
 
 CASES = Path(__file__).parent / "cases" / "documents"
 

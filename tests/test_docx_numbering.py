@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from wordfiles import cell, p, part, row, table, word
 
-from selfroute.ingest.docx import read
-from selfroute.ingest.docx_numbering import shown
+from selfroute.ingest.formats.docx import read
+from selfroute.ingest.formats.docx.numbering import shown
 
 
 def level(at: int, pattern: str, kind: str = "decimal", more: str = "", start: str = '<w:start w:val="1"/>') -> str:

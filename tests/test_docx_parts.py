@@ -10,7 +10,7 @@ import pytest
 from wordfiles import field, p, part, r, relations, row, sup, table, word
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.docx import read
+from selfroute.ingest.formats.docx import read
 
 
 def note(kind: str, name: int | str, *blocks: str, more: str = "") -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wordfiles import cell, p, r, row, table, word
 
-from selfroute.ingest.docx import read
+from selfroute.ingest.formats.docx import read
 
 DOWN, ON = '<w:vMerge w:val="restart"/>', "<w:vMerge/>"
 

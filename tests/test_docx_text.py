@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from wordfiles import field, p, part, r, sub, sup, word
 
-from selfroute.ingest.docx import read
-from selfroute.ingest.symbols import symbol
+from selfroute.ingest.formats.docx import read
+from selfroute.ingest.formats.symbols import symbol
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.eml import DEEPEST, read
+from selfroute.ingest.formats.eml import DEEPEST, read
 
 HEAD = (
     "Subject: Fees\nFrom: Olof Berg <olof@port.example>\nTo: Anna <anna@port.example>\n"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.archives import MOST_UNPACKED
-from selfroute.ingest.epub import read
-from selfroute.ingest.texts import Text
+from selfroute.ingest.formats.archives import MOST_UNPACKED
+from selfroute.ingest.formats.epub import read
+from selfroute.ingest.formats.texts import Text
 
 CONTAINER = '<container xmlns="urn:c"><rootfiles><rootfile full-path="OPS/book.opf"/></rootfiles></container>'
 CHAPTERS = {"two.xhtml": "<h1>Two</h1><p>Night work.</p>", "sub/one 1.xhtml": "<h1>One</h1><p>The harbour.</p>"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.html import DEEPEST, read, text_of
+from selfroute.ingest.formats.html import DEEPEST, read, text_of
 
 PAGE = """<!doctype html><html><head><title>Not in the text</title><style>no {}</style><script>no</script></head><body>
 <nav><ul><li>No<li>No</ul></nav>

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.ipynb import read
+from selfroute.ingest.formats.ipynb import read
 
 PYTHON = {"kernelspec": {"language": "python"}, "language_info": {"name": "python"}}
 

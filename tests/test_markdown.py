@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
+from selfroute.ingest.formats.markdown import read, shown
 from selfroute.ingest.loaders import load_one
-from selfroute.ingest.markdown import read, shown
 
 DATA = "data:image/png;base64," + "iVBORw0KGgo/+A" * 40 + "=="
 

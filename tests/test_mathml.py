@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from selfroute.ingest.html import text_of
-from selfroute.ingest.mathml import tex
+from selfroute.ingest.formats.html import text_of
+from selfroute.ingest.formats.html.mathml import tex
 
 A, B, ONE, TWO = "<mi>a</mi>", "<mi>b</mi>", "<mn>1</mn>", "<mn>2</mn>"
 SUM = f"<mrow>{A}<mo>+</mo>{B}</mrow>"

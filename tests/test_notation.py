@@ -2,7 +2,7 @@
 
 import pytest
 
-from selfroute.ingest.notation import fraction, lowered, mark, raised
+from selfroute.ingest.formats.notation import fraction, lowered, mark, raised
 
 
 @pytest.mark.parametrize(

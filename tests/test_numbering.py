@@ -2,7 +2,7 @@
 
 import pytest
 
-from selfroute.ingest.numbering import written
+from selfroute.ingest.formats.numbering import written
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from pdfs import bound, picture
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.pdf import read
+from selfroute.ingest.formats.pdf import read
 
 pytestmark = pytest.mark.end_to_end  # a PDF is read in a process of its own
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from wordfiles import p, r, word
 
-from selfroute.ingest.docx import read
+from selfroute.ingest.formats.docx import read
 
 
 def m(name: str, *inside: str, **properties: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from pdfs import assembled
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.pdf import MOST_PAGES, read
+from selfroute.ingest.formats.pdf import MOST_PAGES, read
 from selfroute.types import Document
 
 pytestmark = pytest.mark.end_to_end  # a PDF is read in a process of its own

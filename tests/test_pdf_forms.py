@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pdfs import Page, composed, lines
 
-from selfroute.ingest.pdf import read
-from selfroute.ingest.texts import Text
+from selfroute.ingest.formats.pdf import read
+from selfroute.ingest.formats.texts import Text
 
 pytestmark = pytest.mark.end_to_end  # a PDF is read in a process of its own
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from selfroute.ingest.pdf_hyphens import joined
+from selfroute.ingest.formats.pdf.hyphens import joined
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pdfs import Page, at, composed, lines
 
-from selfroute.ingest.pdf import read
+from selfroute.ingest.formats.pdf import read
 
 pytestmark = pytest.mark.end_to_end  # a PDF is read in a process of its own
 

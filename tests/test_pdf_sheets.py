@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.pdf_sheets import Kind, Sheet, told
-from selfroute.ingest.pdf_text import _is_language
+from selfroute.ingest.formats.pdf.sheets import Kind, Sheet, told
+from selfroute.ingest.formats.pdf.text import _is_language
 
 PATH = Path("a.pdf")
 TEXT = Sheet("Words.")

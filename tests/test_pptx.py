@@ -10,7 +10,7 @@ import pytest
 from wordfiles import OFFICE, relations
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.pptx import read
+from selfroute.ingest.formats.pptx import read
 
 SPACES = (
     'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'

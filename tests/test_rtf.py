@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.rtf import DEEPEST, read
+from selfroute.ingest.formats.rtf import DEEPEST, read
 
 HEAD = (
     r"{\rtf1\ansi\ansicpg1252\deff0\uc1{\fonttbl{\f0\fnil\fcharset0 Arial;}{\f1\fnil\fcharset204 Arial Cyr;}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.table import read
+from selfroute.ingest.formats.csv import read
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.texts import MOST_BYTES, content, decoded, names_page, paged, ranges
+from selfroute.ingest.formats.texts import MOST_BYTES, content, decoded, names_page, paged, ranges
 
 HERE = Path("a.txt")
 SWEDISH = "Hamnkaptenen godkänner nattarbete. Färjan går varje dag från Åland till Överby.\n"

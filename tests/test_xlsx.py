@@ -11,7 +11,7 @@ import pytest
 from wordfiles import OFFICE, relations
 
 from selfroute.errors import UnreadableFile
-from selfroute.ingest.xlsx import read
+from selfroute.ingest.formats.xlsx import read
 
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATED = f"{OFFICE}/relationships"

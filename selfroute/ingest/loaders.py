@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 from selfroute.errors import UnreadableFile
 from selfroute.ingest.finder import SUFFIXES, File, one_name, shown, why
-from selfroute.ingest.texts import Text, checked, content, decoded
+from selfroute.ingest.formats.texts import Text, checked, content, decoded
 from selfroute.types import Document
 
 VERSION = 2
@@ -101,7 +101,7 @@ def _by(module: str) -> Callable[..., Text]:
     """A loader whose library is imported only when there is something to read with it."""
 
     def read(path: Path, **how: bool) -> Text:
-        made: Text = import_module(f"selfroute.ingest.{module}").read(path, **how)
+        made: Text = import_module(f"selfroute.ingest.formats.{module}").read(path, **how)
         return made
 
     return read
@@ -115,9 +115,9 @@ _READERS: Mapping[str, Callable[..., Text]] = {
     ".html": _by("html"),
     ".htm": _by("html"),
     ".epub": _by("epub"),
-    ".csv": _by("table"),
-    ".tsv": _by("table"),
-    ".tab": _by("table"),
+    ".csv": _by("csv"),
+    ".tsv": _by("csv"),
+    ".tab": _by("csv"),
     ".xlsx": _by("xlsx"),
     ".xlsm": _by("xlsx"),
     ".pptx": _by("pptx"),
