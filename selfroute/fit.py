@@ -6,16 +6,15 @@ Counts by the reader's own count. Knows nothing of policies, calls or money.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from selfroute.index.corpus import Texts
+from selfroute.ingest.cuts import SPACE
 from selfroute.readers import Reader
 from selfroute.types import Chunk, Hits, Passage, Question, Reading, Route
 
-SPACE = re.compile(r"\s")
 LONGEST_WORD = 100
 """Characters within which a word's end is looked for."""
 
@@ -205,7 +204,7 @@ def whole_words(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _within_a_word(text: str, at: int) -> bool:
-    return not (text[at - 1].isspace() or text[at].isspace())
+    return not (SPACE.match(text, at - 1) or SPACE.match(text, at))
 
 
 def _most(most: int, count: Callable[[int], int], room: int) -> int:

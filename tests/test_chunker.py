@@ -328,3 +328,58 @@ def test_rows_of_a_csv_file_stay_whole() -> None:
     rows = [f"quay: Quay {n}; season: summer; fee: {n},50" for n in range(40)]
     chunks = chunked("\n\n".join(rows), 40)
     assert [row for chunk in chunks for row in chunk.text.split("\n\n")] == rows
+
+
+def test_a_long_cell_is_as_many_chunks_as_it_takes() -> None:
+    text = "Section | Text\nA | " + "harbour " * 2000 + "\nB | short\nC | short"
+    chunks = chunked(text, 200)
+    whole(text, chunks, HashingEmbedder().count_tokens, 200)
+    assert len(chunks) < 14
+    assert [chunk.header for chunk in chunks[1:-1]] == ["Section | Text"] * (len(chunks) - 2)
+
+
+def test_the_cell_before_a_long_one_stays_with_it() -> None:
+    text = "| q | a |\n|---|---|\n| Who? | " + "It is Olof Berg. " * 60 + "|\n| When? | Now. |"
+    chunks = chunked(text, 60)
+    [first] = [chunk for chunk in chunks if "Who?" in chunk.text]
+    assert "Olof Berg" in first.text
+
+
+def test_a_table_longer_than_a_section_has_one_header() -> None:
+    text = "quay | fee | year\n" + "".join(f"q{n} | {n * 3} | {n}\n" for n in range(70_000))
+    assert len(text) > SECTION
+    chunks = Chunker(lambda part: len(part) // 4, 240).chunks(Document("d", text, "d"))
+    assert {chunk.header for chunk in chunks[1:]} == {"quay | fee | year"}
+
+
+def test_a_section_does_not_end_in_a_number() -> None:
+    text = "1,250.75;" * 200_000
+    ends = [end for _, end in sections(text)][:-1]
+    assert ends
+    assert all(text[end - 1] == ";" or text[end] == ";" for end in ends)
+
+
+def test_a_row_of_very_many_cells_is_split_in_time_that_grows_with_it() -> None:
+    counted: list[int] = []
+
+    def count(part: str) -> int:
+        counted.append(len(part))
+        return len(part) // 2
+
+    text = "\n".join("|".join(f" c{n} " for n in range(4_000)) for _ in range(3))
+    Chunker(count, 100).chunks(Document("d", text, "d"))
+    assert sum(counted) < 20 * len(text)
+
+
+def test_lines_that_end_as_windows_ends_them_are_no_paragraphs() -> None:
+    lines = ["The harbour master keeps the gate of the quay,", "and whoever comes asks for leave there first."] * 6
+    unix, windows = (chunked(end.join(lines), 40) for end in ("\n", "\r\n"))
+    assert [chunk.text.split() for chunk in unix] == [chunk.text.split() for chunk in windows]
+
+
+@pytest.mark.parametrize("number", ["1\u00a0250", "1\u202f250", "1 250", "1 250 000,50", "３，５００", "1'250.50"])  # noqa: RUF001
+@pytest.mark.parametrize("limit", range(3, 12))
+def test_no_border_is_in_a_number_however_it_is_written(number: str, limit: int) -> None:
+    text = f"The fee is {number} euros, and the fine of last year was {number} euros; so it is " * 3
+    chunks = Chunker(lambda part: len(part.split(" ")), limit).chunks(Document("d", text, "d"))
+    assert sum(chunk.text.count(number) for chunk in chunks) == 6

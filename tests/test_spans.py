@@ -39,6 +39,23 @@ FAQ = "# Questions\n\n## How long is a key valid?\n\n90 days.\n\n## What does a 
         ("berth A-12 is free", "12", "12"),
         ("from 10-15 May", "15", "15"),
         ("opened in (1998) by all", "1998", "1998"),
+        ("holds 10^6 litres", "10", "10^6"),
+        ("holds 10^6 litres", "6", "10^6"),
+        ("lasts 10^-3 s", "-3", "10^-3"),
+        ("holds 3×10^6 cells", "3", "3×10^6"),
+        ("about 1.5e-3 of it", "1.5e", "1.5e-3"),
+        ("it is 1 250 euros", "250", "1 250"),
+        ("it is 1\u00a0250,50 euros", "1", "1\u00a0250,50"),
+        ("in 2019 300 boats came", "300", "300"),
+        ("at most <= 40 euros", "40", "<= 40"),
+        ("call (030) 1234-567 now", "1234", "(030) 1234-567"),
+        ("it is １，２５０ yen", "２５０", "１，２５０"),  # noqa: RUF001
+        ("a loss of $(1,250) in all", "1,250", "$(1,250)"),
+        ("it costs US$25 now", "25", "US$25"),
+        ("it costs € 40.50 now", "40.50", "€ 40.50"),
+        ("it costs 40 € now", "40", "40 €"),
+        ("it grew by 12 % then", "12", "12 %"),
+        ("by the rule ISO-9001 it is", "-9001", "ISO-9001"),
         ("> 5 boats in a quotation", "5", "5"),
         ("- 5 boats in a list", "5", "5"),
         ("Who? Olof Berg.", "Olof Berg", "Olof Berg"),
@@ -60,6 +77,10 @@ def test_a_span_widens_to_the_whole_number_with_its_signs(text: str, span: str, 
         ("quay: North; fee: 40,50\n\nquay: South; fee: 25,10", "40,50", "quay: North; fee: 40,50"),
         ("- One is red.\n- Two is blue\n- Three", "blue", "- Two is blue"),
         ("港口夜间作业。须经港务长批准。完。", "港务长", "须经港务长批准。"),
+        ("N. | Is closed. Opens again. Ask. | 40\nS. | Open. | 25", "40", "N. | Is closed. Opens again. Ask. | 40"),
+        ("quay: North; note: Closed. Ask Berg.; fee: 40", "40", "quay: North; note: Closed. Ask Berg.; fee: 40"),
+        ("It rains. Gen. Smith came in May [3]. It snows.", "Smith", "Gen. Smith came in May [3]."),
+        ("It rains.[3] Olof keeps it. It snows.", "Olof", "Olof keeps it."),
         (
             "The fee, which is set by the board of the harbour,\nis 40 euros. And so on.",
             "40",
@@ -104,12 +125,12 @@ def test_spans_only_grow_and_stay_in_the_text(text: str, data: st.DataObject) ->
     ],
 )
 def test_headings_that_repeat_the_question_are_found(question: str, lines: list[str]) -> None:
-    assert [FAQ[start:end] for start, end in repeats(FAQ, question)] == lines
+    assert [FAQ[start:end].strip() for start, end in repeats(FAQ, question)] == lines
 
 
 def test_a_question_in_plain_lines_repeats_it_too() -> None:
     text = "How long is a key valid?\n90 days.\nWhat is it made of?\nBrass."
-    assert [text[start:end] for start, end in repeats(text, "How long is the key valid?")] == [
+    assert [text[start:end].strip() for start, end in repeats(text, "How long is the key valid?")] == [
         "How long is a key valid?"
     ]
 
@@ -127,3 +148,38 @@ def test_no_answer_runs_over_cells_headings_or_paragraphs() -> None:
     ]
     assert [part for part in found if part] == ["a", "b", "c", "d", "# Head"]
     assert borders("One goes\non and on.", 0, 99) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "asking"),
+    [
+        ("| How long is the permit valid? | 90 days |", "How long is the permit valid?"),
+        ("question: How long is the permit valid?; answer: 90 days", None),
+        ("topic: permits; question: How long is the permit valid? 90 days", "How long is the permit valid?"),
+        ("Q: How long is the permit valid? A: 90 days. Q: Who keeps it? A: Olof.", "How long is the permit valid?"),
+        ("How long is the permit valid?:\r\n90 days.", "How long is the permit valid?:"),
+        ("»How long is the permit valid?«\n90 days.", None),
+        ("(How long is the permit valid?)\n90 days.", "(How long is the permit valid?)"),
+        ("## Validity: How long is the permit valid? 90 days", "How long is the permit valid?"),
+    ],
+)
+def test_what_asks_is_found_wherever_it_stands(text: str, asking: str | None) -> None:
+    found = [text[start:end].strip() for start, end in repeats(text, "How long is the permit valid?")]
+    assert len(found) == 1
+    assert "How long is the permit valid?" in found[0]
+    assert "90" not in found[0]
+    if asking is not None:
+        assert found == [asking]
+
+
+@pytest.mark.parametrize("sign", [" ", "?", "? ", ".", "# ", "a?b ", "| ", "1 250 ", "(", "How "])
+def test_lines_that_are_made_to_take_long_are_looked_through_once(sign: str) -> None:
+    """With the square of the length it would take longer than a test may."""
+    text = f"Who keeps the gate? {sign * (400_000 // len(sign))}\nOlof."
+    found = repeats(text, "Who keeps the gate?")
+    assert found[0][0] == 0
+    assert sections(text, found)[0][0] == 0
+    assert borders(text, 0, 2_000)
+    start, end = sentence_around(text, len(text) - 5, len(text))
+    assert text[start:end].endswith("Olof.")
+    assert widened(text, len(text) - 5, len(text) - 1) == (len(text) - 5, len(text) - 1)

@@ -12,18 +12,42 @@ TABS = "quay\tfee\nnorth\t40\nsouth\t25"
 
 
 @pytest.mark.parametrize(
-    ("text", "header", "body"),
+    ("text", "header", "body", "edged"),
     [
-        (MARKDOWN, "| quay | fee |", MARKDOWN.index("| north")),
-        (PLAIN, "quay | fee", PLAIN.index("north")),
-        (TABS, "quay\tfee", TABS.index("north")),
+        (MARKDOWN, "| quay | fee |", MARKDOWN.index("| north"), True),
+        (PLAIN, "quay | fee", PLAIN.index("north"), False),
+        (TABS, "quay\tfee", TABS.index("north"), False),
     ],
 )
-def test_a_table_is_found_with_its_header(text: str, header: str, body: int) -> None:
+def test_a_table_is_found_with_its_header(text: str, header: str, body: int, edged: bool) -> None:
     before = "Fees of the harbour.\n\n"
     assert tables(f"{before}{text}\n\nThe end.") == [
-        Table(len(before), len(before) + body, len(before) + len(text), header)
+        Table(len(before), len(before) + body, len(before) + len(text), header, edged)
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("| 2019 | 2020\nnorth | 40 | 41\nsouth | 25 | 26\neast | 3 | 4", ["", "2019", "2020"]),
+        ("quay | 2019 |\nnorth | 40 | a\nsouth | 25 |\neast | 3 |", ["quay", "2019", ""]),
+        ("\t2019\t2020\nnorth\t40\t41\nsouth\t25\t26", ["", "2019", "2020"]),
+        ("quay\tnote\tfee\nnorth\t\t40\nsouth\tcold\t25", ["quay", "note", "fee"]),
+        ("| quay | fee |\r\n|---|---|\r\n| north | 40 |\r\n", ["quay", "fee"]),
+        ("quay | fee |\n---|---|\nnorth | 40 |", ["quay", "fee", ""]),
+        ("| | fee |\n|---|---|\n| north | 40 |", ["", "fee"]),
+    ],
+)
+def test_empty_cells_at_the_ends_of_rows_are_cells(text: str, names: list[str]) -> None:
+    [table] = tables(text)
+    assert [table.header[start:end] for start, end in table.cells(table.header)] == names
+    assert "\r" not in table.header
+    for row in text.splitlines()[2:]:
+        assert len(table.cells(row)) == len(names)
+
+
+def test_lines_that_begin_with_tabs_are_indented_and_no_rows() -> None:
+    assert tables("def f():\n\treturn 1\n\treturn 2\n\treturn 3\n\treturn 4") == []
 
 
 @pytest.mark.parametrize(
@@ -57,17 +81,11 @@ def test_two_tables_are_two() -> None:
     [
         ("| a | b c |", ["a", "b c"]),
         ("a | b c", ["a", "b c"]),
-        ("a\t\tb", ["a", "b"]),
+        ("a\t\tb", ["a", "", "b"]),
         ("| a | | c |", ["a", "", "c"]),
         (r"a \| still a | b", [r"a \| still a", "b"]),
         ("alone", ["alone"]),
     ],
 )
 def test_cells_stand_where_they_stand(row: str, cells: list[str]) -> None:
-    assert [row[start:end] for start, end in cells_of(row)] == cells
-
-
-def test_some_cells_have_their_names_beside_them() -> None:
-    table = Table(0, 0, 0, "| quay | season | fee |")
-    assert table.beside("| north | summer | 40 |", (1, 3)) == "season | fee"
-    assert table.beside("| north | 40 |", (0, 1)) == ""
+    assert [row[start:end] for start, end in cells_of(row, edged=True)] == cells

@@ -16,7 +16,7 @@ from itertools import pairwise
 from math import ceil
 
 from selfroute.ingest import cuts
-from selfroute.ingest.tables import Table, cells_of, lines_of, tables
+from selfroute.ingest.tables import Table, lines_of, tables
 from selfroute.types import Chunk, Document
 from selfroute.waiting import GivenUp, never
 
@@ -38,13 +38,13 @@ def rule(limit: int, words: int | None = None) -> str:
 @dataclass(frozen=True, slots=True)
 class _Unit:
     """Characters `start:end` of a text that stay together, `taken` units of the limit. `header` stands beside a chunk
-    that begins with it; one that is `alone` is a chunk by itself."""
+    that begins with it. Units of another `group` are not in its chunk: cells have the names of their own cells."""
 
     start: int
     end: int
     taken: int
     header: str = ""
-    alone: bool = False
+    group: int = 0
 
 
 class Chunker:
@@ -78,23 +78,19 @@ class Chunker:
 
     def chunks(self, document: Document) -> list[Chunk]:
         """The chunks in order; none for a text in which nothing is visible."""
-        made: list[Chunk] = []
-        for start, end in sections(document.text):
-            made += self._section(document.id, start, document.text[start:end])
-        return made
-
-    def _section(self, document: str, offset: int, text: str) -> Iterator[Chunk]:
-        for units in self._packed(text):
-            for unit, tokens in self._fitting(text, units):
-                start, end = unit.start, unit.end
-                yield Chunk(document, offset + start, offset + end, text[start:end], tokens, unit.header)
+        text = document.text
+        return [
+            Chunk(document.id, unit.start, unit.end, text[unit.start : unit.end], tokens, unit.header)
+            for units in self._packed(text)
+            for unit, tokens in self._fitting(text, units)
+        ]
 
     def _packed(self, text: str) -> Iterator[list[_Unit]]:
         """As many units together as the limit allows."""
         packed: list[_Unit] = []
         taken = 0
         for unit in self._units(text):
-            if packed and (unit.alone or packed[0].alone or taken + unit.taken > self._limit):
+            if packed and (unit.group != packed[0].group or taken + unit.taken > self._limit):
                 yield packed
                 packed, taken = [], 0
             if not packed:
@@ -108,11 +104,16 @@ class Chunker:
         at = 0
         for table in tables(text):
             if self._countable(text[table.start : table.end]) > self._limit:
-                yield from self._parts(text, at, table.body, 0)
+                yield from self._prose(text, at, table.body)
+                names = self._countable(table.header)
                 for start, end in lines_of(text, table.body, table.end):
-                    yield from self._row(text, start, end, table)
+                    yield from self._row(text, start, end, table, names)
                 at = table.end
-        yield from self._parts(text, at, len(text), 0)
+        yield from self._prose(text, at, len(text))
+
+    def _prose(self, text: str, start: int, end: int) -> Iterator[_Unit]:
+        for low, high in sections(text[start:end]):
+            yield from self._parts(text, start + low, start + high, 0)
 
     def _parts(self, text: str, start: int, end: int, level: int) -> Iterator[_Unit]:
         part = text[start:end]
@@ -128,31 +129,38 @@ class Chunker:
         for low, high in pairwise([0, *self._levels[level](visible), len(visible)]):
             yield from self._parts(text, start + low, start + high, level + 1)
 
-    def _row(self, text: str, start: int, end: int, table: Table) -> Iterator[_Unit]:
-        """A row with the table's header; without, if both do not fit; in groups of cells, each with the names of these,
-        if not even the row does."""
-        row = text[start:end]
-        taken, names = self._countable(row), self._taken(table.header)
+    def _row(self, text: str, start: int, end: int, table: Table, names: int) -> Iterator[_Unit]:
+        """A row with the table's header, of which the names take so much; without, if both do not fit; in groups of
+        cells, each with the names of these, if not even the row does."""
+        taken = self._countable(text[start:end])
         if taken <= self._limit:
             yield _Unit(start, end, taken, table.header if taken + names <= self._limit else "")
             return
-        cells = cells_of(row)
-        first = 0
-        for last in range(1, len(cells) + 1):
-            if last < len(cells) and self._group(row, cells, first, last + 1, table) <= self._limit:
-                continue
-            header = table.beside(row, (first, last))
-            low = start + (cells[first][0] if first else 0)
-            high = start + (cells[last][0] if last < len(cells) else len(row))
+        cells, named = table.cells(text[start:end]), table.cells(table.header)
+        if len(named) != len(cells):
+            named = []
+        for first, last in self._groups(text[start:end], cells, [table.header[slice(*name)] for name in named]):
+            header = table.header[named[first][0] : named[last - 1][1]] if named else ""
+            room = self._limit - (self._taken(header) if header else 0)
+            low = start + cells[first][0] if first else start
+            high = start + cells[last][0] if last < len(cells) else end
             for unit in self._parts(text, low, high, 0):
-                fits = self._taken(header) + unit.taken <= self._limit
-                yield replace(unit, header=header if fits else "", alone=True)
-            first = last
+                yield replace(unit, header=header if unit.taken <= room else "", group=low + 1)
 
-    def _group(self, row: str, cells: Sequence[tuple[int, int]], first: int, last: int, table: Table) -> int:
-        """What some cells take with their names."""
-        names = table.beside(row, (first, last))
-        return self._countable(row[cells[first][0] : cells[last - 1][1]]) + (self._taken(names) if names else 0)
+    def _groups(self, row: str, cells: Sequence[tuple[int, int]], names: Sequence[str]) -> Iterator[tuple[int, int]]:
+        """Cells, `first` to before `last`, that fit together with their names; one that alone does not ends a group."""
+        first, taken = 0, 0
+        for at, (start, end) in enumerate(cells):
+            size = self._countable(row[start:end]) + (self._countable(names[at]) if names else 0) + 2 * self._unit
+            if first < at and size <= self._limit < taken + size:
+                yield first, at
+                first, taken = at, 0
+            taken += size
+            if size > self._limit:
+                yield first, at + 1
+                first, taken = at + 1, 0
+        if first < len(cells):
+            yield first, len(cells)
 
     def _countable(self, text: str) -> int:
         """What a part takes. A whole document is not counted: that would take as long as its parts. A part of no
@@ -195,10 +203,12 @@ class Chunker:
 
 def sections(text: str) -> Iterator[tuple[int, int]]:
     """Half-open stretches of at most `SECTION` characters that cover `text`, cut at the last paragraph's, line's or
-    word's end in their second half."""
+    word's end in their second half, and not in a number."""
     start = 0
     while len(text) - start > SECTION:
         middle, end = start + SECTION // 2, start + SECTION
+        while end > middle and cuts.of_a_number(text[end - 1]) and cuts.of_a_number(text[end]):
+            end -= 1
         cut = next((at for mark in ("\n\n", "\n", " ") if (at := text.rfind(mark, middle, end)) > 0), end)
         yield start, cut
         start = cut

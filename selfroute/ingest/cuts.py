@@ -26,12 +26,13 @@ SET_WIDE = 40
 Cuts = Callable[[str], Iterable[int]]
 """The places at which a text may be cut, in order."""
 
-PARAGRAPH = re.compile(r"(?:\r\n?|\n)[^\S\r\n]*(?:\r\n?|\n)\s*")
-LINE = re.compile(r"(?:\r\n?|\n)\s*")
+PARAGRAPH = re.compile(r"(?>\r\n?|\n)[^\S\r\n]*(?>\r\n?|\n)\s*")
+LINE = re.compile(r"(?>\r\n?|\n)\s*")
 IDEOGRAPHIC = re.compile(r"[。！？][」』）”’]*(?=[^\s」』）”’])")  # noqa: RUF001 (as they are written)
 CLAUSE = re.compile(r"[;；]\s+|[；](?=\S)")  # noqa: RUF001
-COMMA = re.compile(r"[,:]\s+|[，、：](?=\S)")
-SPACE = re.compile(r"\s+")
+COMMA = re.compile(r"[,:]\s+|(?:(?<!\d)[，、：]|[，、：](?!\d))(?=\S)")
+SPACE = re.compile(r"(?!(?<=\d) (?=\d{3}(?!\d)))[^\S\u00a0\u202f\u2007]+")
+"""White space that parts words: not what stands in a number, as in `1 250`."""
 ITEM = re.compile(r"[-*•–]\s|#{1,6}\s|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)]\s|\d+(?:\.\d+)+\s")
 """The beginning of a list's item or a heading."""
 COLUMNS = re.compile(r"\S(?:[ \u00a0]{2,}|\t+)\S|\s\|\s|^\|")
@@ -100,18 +101,19 @@ def anywhere(text: str) -> int:
     """The place near the middle of a text at which to cut it if nothing else is left: at white space in its first
     half, else between two characters that are not both of one number."""
     middle = len(text) // 2
-    for at in range(middle, 0, -1):
-        if text[at].isspace():
-            return at
+    spaces = [found.start() for found in SPACE.finditer(text, 0, middle + 1) if found.start()]
+    if spaces:
+        return spaces[-1]
     for away in range(middle):
         for at in (middle - away, middle + away):
-            if 0 < at < len(text) and not (_of_a_number(text[at - 1]) and _of_a_number(text[at])):
+            if 0 < at < len(text) and not (of_a_number(text[at - 1]) and of_a_number(text[at])):
                 return at
     return middle
 
 
-def _of_a_number(character: str) -> bool:
-    return character.isdigit() or character in ".,"
+def of_a_number(character: str) -> bool:
+    """Whether a character may stand within a number."""
+    return character.isdigit() or character in ".,'’:/ \u00a0\u202f\u2007，．"  # noqa: RUF001 (as they are written)
 
 
 def _ends(pattern: re.Pattern[str], text: str) -> list[int]:
@@ -139,4 +141,5 @@ def _wrapped(before: str, line: str, near: Sequence[str]) -> bool:
 
 
 def _goes_on(line: str) -> bool:
-    return bool(line) and not (line[0].isupper() or line[0].isdigit())
+    first = line.lstrip("\"'“‘«([")[:1]  # noqa: RUF001 (as they are written)
+    return bool(first) and not (first.isupper() or first.isdigit())

@@ -5,7 +5,7 @@ the loaders of this package do.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,27 +15,30 @@ FEWEST_ROWS = 3
 ALIKE = 0.6
 """The share of rows that must have as many cells as the header: others hold spanned cells or stray signs."""
 
-PART = re.compile(r"\t+|(?<!\\)\|")
-RULE = re.compile(r"[\s|:+=-]*-[\s|:+=-]*")
-"""The line below the header of a Markdown table."""
+PART = re.compile(r"\t|(?<!\\)\|")
+ROW = re.compile(r"[^\s|](?:[^\n\t|]|\\\|)*(?:\t|\|)")
+"""A line with a sign behind something that is seen: what only begins with tabs is indented."""
+
+RULED = frozenset(" \t\r|:+=-")
+"""What the line below the header of a Markdown table is made of."""
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Characters `start:end` of a text. `header` is its first row, which the rows from `body` on belong under."""
+    """Characters `start:end` of a text. `header` is its first row, which the rows from `body` on belong under; in an
+    `edged` table the signs at both ends of a row part no cells."""
 
     start: int
     body: int
     end: int
     header: str
+    edged: bool = False
 
-    def beside(self, row: str, cells: tuple[int, int]) -> str:
-        """The names of some cells of a row, `first` to before `last`; none where the row has other cells than the
-        header."""
-        names = cells_of(self.header)
-        if len(names) != len(cells_of(row)):
-            return ""
-        return self.header[names[cells[0]][0] : names[cells[1] - 1][1]]
+    def cells(self, row: str) -> list[Span]:
+        """Where the cells of a row stand in it."""
+        return cells_of(row, self.edged)
 
 
 def tables(text: str) -> list[Table]:
@@ -43,14 +46,18 @@ def tables(text: str) -> list[Table]:
     if not may_hold_tables(text):
         return []
     found: list[Table] = []
-    rows: list[tuple[int, int]] = []
-    for start, end in [*lines_of(text, 0, len(text)), (len(text), len(text))]:
-        if len(cells_of(text[start:end])) > 1:
-            rows.append((start, end))
+    rows: list[Span] = []
+    before: Span | None = None
+    for line in [*lines_of(text, 0, len(text)), (len(text), len(text))]:
+        if ROW.search(text, *line):
+            if not rows and before is not None and PART.search(text, *before):
+                rows.append(before)  # a header of which the first cells are empty
+            rows.append(line)
+            before = None
             continue
         if (table := _table(text, rows)) is not None:
             found.append(table)
-        rows = []
+        rows, before = [], line
     return found
 
 
@@ -59,41 +66,41 @@ def may_hold_tables(text: str) -> bool:
     return "|" in text or "\t" in text
 
 
-def cells_of(row: str) -> list[tuple[int, int]]:
-    """Where the cells of a row stand in it, without the white space around them; empty cells too, but not those beyond
-    the row's first and last sign."""
-    edges = [(0, 0), *((part.start(), part.end()) for part in PART.finditer(row)), (len(row), len(row))]
+def cells_of(row: str, edged: bool = False) -> list[Span]:
+    """Where the cells of a row stand in it, without the white space around them, empty ones too; of an `edged` row
+    without what is before its first sign and behind its last."""
+    edges = [(0, 0), *(part.span() for part in PART.finditer(row)), (len(row), len(row))]
     spans = [_trimmed(row, before[1], after[0]) for before, after in pairwise(edges)]
-    if len(spans) > 1 and row.lstrip().startswith("|"):
+    if edged and len(spans) > 1 and row.lstrip().startswith("|"):
         spans = spans[1:]
-    if len(spans) > 1 and row.rstrip().endswith("|"):
+    if edged and len(spans) > 1 and row.rstrip().endswith("|"):
         spans = spans[:-1]
     return spans
 
 
-def _table(text: str, rows: list[tuple[int, int]]) -> Table | None:
-    if len(rows) < FEWEST_ROWS:
-        return None
-    header = text[slice(*rows[0])].strip()
-    ruled = RULE.fullmatch(text[slice(*rows[1])]) is not None
-    body = rows[2:] if ruled else rows[1:]
-    width = len(cells_of(header))
-    alike = sum(len(cells_of(text[start:end])) == width for start, end in body)
-    if alike < ALIKE * len(body):
-        return None
-    return Table(rows[0][0], body[0][0], rows[-1][1], header)
-
-
-def lines_of(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def lines_of(text: str, start: int, end: int) -> Iterator[Span]:
     """The lines of a part of a text, without their ends."""
     while start < end:
         at = text.find("\n", start, end)
         at = end if at < 0 else at
-        yield start, at
+        yield start, at - (at > start and text[at - 1] == "\r")
         start = at + 1
 
 
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+def _table(text: str, rows: Sequence[Span]) -> Table | None:
+    if len(rows) < FEWEST_ROWS:
+        return None
+    lines = [text[start:end].strip(" \r") for start, end in rows]
+    ruled = set(lines[1]) <= RULED and "-" in lines[1]
+    edged = all(line.startswith("|") and line.endswith("|") for line in ([lines[1]] if ruled else lines))
+    width, *others = [len(cells_of(line, edged)) for line in lines]
+    body = rows[1 + ruled :]
+    if sum(other == width for other in others[ruled:]) < ALIKE * len(body):
+        return None
+    return Table(rows[0][0], body[0][0], rows[-1][1], lines[0], edged)
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
     part = text[start:end]
     left = len(part) - len(part.lstrip())
     return (start + left, start + len(part.rstrip())) if part.strip() else (start, start)

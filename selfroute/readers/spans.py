@@ -1,64 +1,97 @@
-"""Spans of a text: widened to whole numbers with their signs, the sentence or row around one, and the lines that only
-repeat the question.
+"""Spans of a text: widened to whole numbers with their signs, the sentence or row around one, and the parts that only
+ask the question.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 
 from selfroute.ingest import cuts
 
 NEAR = 4_000
 """Characters before and after a span within which the ends of its sentence are looked for."""
 
+AROUND = 40
+"""Characters before and after an end of a span within which its number is looked for."""
+
 LONGEST_SENTENCE = 1_000
 """A longer one is cited by its clause."""
+
+LONGEST_QUESTION = 300
+
+Span = tuple[int, int]
 
 CURRENCY = "$€£¥₹₽₩฿₺₴₦¢"
 SIGNS = "-−–+±∓<>≤≥~≈≃≅=" + CURRENCY
 TIGHT = frozenset("-−–+")
 """Signs that belong to a number only where nothing that is written stands before them: else they are hyphens."""
 UNITS_BEHIND = "%‰°′″" + CURRENCY
-WITHIN_NUMBERS = ".,'’:/\u00a0\u202f"  # noqa: RUF001 (as it is written)
-NUMBER = re.compile(rf"[{re.escape(SIGNS)}\s]*\d[\d{re.escape(WITHIN_NUMBERS)}]*[{re.escape(UNITS_BEHIND)}]*")
+PART = r"[.,'’:/\u00a0\u202f\u2007，．]"  # noqa: RUF001 (as they are written)
+"""What stands between the digits of a number, a date or a time."""
+
+QUANTITY = re.compile(
+    rf"\(\d{{2,5}}\) ?\d[\d /-]*\d"  # a telephone number
+    rf"|(?:(?<!\d)\d{{1,3}}(?: \d{{3}}(?!\d))+(?:{PART}\d+)*|\d+(?:{PART}\d+)*)"  # 1 250 000,50 or 1,250.50
+    rf"(?:[eE][-+−]?\d+)?(?:\^[-−+]?\d+)?(?:\s?[×·x*]\s?10\^?[-−+]?\d+)?"
+)
+NUMBER = re.compile(rf"[{re.escape(SIGNS)}\s]*\d(?:{PART}?\d)*[{re.escape(UNITS_BEHIND)}]*")
 YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
+APART = re.compile(rf"(?<=\S) ((?:[±<>≤≥~≈]|[<>=]=|=<)[ \u00a0])$|(?:(?<=\s)|^)([{re.escape(CURRENCY)}][ \u00a0])$")
+"""A sign one space before its number, which is not the first of its line: there it is a quotation's or an item's."""
+BEHIND = re.compile(rf"[{re.escape(UNITS_BEHIND)}]+|[ \u00a0\u202f][%‰{re.escape(CURRENCY)}](?!\w)")
+COUNTRY = re.compile(r"(?<![^\W_])[A-Z]{1,3}$")
+"""Letters that touch a currency's sign: `US$`."""
 BRACKETS = {"(": ")", "[": "]"}
 
 ABBREVIATED = re.compile(
-    r"(?:\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Nr|approx|e\.g|i\.e|vs|etc|cf|Fig|Figs|Art|art|Sec|sec|pp|ca|max|min"
-    r"|incl|excl|Inc|Ltd|Co|Corp|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec))\.$"
+    r"(?:\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|Gen|Lt|Col|Sgt|Capt|Rev|Hon|Sen|Gov|St|Mt|Ave|Rd|No|Nos|Nr|approx|e\.g|i\.e"
+    r"|vs|etc|cf|al|ed|vol|Fig|Figs|Art|art|Sec|sec|pp|ca|max|min|incl|excl|Inc|Ltd|Co|Corp"
+    r"|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec))\.$"
 )
-SENTENCE = re.compile(r"[.!?…]+[\"'”’)\]]*\s+(?=\S)|[。！？]+[」』）”’]*")  # noqa: RUF001
-QUESTION_LINE = re.compile(r"^[ \t]*(?:#{1,6}[ \t].*|.*[?？][ \t\"'”’*_]*)$", re.MULTILINE)  # noqa: RUF001
-LINE = re.compile(r"[^\n]*\n|[^\n]+")
+SENTENCE = re.compile(
+    r"(?<![.!?…])[.!?…]+[\"'”’)\]]*(?:\s?\[\w{1,4}\])*\s+(?=\S)|[。！？]+[」』）”’]*"  # noqa: RUF001
+)
 CELL = re.compile(r"(?:^|(?<=\s))\|(?=\s|$)|\t")
+LABELLED = re.compile(r"(?:^|; )[^;:\n]{1,60}: ")
+"""A cell with its name, as rows of CSV are written."""
+
+ASKS = re.compile(r"[?？](?=[\s\"'”’)\]»«|_*:;,.…]|$)")  # noqa: RUF001
+HEADING = re.compile(r"[ \t]*#{1,6}[ \t]")
+BEFORE = ".!?;:|\n\t？。"
+"""What stands before a question on its line."""
+CLOSING = re.compile(r"[\"'”’)\]»«_*:;,.… \t\r]*\n?")  # noqa: RUF001
 REPEATS = 0.75
 """The share of a heading's words that are the question's, from which the heading repeats it."""
 REPEATS_ASKING = 0.5
-"""The same of a line that is a question itself."""
+"""The same of a question."""
 
 
-def widened(text: str, start: int, end: int) -> tuple[int, int]:
+def widened(text: str, start: int, end: int) -> Span:
     """A span with the rest of the words and numbers at its ends, and the signs, currency marks and parentheses that
     belong to its numbers."""
-    while start > 0 and _joined(text, start):
+    while start > 0 and text[start - 1].isalnum() and text[start].isalnum():
         start -= 1
-    while end < len(text) and _joined(text, end):
+    while end < len(text) and text[end - 1].isalnum() and text[end].isalnum():
         end += 1
-    if text[start:end].strip() and (text[start].isdigit() or text[start] in SIGNS + "."):
-        start = _with_signs(text, start)
-    while end < len(text) and text[end - 1].isdigit() | (text[end - 1] in UNITS_BEHIND) and text[end] in UNITS_BEHIND:
-        end += 1
-    return _bracketed(text, start, end)
+    if text[start] in TIGHT and start and text[start - 1].isalnum():  # ISO-9001
+        while start > 0 and text[start - 1].isalnum():
+            start -= 1
+    start, end = _whole_numbers(text, start, end)
+    start, end = _with_signs(text, start), _with_units(text, end)
+    low, high = _bracketed(text, start, end)
+    return (_with_signs(text, low), high) if low < start and high > end else (low, high)
 
 
-def sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
+def sentence_around(text: str, start: int, end: int) -> Span:
     """The sentence, or the row or item, that holds a span: whole, but for one of more than `LONGEST_SENTENCE`
     characters, of which it is the clause."""
     low, high = _near(text, start, end)
-    for cut in (cuts.paragraphs, cuts.lines, _sentences):
+    for cut in (cuts.paragraphs, cuts.lines):
         low, high = _part(text, low, high, start, end, cut(text[low:high]))
+    if not _is_row(text[low:high].strip()):
+        low, high = _part(text, low, high, start, end, _sentences(text[low:high]))
     for cut in (cuts.wrapped_lines, cuts.clauses, cuts.commas):
         if high - low > LONGEST_SENTENCE:
             low, high = _part(text, low, high, start, end, cut(text[low:high]))
@@ -66,68 +99,114 @@ def sentence_around(text: str, start: int, end: int) -> tuple[int, int]:
     return low + len(part) - len(part.lstrip()), high - len(part) + len(part.rstrip())
 
 
-def repeats(text: str, question: str) -> list[tuple[int, int]]:
-    """The headings, and the lines that are questions themselves, that say what `question` says: they never answer."""
+def repeats(text: str, question: str) -> list[Span]:
+    """The headings and questions of a text that say what `question` says: they never answer. In order."""
     asked = set(_words(question))
-    found = []
-    for line in QUESTION_LINE.finditer(text):
-        words = _words(line[0])
-        share = sum(word in asked for word in words) / len(words) if words else 0.0
-        asks = line[0].rstrip(" \t\"'”’*_").endswith(("?", "？"))  # noqa: RUF001
-        if share >= (REPEATS_ASKING if asks else REPEATS):
-            found.append(line.span())
-    return found
+    return [(start, end) for start, end, asks in _asking(text) if _alike(text[start:end], asked, asks)]
 
 
-def sections(text: str, headings: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Each of `headings` with what stands under it: to the next heading, or line that is a question."""
-    starts = [line.start() for line in QUESTION_LINE.finditer(text)] if headings else []
-    ends = [next((start for start in starts if start >= end), len(text)) for _, end in headings]
-    return [(start, end) for (start, _), end in zip(headings, ends, strict=True)]
+def sections(text: str, repeated: Sequence[Span]) -> list[Span]:
+    """Each of `repeated` with what stands under it: to the next heading or question."""
+    starts = [start for start, _, _ in _asking(text)] if repeated else []
+    made = []
+    for start, end in repeated:
+        at = bisect_left(starts, end)
+        made.append((start, starts[at] if at < len(starts) else len(text)))
+    return made
 
 
 def borders(text: str, start: int, end: int) -> list[int]:
-    """The places within `start:end` that no answer runs over: between paragraphs, around headings and lines that are
-    questions, and between the cells and rows of a table."""
+    """The places within `start:end` that no answer runs over: between paragraphs, around headings and lines that ask,
+    and between the cells and rows of a table."""
     found: set[int] = set()
-    for line in LINE.finditer(text, start, end):
-        alone = not line[0].strip() or QUESTION_LINE.fullmatch(line[0].rstrip())
-        cells = [place for sign in CELL.finditer(line[0]) for place in sign.span()]
-        if alone or cells:
-            found |= {line.start(), line.end(), *(line.start() + place for place in cells)}
+    at = start
+    while at < end:
+        stop = text.find("\n", at, end)
+        stop = end if stop < 0 else stop + 1
+        line = text[at:stop]
+        cells = [at + place for sign in CELL.finditer(line) for place in sign.span()]
+        if cells or not line.strip() or HEADING.match(line):
+            found |= {at, stop, *cells}
+        found |= {place for low, high, _ in _asking(line) for place in (at + low, at + high)}
+        at = stop
     return sorted(found)
 
 
-def _joined(text: str, at: int) -> bool:
-    """Whether the characters before and at a place are of one word or number."""
-    before, behind = text[at - 1], text[at]
-    if before.isalnum() and behind.isalnum():
-        return True
-    if behind in WITHIN_NUMBERS and at + 1 < len(text):
-        return before.isdigit() and text[at + 1].isdigit()
-    return before in WITHIN_NUMBERS and at > 1 and text[at - 2].isdigit() and behind.isdigit()
+def _asking(text: str) -> Iterator[tuple[int, int, bool]]:
+    """The headings, and the questions wherever they stand, each with whether it asks; in order."""
+    found = [(*_question(text, at.start()), True) for at in ASKS.finditer(text)]
+    if "#" in text:
+        asking = {text.rfind("\n", 0, end - 1) for _, end, _ in found}
+        found += [(start, end, False) for start, end in _headings(text) if start - 1 not in asking]
+    return iter(sorted(set(found)))
+
+
+def _question(text: str, at: int) -> Span:
+    """From where the question begins that ends at a place, behind a label or another sentence, to behind its signs."""
+    low = max(at - LONGEST_QUESTION, 0)
+    start = max(low, *(text.rfind(sign, low, at) + 1 for sign in BEFORE))
+    start += len(text[start:at]) - len(text[start:at].lstrip())
+    closing = CLOSING.match(text, at + 1)
+    return min(start, at), closing.end() if closing else at + 1
+
+
+def _headings(text: str) -> Iterator[Span]:
+    start = 0
+    while start < len(text):
+        stop = text.find("\n", start)
+        stop = len(text) if stop < 0 else stop + 1
+        if text[start : start + 1] in "# \t" and HEADING.match(text, start):
+            yield start, stop
+        start = stop
+
+
+def _alike(text: str, asked: set[str], asks: bool) -> bool:
+    words = _words(text)
+    share = sum(word in asked for word in words) / len(words) if words else 0.0
+    return share >= (REPEATS_ASKING if asks else REPEATS)
+
+
+def _whole_numbers(text: str, start: int, end: int) -> Span:
+    """With the rest of the numbers that the span begins or ends within."""
+    low = max(start - AROUND, 0)
+    for found in QUANTITY.finditer(text, low, min(end + AROUND, len(text))):
+        if found.start() < start < found.end() and (found.start() > low or not low):
+            start = found.start()
+        if found.start() < end < found.end():
+            end = found.end()
+    return start, end
 
 
 def _with_signs(text: str, start: int) -> int:
     """Where a number begins with its signs: those that touch it, or stand one space before it on its line."""
+    if not (text[start].isdigit() or text[start] in SIGNS + ".("):
+        return start
     if start > 1 and text[start - 1] == "." and not text[start - 2].isalnum():
         start -= 1  # .5
     while start > 0 and text[start - 1] in SIGNS:
         if text[start - 1] in TIGHT and start > 1 and (text[start - 2].isalnum() or text[start - 2] in ")]"):
             break
         start -= 1
-    apart = re.search(r"(?<=\S) [±<>≤≥~≈] $", text[max(start - 4, 0) : start])
-    return start - 2 if apart else start
+    if text[start] in CURRENCY and (letters := COUNTRY.search(text, max(start - 4, 0), start)):
+        start = letters.start()
+    apart = APART.search(text[max(start - 5, 0) : start])
+    return start - len(apart[1] or apart[2]) if apart else start
 
 
-def _bracketed(text: str, start: int, end: int) -> tuple[int, int]:
+def _with_units(text: str, end: int) -> int:
+    """Where a number ends with its unit's sign."""
+    behind = BEHIND.match(text, end) if text[end - 1].isdigit() or text[end - 1] in UNITS_BEHIND else None
+    return behind.end() if behind else end
+
+
+def _bracketed(text: str, start: int, end: int) -> Span:
     """With the other half of a parenthesis that the span opens or closes, and with both around a number: so accounts
     write what is less than nothing."""
     for opening, closing in BRACKETS.items():
         inside = text[start:end]
         if inside.count(opening) > inside.count(closing) and text[end : end + 1] == closing:
             end += 1
-        elif inside.count(closing) > inside.count(opening) and text[start - 1 : start] == opening:
+        elif inside.count(closing) > inside.count(opening) and text[max(start - 1, 0) : start] == opening:
             start -= 1
     inside = text[start:end]
     number = NUMBER.fullmatch(inside) and not YEAR.fullmatch(inside)
@@ -136,7 +215,7 @@ def _bracketed(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _near(text: str, start: int, end: int) -> tuple[int, int]:
+def _near(text: str, start: int, end: int) -> Span:
     """The stretch in which the sentence is looked for, from white space to white space."""
     low, high = max(start - NEAR, 0), min(end + NEAR, len(text))
     if low and (found := cuts.SPACE.search(text, low, start)):
@@ -147,11 +226,16 @@ def _near(text: str, start: int, end: int) -> tuple[int, int]:
     return low, high
 
 
-def _part(text: str, low: int, high: int, start: int, end: int, places: list[int]) -> tuple[int, int]:
+def _part(text: str, low: int, high: int, start: int, end: int, places: Sequence[int]) -> Span:
     """From the last place before the span to the first place behind it."""
     before = [low + at for at in places if low + at <= start]
     behind = [low + at for at in places if low + at >= end]
     return (before[-1] if before else low), (behind[0] if behind else high)
+
+
+def _is_row(text: str) -> bool:
+    """Whether a text is one row of a table, whose cells belong together."""
+    return "\n" not in text and (CELL.search(text) is not None or len(LABELLED.findall(text)) > 1)
 
 
 def _sentences(text: str) -> list[int]:

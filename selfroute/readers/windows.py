@@ -4,7 +4,7 @@ before them, and once more what follows a heading that asks the question.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,6 +25,9 @@ OVERLAP_PIECES = 60
 
 HEADER_PIECES = 64
 """The longest header of a table that is shown before its rows."""
+
+MOST_ANSWERS = 8
+"""Headings that repeat the question of which what stands under them is read by itself."""
 
 BARRED = -1
 
@@ -63,11 +66,12 @@ class Windows:
     def of(self, passage: Passage, question: str) -> tuple[Window, ...]:
         """All windows of a passage."""
         encoding = self._encode(passage.text)
-        offsets = encoding.offsets
-        repeated = repeats(passage.text, question)
+        ids, offsets = encoding.ids, encoding.offsets  # each time they are asked for, a list is made
+        asked = _Asked(passage.text, repeats(passage.text, question))
         headers = _Headers(passage)
-        places = [*_stretches(len(offsets)), *self._answers(passage.text, offsets, repeated)]
-        return tuple(self._window(passage.text, encoding, place, repeated, headers) for place in places)
+        places = [*_stretches(len(offsets))]
+        places += [place for place in asked.answers(offsets) if place not in places]
+        return tuple(self._window(ids[a:b], offsets[a:b], asked, headers) for a, b in places)
 
     def pieces(self, passage: Passage, question: str) -> tuple[int, int]:
         """(pieces of text and headers in all windows of a passage, how many windows)."""
@@ -81,37 +85,42 @@ class Windows:
         windows = self.of(Passage("", 0, text, header), question)
         return sum(len(window.ids) + len(window.header) for window in windows), len(windows)
 
-    def _answers(
-        self, text: str, offsets: Sequence[tuple[int, int]], repeated: Sequence[tuple[int, int]]
-    ) -> Iterator[tuple[int, int]]:
-        """What stands under each heading that asks the question, with the heading; beside other questions and answers
-        the reader finds it less likely."""
-        starts = [start for start, _ in offsets]
-        for start, end in sections(text, repeated):
-            first, last = bisect_right(starts, start - 1), bisect_right(starts, end - 1)
-            if first < last and (first, last) not in [*_stretches(len(offsets))]:
-                yield first, min(last, first + WINDOW_PIECES)
-
-    def _window(
-        self,
-        text: str,
-        encoding: Encoding,
-        place: tuple[int, int],
-        repeated: Sequence[tuple[int, int]],
-        headers: _Headers,
-    ) -> Window:
-        ids, offsets = encoding.ids[slice(*place)], encoding.offsets[slice(*place)]
+    def _window(self, ids: list[int], offsets: list[tuple[int, int]], asked: _Asked, headers: _Headers) -> Window:
         start, end = offsets[0][0], offsets[-1][1]
         named = headers.above(start)
         header = tuple(self._encode(named).ids) if named else ()
         if len(header) > HEADER_PIECES:
             header, named = (), ""
-        cuts = borders(text, start, end)
-        near = [(low, high) for low, high in repeated if low < end and start < high]
-        parts = tuple(
-            BARRED if any(low <= at < high for low, high in near) else bisect_right(cuts, at) for at, _ in offsets
-        )
-        return Window(tuple(ids), tuple(offsets), parts, header, named)
+        return Window(tuple(ids), tuple(offsets), asked.parts(start, end, offsets), header, named)
+
+
+class _Asked:
+    """The parts of a text between which no answer runs, and those that only ask the question."""
+
+    def __init__(self, text: str, repeated: Sequence[tuple[int, int]]) -> None:
+        self._text = text
+        self._repeated = repeated
+        self._ends = [end for _, end in repeated]
+
+    def parts(self, start: int, end: int, offsets: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+        """For each piece within `start:end` the part that it is of."""
+        near: list[tuple[int, int]] = []
+        for low, high in self._repeated[bisect_right(self._ends, start) :]:
+            if low >= end:
+                break
+            near.append((low, high))
+        cuts = sorted({*borders(self._text, start, end), *(place for span in near for place in span)})
+        barred = [any(low <= at < high for low, high in near) for at, _ in offsets] if near else [False] * len(offsets)
+        return tuple(BARRED if bar else bisect_right(cuts, at) for bar, (at, _) in zip(barred, offsets, strict=True))
+
+    def answers(self, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """The pieces of what stands under each of the first headings that ask the question, with the heading; beside
+        other questions and answers the reader finds it less likely."""
+        starts = [start for start, _ in offsets] if self._repeated else []
+        for start, end in sections(self._text, self._repeated[:MOST_ANSWERS]):
+            first, last = bisect_left(starts, start), bisect_left(starts, end)
+            if first < last:
+                yield first, min(last, first + WINDOW_PIECES)
 
 
 class _Headers:
