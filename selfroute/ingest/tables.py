@@ -16,8 +16,7 @@ ALIKE = 0.6
 """The share of rows that must have as many cells as the header: others hold spanned cells or stray signs."""
 
 PART = re.compile(r"\t|(?<!\\)\|")
-ROW = re.compile(r"[^\s|](?:[^\n\t|]|\\\|)*(?:\t|\|)")
-"""A line with a sign behind something that is seen: what only begins with tabs is indented."""
+SEEN = re.compile(r"[^\s|]")
 
 RULED = frozenset(" \t\r|:+=-")
 """What the line below the header of a Markdown table is made of."""
@@ -49,7 +48,7 @@ def tables(text: str) -> list[Table]:
     rows: list[Span] = []
     before: Span | None = None
     for line in [*lines_of(text, 0, len(text)), (len(text), len(text))]:
-        if ROW.search(text, *line):
+        if _is_row(text, *line):
             if not rows and before is not None and PART.search(text, *before):
                 rows.append(before)  # a header of which the first cells are empty
             rows.append(line)
@@ -85,6 +84,12 @@ def lines_of(text: str, start: int, end: int) -> Iterator[Span]:
         at = end if at < 0 else at
         yield start, at - (at > start and text[at - 1] == "\r")
         start = at + 1
+
+
+def _is_row(text: str, start: int, end: int) -> bool:
+    """Whether a sign stands behind something that is seen: what only begins with tabs is indented."""
+    seen = SEEN.search(text, start, end)
+    return seen is not None and PART.search(text, seen.end(), end) is not None
 
 
 def _table(text: str, rows: Sequence[Span]) -> Table | None:
