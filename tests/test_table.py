@@ -112,6 +112,11 @@ def test_what_stands_above_the_header_is_text_of_its_own(tmp_path: Path, above: 
     assert read(written(tmp_path, above + ROWS)).text == f"{text}\n\n{QUAYS}"
 
 
+def test_a_table_may_begin_right_of_its_title(tmp_path: Path) -> None:
+    text = read(written(tmp_path, "Squares,,\n,,\n,number,square\n,,\n,1,1\n,2,4\n,,\nMade by hand,,\n")).text
+    assert text == "Squares\n\nnumber: 1; square: 1\n\nnumber: 2; square: 4\n\nMade by hand"
+
+
 def test_a_header_may_look_like_a_comment(tmp_path: Path) -> None:
     assert read(written(tmp_path, "#by hand\n#quay\tfee\nNorth\t40\n")).text == "by hand\n\nquay: North; fee: 40"
 

@@ -28,7 +28,7 @@ def described(rows: Sequence[Row], *, sure: bool = True) -> list[str]:
     """Paragraphs of the rows. Unless it is `sure` that the first row of a table names its columns (in CSV it is), a
     row that does not look like names is read as data, and its table as rows `a | b`."""
     cells = [tuple(_flat(cell) for cell in row) for row in rows]
-    start = min((at for row in cells for at, cell in enumerate(row) if cell), default=0)
+    start = min((_first(row) for row in cells if any(row)), default=0)
     trimmed = [_trimmed(row[start:]) for row in cells]
     found: list[str] = []
     table: _Table | None = None
@@ -121,7 +121,8 @@ def _joined(blocks: list[list[Row]]) -> list[list[Row]]:
     made: list[list[Row]] = []
     for block in blocks:
         header = made[-1][-1] if made else ()
-        alone = len(header) > 1 and all(len(row) == 1 for row in made[-1][:-1]) and _looks_like_names(header)
+        names = header[_first(header) :]  # a title further left may have kept columns that are empty below it
+        alone = len(header) > 1 and all(len(row) == 1 for row in made[-1][:-1]) and _looks_like_names(names)
         if (
             alone
             and len(block[0]) == len(header)
@@ -210,6 +211,11 @@ def _prose(rows: Sequence[Row]) -> bool:
 
 def _is_number(cell: str) -> bool:
     return NUMBER.fullmatch(cell) is not None
+
+
+def _first(row: Row) -> int:
+    """The first column that is filled."""
+    return next((at for at, cell in enumerate(row) if cell), 0)
 
 
 def _trimmed(row: Row) -> Row:
