@@ -424,6 +424,11 @@ def test_what_a_person_can_see_is_read(markup: str, said: str) -> None:
         ("Good <img class=emoji alt='👍'>", "Good 👍"),
         ("<svg><title>By year</title><text>2024</text><text>12 m</text></svg>", "[image: By year; 2024; 12 m]"),
         ("x<svg class=icon><title>Close</title></svg>", "x"),
+        ("x<svg><symbol id=a><title>Look for harbours</title></symbol><symbol><text>b c d</text></symbol></svg>", "x"),
+        (
+            "<svg><title>A b c</title><symbol id=a><text>By year</text></symbol><use href='#a'/></svg>",
+            "[image: A b c; By year]",
+        ),
         ("<img src='data:image/png;base64,AAAA' alt='A plan of quays'>", "[image: A plan of quays]"),
     ],
 )

@@ -48,7 +48,10 @@ def drawn(node: Any) -> str:
     label = " ".join((about.get("aria-label") or "").split())
     if label:
         made.append(label)
+    kept = _kept_back(node)
     for one in node.css("title, desc, text, foreignObject"):
+        if one.mem_id in kept:
+            continue
         words = " ".join("".join(_texts(one)).split())
         if words and words not in made:
             made.append(words)
@@ -57,6 +60,13 @@ def drawn(node: Any) -> str:
             break
     said = "; ".join(made)
     return f"[image: {said}]" if len(re.findall(r"\w+", said)) > 2 and not DECORATION.search(said) else ""
+
+
+def _kept_back(node: Any) -> set[int]:
+    """The labels of symbols that the drawing keeps for other drawings and does not show itself."""
+    if node.css_first("symbol") is None or node.css_first("use") is not None:
+        return set()
+    return {one.mem_id for one in node.css("symbol title, symbol desc, symbol text, symbol foreignObject")}
 
 
 def _texts(node: Any) -> list[str]:
