@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zipfile
+from base64 import encodebytes
 from email.message import EmailMessage
 from pathlib import Path
+from quopri import encodestring
 
 import pytest
 
@@ -130,6 +132,21 @@ def test_mails_in_mails_are_read_to_a_bound(tmp_path: Path) -> None:
     assert "The first" not in made.text
     assert "inside of other" in made.warnings[0]
     assert made.readable < 1
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
+def test_a_mail_that_is_encoded_as_a_whole_is_read(tmp_path: Path, encoding: str) -> None:
+    inner = f'{HEAD}\nContent-Type: text/plain; charset="utf-8"\n\nAvgiften är 40.\n'.encode()
+    encoded = encodebytes(inner) if encoding == "base64" else encodestring(inner)
+    head = f"{HEAD}\nContent-Type: message/rfc822\nContent-Transfer-Encoding: {encoding}\n\n"
+    made = read(written(tmp_path, head.encode() + encoded))
+    assert made.text == f"{HEAD}\n\n# Enclosed mail: Fees\n\n{HEAD}\n\nAvgiften är 40."
+
+
+def test_a_mail_that_is_said_to_be_encoded_and_is_not_is_read(tmp_path: Path) -> None:
+    head = f"{HEAD}\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
+    assert read(written(tmp_path, f"{head}{HEAD}\n\nThe fee is 40.".encode())).text.endswith("The fee is 40.")
+    assert read(written(tmp_path, f"{head}\nA".encode())).text.endswith("A")
 
 
 def test_a_mail_that_is_attached_as_a_file_is_read(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -16,6 +17,7 @@ from email.header import decode_header
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 from pathlib import Path
+from quopri import decodestring
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote
 
@@ -111,13 +113,26 @@ def _part(part: Message, reading: _Reading, depth: int, related: bool) -> None:
     elif kind == "message/rfc822" or (kind == "message/delivery-status" and part.is_multipart()):
         for inner in _inside(part):
             if kind == "message/rfc822":
-                _enclosed(inner, reading, depth)
+                _enclosed(_unwrapped(part, inner), reading, depth)
             else:
                 reading.parts.append("\n".join(f"{name}: {_plain(value)}" for name, value in inner.items()))
     elif kind in ("text/plain", "text/html") and not _name(part) and not _is_attached(part):
         _say(_text(part, reading), reading)
     else:
         _attached(part, reading, depth, related)
+
+
+def _unwrapped(part: Message, inner: Message) -> Message:
+    """The mail in a part. No mail may be encoded as a whole, but some programs do it."""
+    encoding, text = str(part.get("Content-Transfer-Encoding") or "").strip().lower(), inner.get_payload()
+    if encoding == "base64" and not inner.keys() and isinstance(text, str):
+        try:
+            return message_from_bytes(b64decode(text.encode("ascii", "ignore")).lstrip())
+        except ValueError:
+            return inner
+    if encoding == "quoted-printable" and "=3D" in str(inner.get("Content-Type") or ""):
+        return message_from_bytes(decodestring(inner.as_bytes()).lstrip())
+    return inner
 
 
 def _enclosed(message: Message, reading: _Reading, depth: int) -> None:
