@@ -42,6 +42,13 @@ def test_runs_are_written_as_they_are_meant(tmp_path: Path) -> None:
     assert read(slides(tmp_path, shape("", runs))).text == "# Slide 1\n\n90 euros per 10^6 litres of H_2O here"
 
 
+def test_a_mark_that_several_runs_write_is_one(tmp_path: Path) -> None:
+    high = '<a:r><a:rPr baseline="30000"/><a:t>{}</a:t></a:r>'
+    runs = f"<a:r><a:t>The fee</a:t></a:r>{high.format('[')}{high.format('1]')}<a:r><a:t> is 10</a:t></a:r>"
+    text = read(slides(tmp_path, shape("", f"{runs}{high.format('1')}{high.format('2')}"))).text
+    assert text == "# Slide 1\n\nThe fee [1] is 10^12"
+
+
 def test_an_equation_is_never_one_number_out_of_two(tmp_path: Path) -> None:
     half = "<m:oMath><m:f><m:num><m:r><m:t>1</m:t></m:r></m:num><m:den><m:r><m:t>2</m:t></m:r></m:den></m:f></m:oMath>"
     inside = (

@@ -6,6 +6,8 @@ Struck-out runs are dropped; raised and lowered ones are written by `notation`.
 from __future__ import annotations
 
 import re
+from itertools import groupby
+from operator import itemgetter
 
 from selfroute.ingest.formats.notation import end, lowered, raised
 from selfroute.ingest.formats.numbering import written
@@ -47,15 +49,19 @@ def paragraphs(body: Element | None, numbers: dict[tuple[int, str], int] | None 
 
 def line(paragraph: Element) -> str:
     """The text of a paragraph, on one line."""
-    made: list[str] = []
+    pieces: list[tuple[int, str]] = []
     for run in paragraph:
         kind = local(run)
         if kind == "br":
-            made.append(" ")
+            pieces.append((0, " "))
         elif kind == "r" or (kind == "fld" and value(run, "type") not in FIELDS):
-            made.append(_run(run, end(made)))
+            pieces.append(_run(run))
         elif kind in ("AlternateContent", "m"):
-            made.append(_formula(child(run, "Choice") if kind == "AlternateContent" else run))
+            pieces.append((0, _formula(child(run, "Choice") if kind == "AlternateContent" else run)))
+    made: list[str] = []
+    for place, run_on in groupby((piece for piece in pieces if piece[1]), key=itemgetter(0)):
+        said = "".join(text for _, text in run_on)  # a power may be written by several runs
+        made.append(raised(end(made), said) if place > 0 else lowered(end(made), said) if place < 0 else said)
     return " ".join("".join(made).split())
 
 
@@ -84,18 +90,16 @@ def _equation(math: Element) -> str:
     return equation.line()
 
 
-def _run(run: Element, before: str) -> str:
-    """What a run says behind the text `before` it."""
+def _run(run: Element) -> tuple[int, str]:
+    """What a run says, and whether above the line (1), below it (-1) or in it."""
     said = "".join(one.text or "" for one in children(run, "t"))
     about = child(run, "rPr")
     if about is None:
-        return said
+        return 0, said
     if value(about, "strike", "noStrike") != "noStrike":
-        return ""
+        return 0, ""
     base = value(about, "baseline", "0").rstrip("%")
-    if base.startswith("-"):
-        return lowered(before, said)
-    return raised(before, said) if base.strip("0.") else said
+    return (-1 if base.startswith("-") else int(bool(base.strip("0.")))), said
 
 
 def _marked(paragraph: Element, text: str, counts: dict[tuple[int, str], int]) -> str:
