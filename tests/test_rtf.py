@@ -54,6 +54,8 @@ TEXTS = {
     "a box": (r"{\shp{\*\shpinst{\sp{\sn x}{\sv y}}{\shptxt May\par}}{\shprslt again}}Fees\par", "May\n\nFees"),
     "unknown words": (r"{\*\novelty gone}\novelty3 kept{\pict\pngblip 8950}", "kept"),
     "a fraction": (r"Rate {\mmath{\*\moMath{\mf{\mfPr{\mctrlPr x}}{\mnum 1}{\mden 2}}}}", "Rate 1/2"),
+    "numbers of lists out of their place": (r"{\list{\listlevel{\leveltext \'02\'00.}{\levelnumbers \'01}}}Pay", "Pay"),
+    "characters of no meaning": (r"The fee\u0? is \'0040", "The fee is 40"),
     "raw line breaks": ("One\r\n word \\\nTwo", "One word\n\nTwo"),
 }
 
@@ -109,6 +111,7 @@ def test_what_follows_the_end_is_not_read_and_a_cut_file_is(tmp_path: Path) -> N
 REFUSED = {
     "empty": (b"", "is empty"),
     "no text": (rb"{\rtf1 \par}", "is empty"),
+    "no more than NUL": (rb"{\rtf1 \'00\par}", "is empty"),
     "a picture": (rb"{\rtf1{\pict 00}}", "holds images only"),
     "another format": (b"words", "does not begin as RTF does"),
     "too deep": (rb"{\rtf1" + b"{" * (DEEPEST + 1), "nests more than"),

@@ -92,8 +92,8 @@ def read(path: Path) -> Text:
         elif symbol is not None:
             _symbol(reader, symbol)
     _flush(reader)
-    made = reader.story.text()
-    if not made:
+    made = reader.story.text().replace("\0", "")
+    if not made.strip():
         raise UnreadableFile(path, emptiness(reader.pictures))
     return Text(made)
 

@@ -26,6 +26,7 @@ SKIPPED = {
     *("lchars", "ftnsep", "ftnsepc", "aftnsep", "aftnsepc", "ftncn", "aftncn", "template", "operator", "private"),
     *("htmltag", "mhtmltag", "blipuid", "picprop", "panose", "falt", "fontemb", "mmathPict", "upr", "pgptbl"),
     *("mmathPr", "ctrlPr", "background", "listname", "wgrffmtfilter", "oldcprops", "oldpprops", "ffname", "ffdeftext"),
+    *("list", "listlevel", "leveltext", "levelnumbers", "listoverride", "lfolevel"),
 }
 KEPT = {
     *("shpinst", "shptxt", "shppict", "shpgrp", "ud", "annotation", "nesttableprops", "moMath", "moMathPara"),
