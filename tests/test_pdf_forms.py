@@ -83,6 +83,16 @@ def test_boxes_are_told_as_they_are_ticked(tmp_path: Path) -> None:
     assert "crane needed: no" in text
 
 
+def test_a_box_that_is_not_ticked_and_has_no_name_is_not_told(tmp_path: Path) -> None:
+    states = "/AP << /N << /Yes 4 0 R /Off 4 0 R >> >>"
+    boxes = [
+        widget("/Btn", "c1_05(0)", "/Off", top=700, more=f"/AS /Off {states}"),
+        widget("/Btn", "Check Box2", "/Off", top=680, more=f"/AS /Off {states}"),
+        widget("/Btn", "c1_06(0)", "/Yes", top=660, more=f"/AS /Yes {states}"),
+    ]
+    assert filled(tmp_path, Page(lines("Form"), boxes)).text == "Form\nc1_06(0): yes"
+
+
 def test_a_choice_of_several_is_told_by_what_was_chosen(tmp_path: Path) -> None:
     def button(value: str, state: str, top: float) -> str:
         return (

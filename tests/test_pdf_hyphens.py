@@ -15,6 +15,8 @@ from selfroute.ingest.formats.pdf.hyphens import joined
         ("form B\ufffe7b", "form B-7b"),
         ("from 1990-\n1995", "from 1990-1995"),
         ("call 555-\n0142", "call 555-0142"),
+        ("enter -0-\n39", "enter -0-\n39"),
+        ("enter -0\ufffe39", "enter -0-\n39"),
         ("3D\ufffeprinted", "3D-printed"),
         ("NATO\ufffeled", "NATO-led"),
         ("the Anglo\ufffeSaxon", "the Anglo-Saxon"),

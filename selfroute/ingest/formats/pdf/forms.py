@@ -20,7 +20,7 @@ REACH = 260.0
 
 UNNAMED = re.compile(
     r"(?:text|field|undefined|untitled|fill|form|input|text ?field|text ?box|drop ?down|combo ?box|list ?box|check ?box"
-    r"|radio ?button|button|group|row|[a-z])?[\s_.-]*(?:\d+[\s_.-]*)*[a-z]?",
+    r"|radio ?button|button|group|row|[a-z])?[\s_.()\[\]-]*(?:\d+[\s_.()\[\]-]*)*[a-z]?",
     re.IGNORECASE,
 )
 """Names that a program gave: what is printed beside the field says more."""
@@ -158,6 +158,8 @@ def _field(
             value = printed
         else:
             name = printed or name
+        if value == "no" and not re.search(r"[^\W\d_]{2}", printed):
+            return ""  # that something is not ticked says nothing without what it is
     return f"{name}: {value}" if name else value
 
 

@@ -20,6 +20,8 @@ CUT = re.compile(rf"[{MARKS}\u2010\u2011-](?:(?<=[{MARKS}])(?<=[\w.)].)\s*|(?<=\
 
 LEFT = re.compile(r"[\w.&'\u2019\u2010\u2011-]*\w$")
 RIGHT = re.compile(r"\w+(?:[-\u2010\u2011]\w+)*")
+DASHED = re.compile(r"-\d+")
+"""A number between hyphens, as forms write zero: the second one cuts no word."""
 AROUND = "()[]{}<>.,;:!?\"'\u2018\u2019\u201c\u201d\u00ab\u00bb\u2026*/"
 BEFORE = ("", "(", "\u201c", '"')
 AFTER = ("", ",", ".", ";", ":", ")", "?", "\u201d")
@@ -79,6 +81,8 @@ def _hyphen(page: str, cut: re.Match[str], forms: Counter[str]) -> str:
         return "-"
     first, second = (before[0] if before else ""), (after[0] if after else "")
     last, head = left.split("-")[-1], right.split("-")[0]
+    if DASHED.fullmatch(first):
+        return "-\n"
     if second[0].isdigit() or first[-1].isdigit():
         return "-"
     kept = max(forms[f"{left}-{right}"], forms[f"{last}-{head}"])
