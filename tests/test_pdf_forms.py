@@ -91,6 +91,8 @@ def test_a_box_that_is_not_ticked_and_has_no_name_is_not_told(tmp_path: Path) ->
         widget("/Btn", "c1_06(0)", "/Yes", top=660, more=f"/AS /Yes {states}"),
     ]
     assert filled(tmp_path, Page(lines("Form"), boxes)).text == "Form\nc1_06(0): yes"
+    answers = lines("Yes", "Insured", left=405, top=690, step=20)
+    assert filled(tmp_path, Page(answers, boxes[:2])).text == "Yes\nInsured\nInsured: no"
 
 
 def test_a_choice_of_several_is_told_by_what_was_chosen(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ UNNAMED = re.compile(
 """Names that a program gave: what is printed beside the field says more."""
 
 ON = re.compile(r"(?:on|yes|true|checked|ja|oui|si|sí|x|[01]|choice\s*\d+|)", re.IGNORECASE)
+ANSWER = re.compile(r"(?:yes|no|ja|nein|nei|nej|oui|non|si|sí)\W*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _field(
             value = printed
         else:
             name = printed or name
-        if value == "no" and not re.search(r"[^\W\d_]{2}", printed):
+        if value == "no" and (not re.search(r"[^\W\d_]{2}", printed) or ANSWER.fullmatch(printed)):
             return ""  # that something is not ticked says nothing without what it is
     return f"{name}: {value}" if name else value
 
