@@ -65,7 +65,7 @@ def engine(settings: Settings, *, keys: bool = True, account: Ledger | None = No
     return Engine(
         home=settings.home,
         embedder=embedding,
-        chunk_tokens=_chunk_tokens(settings, embedding),
+        chunk_tokens=chunk_tokens(settings, embedding),
         chunk_words=settings.chunking.words,
         chunk_reader=chunk_reader,
         document_reader=document_reader,
@@ -85,13 +85,14 @@ def engine(settings: Settings, *, keys: bool = True, account: Ledger | None = No
 def indexer(settings: Settings) -> Indexer:
     """Raises `InvalidSettings` or `MissingExtra`."""
     embedding = embedder(settings)
-    tokens, words = _chunk_tokens(settings, embedding), settings.chunking.words
+    tokens, words = chunk_tokens(settings, embedding), settings.chunking.words
     return Indexer(settings.home, embedding, tokens, words, settings.ingest.ocr)
 
 
 def outdated(settings: Settings, corpus: str) -> Outdated:
-    """Which documents would be read or split differently now. Raises what opening the corpus raises."""
-    chunking = rule(_chunk_tokens(settings, embedder(settings)), settings.chunking.words)
+    """Which documents may be read, or would be split, differently now. Loads no model. Raises what opening the corpus
+    raises."""
+    chunking = rule(settings.chunking.tokens, settings.chunking.words)
     return corpora(settings).outdated(corpus, chunking, settings.ingest.ocr)
 
 
@@ -109,7 +110,7 @@ def evaluator(settings: Settings) -> Evaluator:
         reader=reader,
         document_reader=None if document_reader is reader else document_reader,
         embedder=embedding,
-        chunk_tokens=_chunk_tokens(settings, embedding),
+        chunk_tokens=chunk_tokens(settings, embedding),
         chunk_words=settings.chunking.words,
         prices=prices(settings),
         policies=policies(settings),
@@ -261,7 +262,8 @@ def bundled_judge(settings: Settings) -> Callable[[], Reader]:
     return cache(lambda: _bundled(settings))
 
 
-def _chunk_tokens(settings: Settings, embedder: Embedder) -> int:
+def chunk_tokens(settings: Settings, embedder: Embedder) -> int:
+    """How long chunks are, at most. Raises `InvalidSettings` where the embedder would cut them."""
     if settings.chunking.tokens > embedder.max_tokens:
         raise InvalidSettings(
             f"setting 'chunking.tokens' is {settings.chunking.tokens}, but {embedder.name} embeds only "

@@ -1,6 +1,6 @@
 """What is installed, what loads, what is wrong and how to mend it: a list of small checks, each for itself.
 
-A check is a function of the settings that yields what it finds; one that fails says so and stops no other.
+A check is a function of what is examined that yields what it finds; one that fails says so and stops no other.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from re import match
 from tempfile import TemporaryFile
 
 from selfroute import build
+from selfroute.embedders import Embedder
 from selfroute.errors import SelfrouteError
 from selfroute.ledger import By
 from selfroute.prices import Prices
@@ -40,6 +42,21 @@ class Check:
     said: str
 
 
+class Subject:
+    """What is examined: the settings, and the embedder that they name, loaded once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def embedder(self) -> Embedder | SelfrouteError:
+        """Or why there is none."""
+        try:
+            return build.embedder(self.settings)
+        except SelfrouteError as error:
+            return error
+
+
 def examined(load: Callable[[], Settings]) -> list[Check]:
     """All checks in order; without settings, what can be told without them."""
     found = [*_versions(), *_extras()]
@@ -48,9 +65,10 @@ def examined(load: Callable[[], Settings]) -> list[Check]:
     except SelfrouteError as error:
         return [*found, Check("settings", False, str(error))]
     found.append(Check("settings", True, f"home {settings.home}, embedder {settings.embedder.kind}"))
+    subject = Subject(settings)
     for check in CHECKS:
         try:
-            found += check(settings)
+            found += check(subject)
         except SelfrouteError as error:
             found.append(Check(check.__name__.strip("_").replace("_", " "), False, str(error)))
     return found
@@ -73,21 +91,26 @@ def _extras() -> Iterator[Check]:
         yield Check(f"extra {extra}", True, said)
 
 
-def _embedder(settings: Settings) -> Iterator[Check]:
-    embedder = build.embedder(settings)
+def _embedder(subject: Subject) -> Iterator[Check]:
+    embedder = subject.embedder
+    if isinstance(embedder, SelfrouteError):
+        raise embedder
+    build.chunk_tokens(subject.settings, embedder)
     [vector] = embedder.embed(["Is anybody there?"]).vectors
     yield Check("embedder", True, f"{embedder.name}, {len(vector)} dimensions, loads and embeds")
 
 
-def _reader(settings: Settings) -> Iterator[Check]:
+def _reader(subject: Subject) -> Iterator[Check]:
+    settings = subject.settings
     models = dict.fromkeys(reader.model for reader in build.readers(settings, keys=False))
     what = "loads" if settings.reader.kind == "extractive" else "is set"
     yield Check("reader", True, f"{' and '.join(models)} {what}")
 
 
-def _endpoints(settings: Settings) -> Iterator[Check]:
+def _endpoints(subject: Subject) -> Iterator[Check]:
     """Costs a short reply each, which is told here: a check is no question, and stands in no ledger. Those in this
     process cost nothing."""
+    settings = subject.settings
     prices = build.prices(settings)
     for name, endpoint in build.endpoints(settings, keys=False).items():
         # Imported here: who has no endpoint need not wait for what speaks to them.
@@ -122,8 +145,9 @@ def _spent(calls: Sequence[Call], prices: Prices) -> str:
     return f"this check took {used.input_tokens:,} tokens in and {used.output_tokens:,} out{estimated}: {told}"
 
 
-def _disk(settings: Settings) -> Iterator[Check]:
-    place = next(path for path in (settings.home.absolute(), *settings.home.absolute().parents) if path.exists())
+def _disk(subject: Subject) -> Iterator[Check]:
+    home = subject.settings.home.absolute()
+    place = next(path for path in (home, *home.parents) if path.exists())
     free = shutil.disk_usage(place).free
     said = f"{free / (1 << 30):,.1f} GiB free at {place}"
     yield Check("disk", free >= LEAST_DISK, said + ("" if free >= LEAST_DISK else ": make room, or set SELFROUTE_HOME"))
@@ -139,22 +163,20 @@ def _writable(place: Path) -> Check:
         return Check("home", False, f"cannot write to {place} ({why}): make it writable or set SELFROUTE_HOME")
 
 
-def _ledger(settings: Settings) -> Iterator[Check]:
+def _ledger(subject: Subject) -> Iterator[Check]:
     """Looked at only where there is one: whoever only asks what is wrong makes nothing."""
-    path = build.ledger_path(settings)
+    path = build.ledger_path(subject.settings)
     if not path.exists():
         yield Check("ledger", True, f"{path} is made by the first question")
         return
-    build.ledger(settings).usage(By.DAY)
+    build.ledger(subject.settings).usage(By.DAY)
     yield Check("ledger", True, f"{path} opens")
 
 
-def _corpora(settings: Settings) -> Iterator[Check]:
-    try:
-        ours = build.embedder(settings).name
-    except SelfrouteError:
-        ours = None  # said already
-    found = build.corpora(settings).listed()
+def _corpora(subject: Subject) -> Iterator[Check]:
+    embedder = subject.embedder
+    ours = None if isinstance(embedder, SelfrouteError) else embedder.name  # why, is said already
+    found = build.corpora(subject.settings).listed()
     if not found:
         yield Check("corpora", True, "none yet")
     for corpus in found:
@@ -169,14 +191,15 @@ def _corpora(settings: Settings) -> Iterator[Check]:
             )
         else:
             yield Check(f"corpus {corpus.name}", True, f"{corpus.documents:,} documents, {corpus.chunks:,} chunks")
-            yield from _outdated(settings, corpus.name)
+            if ours is not None:  # without it nothing can be rebuilt
+                yield from _outdated(subject.settings, corpus.name)
 
 
 def _outdated(settings: Settings, corpus: str) -> Iterator[Check]:
     """What is stored answers as before: nothing is wrong, and something can be better."""
     found = build.outdated(settings, corpus)
     if found.read:
-        said = f"{len(found.read):,} documents would be read differently now ({_first(found.read)}): "
+        said = f"{len(found.read):,} documents may be read differently now ({_first(found.read)}): "
         lost = f"; the files of {len(found.lost):,} of them are not there ({_first(found.lost)})" if found.lost else ""
         rebuild = f"run `selfroute index rebuild --corpus {corpus} --from-files`"
         yield Check(f"corpus {corpus}, reading", True, f"{said}{rebuild}{lost}")
@@ -191,7 +214,7 @@ def _first(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
-CHECKS: tuple[Callable[[Settings], Iterator[Check]], ...] = (
+CHECKS: tuple[Callable[[Subject], Iterator[Check]], ...] = (
     _embedder,
     _reader,
     _endpoints,

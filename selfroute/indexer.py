@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
@@ -21,6 +21,7 @@ from selfroute import pipeline
 from selfroute.embedders import Embedder
 from selfroute.errors import NameTaken
 from selfroute.index import Entry, Item, Kept, Writer, open_index, writing
+from selfroute.index.claims import Claim, Claims, still_there
 from selfroute.index.freshness import file_of, files_of
 from selfroute.index.names import existing
 from selfroute.ingest import finder, loaders
@@ -35,6 +36,9 @@ of the documents under way and of the batch before, which may not be committed y
 
 MOST_SEARCHED = 32
 """Documents that are searched for when all is done, to see that they can be found; the others are looked up."""
+
+MOST_NAMED = 10
+"""Documents that a command names which removes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,15 @@ class Summary:
 
 @dataclass(slots=True)
 class _Part:
-    """What reading hands on: a document to embed, if there is one; how many of the files' bytes are done with it; and
-    the file, if this is its end and all of it is or will be in the store."""
+    """What reading hands on: a document to embed, if there is one; how many of the files' bytes are done with it; the
+    ids of others that go when it is in the store; and the file, if this is its end and all of it is or will be there.
+    """
 
     advance: int
     document: Document | None = None
     chunks: Sequence[Chunk] = ()
     known: bool = False
+    replaced: Sequence[str] = ()
     kept: Kept | None = None
 
 
@@ -89,6 +95,7 @@ class _Part:
 class _Batch:
     items: list[Item]
     kept: list[Kept]
+    replaced: list[str]
 
 
 class Indexer:
@@ -274,13 +281,14 @@ class Indexer:
                 if waiting:
                     share = (at - before) / len(waiting[-1].chunks)
                     progress(done + int(waiting[-1].advance * share), total)
-            put(_Batch(_items(batch, made), [part.kept for part in batch if part.kept is not None]))
+            kept = [part.kept for part in batch if part.kept is not None]
+            put(_Batch(_items(batch, made), kept, [id_ for part in batch for id_ in part.replaced]))
             summary.added += sum(part.document is not None and not part.known for part in batch)
             summary.updated += sum(part.document is not None and part.known for part in batch)
 
     def _put(self, writer: Writer, batch: _Batch) -> None:
-        if batch.items or batch.kept:
-            writer.put(batch.items, self._chunking, batch.kept)
+        if batch.items or batch.kept or batch.replaced:
+            writer.put(batch.items, self._chunking, batch.kept, batch.replaced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,13 +319,14 @@ class _Reading:
         self._how = how
         self._summary = summary
         self._have = writer.entries()
-        # Ids that were stored before names had one form: what has the same name now takes their place.
-        self._otherwise = {one_name(id_): id_ for id_ in self._have if one_name(id_) != id_}
+        self._claims = Claims(self._have)
         self._kept = {} if again else writer.files()
         self._of_file: dict[str, list[Entry]] = {}
         for entry in self._have.values():
             self._of_file.setdefault(file_of(entry.source), []).append(entry)
-        self._seen: dict[str, Entry] = {}
+        self._seen: dict[str, Entry] = {}  # by composed id, each under the id that it has in the store
+        self._done: set[str] = set()  # ids of stored documents that are up to date, or gone, with this run
+        self._refused: list[tuple[int, tuple[Entry, ...]]] = []  # the number of a failure, what is stored of it
         self._whole: set[str] = set()
         self._sizes = {file: finder.size(file.path) for file in files}
         self.total = sum(self._sizes.values())
@@ -328,7 +337,8 @@ class _Reading:
             state, fingerprint = _state(file.path), _fingerprint(file.path, self._how.ocr)
             if self._is_kept(path, file, fingerprint):
                 entries = self._of_file[path]
-                self._seen.update({entry.id: entry for entry in entries})
+                self._seen.update({one_name(entry.id): entry for entry in entries})
+                self._done.update(entry.id for entry in entries)
                 self._summary.unchanged += len(entries)
                 self._whole.add(path)
                 yield _Part(self._sizes[file])
@@ -350,61 +360,80 @@ class _Reading:
                 if fingerprint is not None and len(owned) == loaded_all and _state(file.path) == state:
                     kept = Kept(path, file.id, fingerprint, loaded_all)
             yield _Part(left, kept=kept)
+        for number, stored in self._refused:  # only now is known what has been overwritten
+            failure = self._summary.failed[number]
+            told = f"{failure.reason}{self._earlier(failure.source, stored)}"
+            self._summary.failed[number] = Failure(failure.source, told)
 
     def taken(self) -> dict[str, str]:
         """The documents that are in the corpus for these files: id -> hash. To be called after all parts were taken."""
-        return {id_: entry.hash for id_, entry in self._seen.items()}
+        return {entry.id: entry.hash for entry in self._seen.values()}
 
     def gone(self, paths: Sequence[Path], entries: dict[str, Entry]) -> list[str]:
         """Ids of documents below `paths` whose files are not there any more, or whose lines are not in their files.
         To be called after all parts were taken."""
         roots = [finder.shown(os.path.realpath(path)).rstrip("/") for path in paths]
         found = {file.origin for file in self._files}
+        refused = {entry.id for _, stored in self._refused for entry in stored}
         deleted = []
         for entry in entries.values():
             path = file_of(entry.source)
-            if not any(path == root or path.startswith(root + "/") for root in roots):
+            if entry.id in refused or not any(path == root or path.startswith(root + "/") for root in roots):
                 continue
-            if (path in self._whole and entry.id not in self._seen) or (path not in found and finder.gone(path)):
+            if (path in self._whole and entry.id not in self._done) or (path not in found and finder.gone(path)):
                 deleted.append(entry.id)
         return deleted
 
     def _part(self, loaded: Loaded, advance: int) -> _Part:
         document = loaded.document
-        reason = loaded.reason or _collision(loaded, self._seen, self._have)
+        seen = self._seen.get(document.id) if document is not None else None
+        claim = self._claims.of(document, seen) if document is not None else Claim()
+        reason = loaded.reason or claim.reason
         if document is None or reason is not None:
-            told = f"{reason or 'holds no document'}{self._earlier(loaded.source)}"
-            self._summary.failed.append(Failure(loaded.source, told))
+            self._refused.append((len(self._summary.failed), claim.others))
+            self._summary.failed.append(Failure(loaded.source, reason or "holds no document"))
             return _Part(advance)
         new = Entry(document.id, document.source, document.content_hash, self._how.chunking, 0, self._how.embedder)
-        repeated = document.id in self._seen
-        self._seen.setdefault(document.id, new)
-        if repeated or self._unchanged(new):
+        replaced = [entry.id for entry in claim.others]
+        self._done.update(replaced)
+        if seen is not None or self._unchanged(new, claim.held):
             self._summary.unchanged += 1
-            return _Part(advance)
+            if seen is None and claim.held is not None:
+                self._took(replace(new, id=claim.held.id))
+            return _Part(advance, replaced=replaced)
+        self._took(new)
         self._summary.warnings += [Warned(document.id, warning) for warning in document.warnings]
         chunks = self._how.chunker.chunks(document)
-        before = self._otherwise.get(document.id)
-        if before is not None:
-            self._writer.delete([before])
-        return _Part(advance, document, chunks, document.id in self._have or before is not None)
+        return _Part(advance, document, chunks, document.id in self._have or bool(replaced), replaced)
 
-    def _earlier(self, source: str) -> str:
-        """What is said of a file that cannot be read any more and of which there is earlier text."""
-        ids = [
-            entry.id for entry in self._of_file.get(file_of(source), []) if source in (entry.source, file_of(source))
-        ]
+    def _took(self, new: Entry) -> None:
+        self._seen[one_name(new.id)] = new
+        self._done.add(new.id)
+
+    def _earlier(self, source: str, stored: Sequence[Entry]) -> str:
+        """What is said of a file that cannot be read any more, or is refused, and of which there is earlier text."""
+        of_it = [entry for entry in self._of_file.get(file_of(source), []) if source in (entry.source, file_of(source))]
+        ids = list(dict.fromkeys(entry.id for entry in (*of_it, *stored) if entry.id not in self._done))
         if not ids:
             return ""
-        named = quote(ids[0]) if len(ids) == 1 else "IDS"
-        remove = f"selfroute documents delete {named} --corpus {self._writer.name}"
-        return f"; what was indexed of it before stays in the corpus: to remove that, run `{remove}`"
+        stays, corpus = "; what was indexed of it before stays in the corpus", f"--corpus {self._writer.name}"
+        if len(ids) > MOST_NAMED:
+            return (
+                f"{stays}, {len(ids):,} documents: `selfroute documents list {corpus}` names them, and `selfroute "
+                f"documents delete {quote(ids[0])} {corpus}` removes one, or all whose ids are given"
+            )
+        named = " ".join(map(quote, ids))
+        options = f"{corpus} -- {named}" if any(id_.startswith("-") for id_ in ids) else f"{named} {corpus}"
+        return f"{stays}: to remove that, run `selfroute documents delete {options}`"
 
-    def _unchanged(self, new: Entry) -> bool:
-        entry = self._have.get(new.id)
-        if entry is None or (entry.hash, *_made(entry)) != (new.hash, *_made(new)):
+    def _unchanged(self, new: Entry, held: Entry | None) -> bool:
+        if held is None or (held.hash, *_made(held)) != (new.hash, *_made(new)):
             return False
-        if entry.source != new.source and not _still_there(entry.source, new.source):
+        if still_there(held.source, new.source):
+            return True
+        if held.id != new.id:  # it takes the one form
+            return False
+        if held.source != new.source:
             self._writer.moved(new.id, new.source)
         return True
 
@@ -415,7 +444,7 @@ class _Reading:
             fingerprint is not None
             and self._kept.get(path) == Kept(path, file.id, fingerprint, len(entries))
             and all(
-                _made(entry) == (self._how.chunking, self._how.embedder) and entry.id not in self._seen
+                _made(entry) == (self._how.chunking, self._how.embedder) and one_name(entry.id) not in self._seen
                 for entry in entries
             )
         )
@@ -479,25 +508,6 @@ def _state(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return about.st_mtime_ns, about.st_size
-
-
-def _collision(loaded: Loaded, seen: dict[str, Entry], have: dict[str, Entry]) -> str | None:
-    """Two different texts under one id would overwrite each other in turn: the second is refused."""
-    document = loaded.document
-    if document is None:
-        return None
-    other = seen.get(document.id)
-    if other is not None and other.hash != document.content_hash:
-        return f"its id {document.id!r} is that of another text, {other.source}: give it another id or name"
-    entry = have.get(document.id)
-    if entry is not None and entry.hash != document.content_hash and _still_there(entry.source, document.source):
-        return f"its id {document.id!r} belongs to {entry.source}: index the folder above both, or another corpus"
-    return None
-
-
-def _still_there(old: str, new: str) -> bool:
-    """Whether the old source is another file that still exists (a line of a jsonl file is found by its file)."""
-    return file_of(old) != file_of(new) and os.path.exists(file_of(old))
 
 
 def _lost(entry: Entry) -> str:

@@ -94,6 +94,15 @@ def test_what_could_not_be_read_is_told_by_index_and_by_documents(run: Run) -> N
     assert f"warning  {told}\n" in run("documents", "show", "book.epub", "--corpus", "new").out
 
 
+def test_what_was_passed_over_is_told_in_short_and_by_json_whole(run: Run) -> None:
+    Path("logs").mkdir()
+    Path("logs/a.txt").write_text("One.")
+    for n in range(40):
+        Path(f"logs/app.log.{n}").write_text("")
+    assert run("index", "logs", "--corpus", "new").out.count(" file and 30 files of 30 other kinds\n") == 1
+    assert len(run("index", "logs", "--corpus", "new", "--json").json["passed_over"]) == 40
+
+
 def test_a_decline_names_what_could_not_be_read(run: Run) -> None:
     done = run("ask", "Which colour has the ferry?", "--file", str(CASES / "a11-mixed-scan.pdf"), "--json")
     assert done.json["outcome"] == "insufficient"

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from stub_openai import Plan, StubOpenAI
 
-from selfroute import settings
-from selfroute.doctor import CHECKS, Check, examined
+from selfroute import build, settings
+from selfroute.doctor import CHECKS, Check, Subject, examined
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.errors import InvalidSettings
 from selfroute.indexer import Indexer
-from selfroute.settings import Settings
+from selfroute.settings import EmbedderSettings, Settings
 
 
 def test_every_library_and_every_extra_is_told_with_its_version(home: Path) -> None:
@@ -45,6 +45,38 @@ def test_an_embedder_that_does_not_load_is_wrong_and_stops_no_other_check(home: 
     assert "name its model under 'embedder.model'" in found["embedder"].said
     assert found["reader"].ok
     assert found["corpora"].ok
+
+
+def test_all_corpora_are_told_where_the_embedder_does_not_load(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("One.")
+    for name in ("east", "west"):
+        Indexer(home, HashingEmbedder(), 100).index([tmp_path / "a.txt"], name)
+    found = checked(home, embedder={"kind": "sentence", "model": None})
+    assert [found[f"corpus {name}"].ok for name in ("east", "west")] == [True, True]
+    assert "corpora" not in found
+    assert "corpus east, splitting" not in found  # nothing could be rebuilt
+    assert "corpus east, splitting" in checked(home)
+
+
+def test_the_embedder_is_loaded_once(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("One.")
+    for name in ("east", "west"):
+        Indexer(home, HashingEmbedder(), 100).index([tmp_path / "a.txt"], name)
+    loaded: list[str] = []
+
+    def load(chosen: EmbedderSettings) -> HashingEmbedder:
+        loaded.append(chosen.kind)
+        return HashingEmbedder()
+
+    monkeypatch.setattr(build, "EMBEDDERS", {"hashing": load})
+    assert checked(home)["corpus west"].ok
+    assert loaded == ["hashing"]
+
+
+def test_chunks_that_the_embedder_would_cut_are_wrong(home: Path) -> None:
+    found = checked(home, embedder={"kind": "onnx"}, chunking={"tokens": 100_000})
+    assert not found["embedder"].ok
+    assert "lower it" in found["embedder"].said
 
 
 def test_each_corpus_is_opened(home: Path, tmp_path: Path) -> None:
@@ -86,7 +118,7 @@ def _may_not_write(as_nobody: Callable[[], None], home: Path) -> None:
     loaded = settings.load(home=home)
     [disk] = [check for check in CHECKS if check.__name__ == "_disk"]
     as_nobody()
-    found = {check.name: check for check in disk(loaded)}
+    found = {check.name: check for check in disk(Subject(loaded))}
     assert found["disk"].ok
     assert not found["home"].ok
     assert "permission denied" in found["home"].said

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from selfroute.errors import BadInput, UnreadableFile
-from selfroute.ingest.finder import Choice, find, gone
+from selfroute.ingest.finder import Choice, counted, find, gone
 
 
 def test_a_folder_is_searched_to_its_depth_in_a_stable_order(tmp_path: Path) -> None:
@@ -205,3 +205,13 @@ def written(path: Path, text: str = "text") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.encode())
     return path
+
+
+def test_what_is_passed_over_is_told_by_its_most_frequent_suffixes() -> None:
+    assert counted({"": 1, ".xyz": 3, ".log": 1}) == "3 .xyz files, 1 without a suffix and 1 .log file"
+    logs = {f".{n}": 1 for n in range(28)} | {".log": 1200, "": 2, ".gz": 4}
+    assert counted(logs) == (
+        "1,200 .log files, 4 .gz files, 2 without a suffix, 1 .0 file, 1 .1 file, 1 .2 file, 1 .3 file, 1 .4 file, "
+        "1 .5 file, 1 .6 file and 21 files of 21 other kinds"
+    )
+    assert counted({f".{n}": 1 for n in range(11)}).endswith("1 .9 file and 1 file of 1 other kind")

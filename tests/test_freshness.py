@@ -1,5 +1,5 @@
-"""Corpora of the version before open and answer as they did; what would be read or split differently now is told, and
-files are read again where that is asked for."""
+"""Corpora of the version before open and answer as they did; what may be read or would be split differently now is
+told, and files are read again where that is asked for."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def test_a_corpus_of_the_version_before_can_be_changed(old: Path) -> None:
     assert len(corpora.documents("harbour")) == 5
 
 
-def test_doctor_names_what_would_be_read_and_split_differently(old: Path) -> None:
+def test_doctor_names_what_may_be_read_and_would_be_split_differently(old: Path) -> None:
     said = {check.name: check for check in doctor.examined(lambda: settings(old))}
     reading, splitting = said["corpus harbour, reading"], said["corpus harbour, splitting"]
     assert reading.ok
     assert reading.said == (
-        "4 documents would be read differently now (a03-superscript.html, a04-numbered-clauses.docx, "
+        "4 documents may be read differently now (a03-superscript.html, a04-numbered-clauses.docx, "
         "a11-mixed-scan.pdf, d3-long-table.md): run `selfroute index rebuild --corpus harbour --from-files`; the files "
         "of 4 of them are not there (a03-superscript.html, a04-numbered-clauses.docx, a11-mixed-scan.pdf, "
         "d3-long-table.md)"
@@ -150,6 +150,14 @@ def test_a_file_of_many_documents_is_read_once(tmp_path: Path) -> None:
     entries = [Entry(f"sub/lines.jsonl:{n}", f"{path}:{n}", "", "", 1) for n in (1, 2)]
     assert files_of(entries, {}) == ([File(path, "sub/lines.jsonl")], [])
     assert files_of(entries, {str(path): Kept(str(path), "named.jsonl", "", 2)})[0] == [File(path, "named.jsonl")]
+
+
+def test_a_file_is_read_again_under_the_one_form_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "Tu\u0308r.txt"
+    path.write_text("One.")
+    [entry] = entries = [Entry("sub/Tu\u0308r.txt", str(path), "", "", 1)]
+    for kept in ({}, {str(path): Kept(str(path), entry.id, "", 1)}):
+        assert files_of(entries, kept)[0] == [File(path, "sub/T\u00fcr.txt")]
 
 
 def settings(home: Path) -> Settings:

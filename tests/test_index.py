@@ -8,8 +8,10 @@ import re
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -37,6 +39,7 @@ from selfroute.index import Index, Item, Writer, corpora, open_index, writing
 from selfroute.index import manifest as manifests
 from selfroute.index.layout import NAME as STORE
 from selfroute.index.manifest import Manifest
+from selfroute.index.names import known
 from selfroute.index.upkeep import Corpora, Listed
 from selfroute.index.writer import GROWTH, MOST_DEAD
 from selfroute.types import Chunk, Document, Vectors
@@ -116,6 +119,42 @@ def test_copies_do_not_fill_the_place_of_what_else_there_is(home: Path) -> None:
         assert len(index.search(vector("Night work needs leave."), 50)) == 3
 
 
+def test_a_chunk_is_fetched_once_however_many_copies_there_are(home: Path) -> None:
+    publish(home, {f"copy{n:03}": "Night work needs leave." for n in range(600)} | {"fee": "Night fee: 75 euros."})
+    with opened(home) as index:
+        statements: list[str] = []
+        index._store._connection.set_trace_callback(statements.append)
+        for most in (12, 4):  # those that are known as copies need not be looked at again
+            statements.clear()
+            found = [hit.chunk.document for hit in index.search(vector("Night work needs leave."), 8)]
+            assert found == ["copy000", "fee"]
+            assert len(statements) <= most
+
+
+def test_texts_whose_vectors_are_equal_are_no_copies(home: Path) -> None:
+    texts = {f"copy{n:02}": "Night work needs leave." for n in range(60)}
+    publish(home, texts | {"mixed": "Leave needs night work.", "broken": "Night work\nneeds leave."})
+    with opened(home) as index:
+        one, other = index.search(vector("Night work needs leave."), 8)
+        assert one.score == other.score
+        assert (one.chunk.document, other.chunk.document) == ("copy00", "mixed")
+        [scoped] = index.search(vector("Night work needs leave."), 8, ["broken"])
+        assert scoped.chunk.text == "Night work\nneeds leave."
+
+
+@pytest.mark.slow
+def test_a_search_among_many_copies_takes_no_longer_than_one_waits(home: Path) -> None:
+    document, chunks, vectors = item("copy", "Night work needs leave.")
+    with writer(home) as held:
+        held.put([(replace(document, id=f"{n}"), chunks, vectors) for n in range(20_000)], LIMIT)
+        held.publish()
+    with opened(home) as index:
+        index.search(vector("Night work."), 8)
+        began = time.thread_time()
+        assert len(index.search(vector("Night work."), 8)) == 1
+        assert time.thread_time() - began < 0.1
+
+
 def test_a_document_is_found_by_its_name_in_any_form_of_unicode(home: Path) -> None:
     publish(home, {"Gebu\u0308hr.txt": "Night work.", "hafen.txt": "Day work."})
     with opened(home) as index:
@@ -134,7 +173,36 @@ def test_one_document_can_be_searched_without_a_folder(tmp_path: Path, monkeypat
     assert os.listdir(tmp_path) == []
 
 
+def test_many_names_are_looked_up_in_other_forms_at_once_and_exact_ones_come_first() -> None:
+    looked: list[str] = []
+
+    class Watched(list[str]):
+        def __iter__(self) -> Iterator[str]:
+            looked.append("all")
+            return super().__iter__()
+
+    both = Watched(["u\u0308", "\u00fc", "o\u0308"])
+    assert known(["\u00fc", "u\u0308"], both) == ["\u00fc", "u\u0308"]
+    assert looked == []
+    assert known(["\u00f6", "gone", "lost"], both) == ["o\u0308", "gone", "lost"]
+    assert looked == ["all"]
+
+
 # Generations
+
+
+def test_what_takes_the_place_of_others_is_put_as_they_go(home: Path) -> None:
+    publish(home, {"Gebu\u0308hr.txt": "Night work.", "a.txt": "Day work."})
+    with writer(home) as held:
+        held.put([item("Geb\u00fchr.txt", "Night work now.")], LIMIT, (), ["Gebu\u0308hr.txt"])
+        assert sorted(held.entries()) == ["Geb\u00fchr.txt", "a.txt"]
+    with opened(home) as index:
+        assert sorted(index.entries) == ["Gebu\u0308hr.txt", "a.txt"]
+    with writer(home) as held:
+        held.delete(["Gebu\u0308hr.txt"])  # as it is shown, whatever an interrupted run has put in its place
+        held.publish()
+    with opened(home) as index:
+        assert list(index.entries) == ["a.txt"]
 
 
 def test_what_is_put_is_shown_when_it_is_published(home: Path) -> None:
@@ -866,15 +934,17 @@ def search(index: Index, text: str, k: int) -> list[Chunk]:
 
 
 def agrees(index: Index, texts: Mapping[str, str], query: str, k: int, scope: Sequence[str] = ()) -> None:
-    """The hits are the best of the scope by brute force: each is a chunk of now with its score, and none is better."""
+    """The hits are the best of the scope by brute force: each is a chunk of now with its score, none is better, and of
+    copies there is one."""
     live: dict[Chunk, float] = {}
     for id_ in scope or texts:
         _, chunks, vectors = item(id_, texts[id_])
         live |= dict(zip(chunks, (vectors @ vector(query)).tolist(), strict=True))
+    best = {chunk.text: score for chunk, score in live.items()}
     hits = index.search(vector(query), k, scope)
-    assert len({hit.chunk for hit in hits}) == len(hits) == min(k, len(live))
+    assert len({hit.chunk.text for hit in hits}) == len(hits) == min(k, len(best))
     assert [hit.score for hit in hits] == pytest.approx([live[hit.chunk] for hit in hits], abs=1e-5)
-    assert [hit.score for hit in hits] == pytest.approx(sorted(live.values(), reverse=True)[: len(hits)], abs=1e-5)
+    assert [hit.score for hit in hits] == pytest.approx(sorted(best.values(), reverse=True)[: len(hits)], abs=1e-5)
 
 
 def state(folder: Path) -> dict[str, tuple[int, bytes]]:

@@ -47,6 +47,8 @@ from selfroute.types import Chunk, Document
 
 CASES = Path(__file__).parent / "cases" / "documents"
 LIMIT = 4
+DECOMPOSED, COMPOSED = "Gebu\u0308hr.txt", "Geb\u00fchr.txt"
+"""One name in two forms."""
 MANIFEST = "manifest.json"
 Wait = Callable[[Callable[[], bool]], None]
 
@@ -427,7 +429,7 @@ def test_what_could_not_be_read_is_a_warning_that_stays_with_the_document(home: 
 
 
 def test_a_name_is_one_in_whichever_form_of_unicode(home: Path, tmp_path: Path) -> None:
-    decomposed, composed = "Gebu\u0308hr.txt", "Geb\u00fchr.txt"
+    decomposed, composed = DECOMPOSED, COMPOSED
     folder = write(tmp_path / "files", {decomposed: "One.", "b.jsonl": '{"id": "Tu\u0308r", "text": "Two."}\n'})
     indexed(home, folder)
     with closing(open_index(home, "harbour", None)) as index:
@@ -441,15 +443,153 @@ def test_a_name_is_one_in_whichever_form_of_unicode(home: Path, tmp_path: Path) 
 
 
 def test_an_id_that_was_stored_in_another_form_gives_way_to_the_one_form(home: Path, tmp_path: Path) -> None:
-    decomposed, composed = "Gebu\u0308hr.txt", "Geb\u00fchr.txt"
-    with writing(home, "harbour", "hashing-64", 64) as writer:
-        document = Document(decomposed, "One.", "/gone")
-        writer.put([(document, [Chunk(decomposed, 0, 4, "One.", 1)], np.eye(1, 64, dtype=np.float32))], rule(LIMIT))
-        writer.publish()
-    summary, _ = indexed(home, write(tmp_path / "files", {composed: "One and more."}))
+    before(home, {DECOMPOSED: ("One.", Path("/gone"))})
+    summary, _ = indexed(home, write(tmp_path / "files", {COMPOSED: "One and more."}))
     assert (summary.added, summary.updated, summary.total_documents) == (0, 1, 1)
-    with closing(open_index(home, "harbour", None)) as index:
-        assert list(index.entries) == [composed]
+    assert texts_in(home) == {COMPOSED: "One and more."}
+
+
+def test_a_run_that_fails_loses_nothing_that_was_stored_under_another_form(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {DECOMPOSED: "One and more."})
+    before(home, {DECOMPOSED: ("One.", folder / DECOMPOSED), "a.txt": ("Other.", Path("/gone"))})
+
+    class Failing(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Embedded:
+            raise UnusableIndex("no more")
+
+    with pytest.raises(UnusableIndex, match="no more"):
+        Indexer(home, Failing(), LIMIT).index([folder], "harbour")
+    Corpora(home).delete_documents("harbour", ["a.txt"])
+    assert texts_in(home) == {DECOMPOSED: "One."}
+    indexed(home, folder)
+    assert texts_in(home) == {COMPOSED: "One and more."}
+
+
+def test_a_name_in_another_form_does_not_take_the_place_of_a_file_that_is_still_there(
+    home: Path, tmp_path: Path
+) -> None:
+    old = write(tmp_path / "A", {DECOMPOSED: "One."}) / DECOMPOSED
+    before(home, {DECOMPOSED: ("One.", old)})
+    summary, _ = indexed(home, write(tmp_path / "B", {COMPOSED: "Two."}))
+    [failure] = summary.failed
+    assert failure.reason == f"its id {COMPOSED!r} belongs to {old}: index the folder above both, or another corpus"
+    assert texts_in(home) == {DECOMPOSED: "One."}
+    old.unlink()
+    assert indexed(home, tmp_path / "B")[0].updated == 1
+    assert texts_in(home) == {COMPOSED: "Two."}
+
+
+def test_an_equal_text_of_a_name_in_another_form_is_there_already(home: Path, tmp_path: Path) -> None:
+    one, other = write(tmp_path / "A", {DECOMPOSED: "One."}), write(tmp_path / "B", {COMPOSED: "One."})
+    before(home, {DECOMPOSED: ("One.", one / DECOMPOSED)})
+    summary, embedder = indexed(home, other, one, sync=True)
+    assert (summary.unchanged, summary.deleted, embedder.texts) == (2, 0, [])
+    assert texts_in(home) == {DECOMPOSED: "One."}
+    indexed(home, one, sync=True)
+    assert texts_in(home) == {COMPOSED: "One."}
+
+
+def test_of_two_files_whose_names_differ_in_form_alone_both_stay_and_the_second_is_refused(
+    home: Path, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "files", {DECOMPOSED: "One.", COMPOSED: "Two."})
+    before(home, {name: (text, folder / name) for name, text in ((DECOMPOSED, "One."), (COMPOSED, "Two."))})
+    for text in ("Two.", "Two and more."):
+        write(folder, {COMPOSED: text})
+        summary, _ = indexed(home, folder, sync=True)
+        [failure] = summary.failed
+        assert failure.source.endswith(DECOMPOSED)
+        assert failure.reason == (
+            f"its id {COMPOSED!r} is that of another text, {folder / COMPOSED}: give it another id or name; what was "
+            "indexed of it before stays in the corpus: to remove that, run "
+            f"`selfroute documents delete '{DECOMPOSED}' --corpus harbour`"
+        )
+        assert texts_in(home) == {DECOMPOSED: "One.", COMPOSED: text}
+    assert Indexer(home, CountingEmbedder(), LIMIT).rebuild("harbour", from_files=True).failed == summary.failed
+    assert texts_in(home) == {DECOMPOSED: "One.", COMPOSED: text}
+    Corpora(home).delete_documents("harbour", [DECOMPOSED])
+    assert texts_in(home) == {COMPOSED: text}
+
+
+def test_two_lines_whose_ids_differ_in_form_alone_both_stay_where_they_were_both_stored(
+    home: Path, tmp_path: Path
+) -> None:
+    lines = {"Tu\u0308r": "One.", "T\u00fcr": "Two."}
+    rows = [json.dumps({"id": id_, "text": text}) for id_, text in lines.items()]
+    path = write(tmp_path / "files", {"rows.jsonl": "\n".join(rows)}) / "rows.jsonl"
+    before(home, {id_: (text, Path(f"{path}:{n}")) for n, (id_, text) in enumerate(lines.items(), 2)})
+    summary, _ = indexed(home, tmp_path / "files")
+    assert [failure.source for failure in summary.failed] == [f"{path}:1"]
+    assert summary.failed[0].reason.endswith("documents delete 'Tu\u0308r' --corpus harbour`")
+    assert texts_in(home) == lines
+
+
+def test_a_text_that_another_file_has_now_is_taken_and_the_old_form_goes(home: Path, tmp_path: Path) -> None:
+    one, other = write(tmp_path / "A", {DECOMPOSED: "Same."}), write(tmp_path / "B", {COMPOSED: "Same."})
+    before(home, {DECOMPOSED: ("One.", one / DECOMPOSED), COMPOSED: ("Same.", other / COMPOSED)})
+    summary, embedder = indexed(home, one)
+    assert (summary.unchanged, embedder.texts, summary.failed) == (1, [], [])
+    assert texts_in(home) == {COMPOSED: "Same."}
+
+
+def test_what_is_told_to_stay_is_what_stays(home: Path, tmp_path: Path) -> None:
+    rows = ['{"id": "a", "text": "One."}', '{"id": "b", "text": "Two."}']
+    folder = write(tmp_path / "files", {"rows.jsonl": "\n".join(rows)})
+    indexed(home, folder)
+    write(folder, {"rows.jsonl": "\n".join(["", rows[1].replace('"b"', '"c"'), "bad", rows[0], rows[1]])})
+    assert all("stays" not in failure.reason for failure in indexed(home, folder)[0].failed)
+    write(folder, {"rows.jsonl": "\n".join(["", "bad", "bad"])})
+    told = [failure.reason.partition("; ")[2] for failure in indexed(home, folder)[0].failed]
+    remove = "what was indexed of it before stays in the corpus: to remove that, run `selfroute documents delete %s`"
+    assert told == [remove % "c --corpus harbour", ""]
+
+
+@pytest.mark.parametrize(
+    ("ids", "told"),
+    [
+        (["b", "a c"], ": to remove that, run `selfroute documents delete 'a c' b --corpus harbour`"),
+        (["-b", "a"], ": to remove that, run `selfroute documents delete --corpus harbour -- -b a`"),
+        (
+            [f"{n:02}" for n in range(11)],
+            ", 11 documents: `selfroute documents list --corpus harbour` names them, and `selfroute documents delete "
+            "00 --corpus harbour` removes one, or all whose ids are given",
+        ),
+    ],
+)
+def test_the_documents_of_a_file_that_went_bad_are_named(
+    home: Path, tmp_path: Path, ids: Sequence[str], told: str
+) -> None:
+    rows = "\n".join(json.dumps({"id": id_, "text": f"Text {id_}."}) for id_ in ids)
+    folder = write(tmp_path / "files", {"rows.jsonl": rows})
+    indexed(home, folder)
+    write(folder, {"rows.jsonl": ""})
+    [failure] = indexed(home, folder)[0].failed
+    assert failure.reason == f"is empty; what was indexed of it before stays in the corpus{told}"
+
+
+def test_files_that_are_read_again_get_ids_of_one_form(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {DECOMPOSED: "One.", "b.jsonl": '{"id": "Tu\u0308r", "text": "Two."}\n'})
+    before(home, {DECOMPOSED: ("One.", folder / DECOMPOSED), "Tu\u0308r": ("Two.", folder / "b.jsonl:1")})
+    made = Indexer(home, CountingEmbedder(), LIMIT).rebuild("harbour", from_files=True)
+    assert (made.added, made.updated, made.unchanged, made.failed) == (0, 2, 0, [])
+    assert texts_in(home) == {COMPOSED: "One.", "T\u00fcr": "Two."}
+    assert Corpora(home).verify("harbour") == ()
+
+
+def test_whoever_takes_back_a_rebuild_has_the_other_form_again(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {DECOMPOSED: "One."})
+    before(home, {DECOMPOSED: ("One.", folder / DECOMPOSED)})
+
+    def stop(done: int, total: int) -> None:
+        if not total:
+            raise UnusableIndex("no more")  # all files are read, and nothing is published
+
+    with pytest.raises(UnusableIndex, match="no more"):
+        Indexer(home, HashingEmbedder(32), LIMIT).rebuild("harbour", stop, from_files=True)
+    assert texts_in(home) == {DECOMPOSED: "One."}
+    Corpora(home).delete_documents("harbour", [])  # by the old embedder
+    indexed(home, write(tmp_path / "other", {"b.txt": "Two."}))
+    assert texts_in(home) == {DECOMPOSED: "One.", "b.txt": "Two."}
 
 
 def test_a_file_that_went_bad_keeps_what_was_indexed_of_it(home: Path, tmp_path: Path) -> None:
@@ -945,6 +1085,17 @@ def indexed(
 ) -> tuple[Summary, CountingEmbedder]:
     embedder = CountingEmbedder()
     return Indexer(home, embedder, limit).index(paths, "harbour", sync=sync, exclude=exclude), embedder
+
+
+def before(home: Path, documents: Mapping[str, tuple[str, Path]]) -> None:
+    """A corpus of documents by id, with text and source, as it was stored before ids had one form."""
+    with writing(home, "harbour", "hashing-64", 64) as writer:
+        for id_, (text, source) in documents.items():
+            [vector] = HashingEmbedder().embed([text]).vectors
+            writer.put(
+                [(Document(id_, text, str(source)), [Chunk(id_, 0, len(text), text, 2)], vector[None])], rule(LIMIT)
+            )
+        writer.publish()
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> Path:

@@ -81,6 +81,16 @@ def test_the_text_of_a_document_is_read_once_for_all_its_chunks(tmp_path: Path) 
     assert len([one for one in statements if "substr(" in one]) == 2
 
 
+def test_more_rows_are_found_than_one_statement_asks_for(tmp_path: Path) -> None:
+    items = [item(f"{n}", f"Work {n}." + " More." * (n % 2)) for n in range(1100)]
+    with made(tmp_path) as store:
+        store.put(1, items, 240, "hashing-4")
+        rows = store.chunk_rows([f"{n}" for n in reversed(range(1100))], 1).tolist()
+        found = store.chunks(rows)
+        assert list(found) == rows
+        assert list(found.values()) == [chunk for _, chunks, _ in reversed(items) for chunk in chunks]
+
+
 def test_a_chunk_never_has_the_text_of_a_document_that_came_into_the_place_of_its_own(tmp_path: Path) -> None:
     with made(tmp_path) as store:
         store.put(1, [item("a", "Night work.")], 240, "hashing-4")

@@ -10,13 +10,15 @@ Every state on disk is the old or the new generation. Knows nothing of files to 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
 from selfroute.errors import CorruptIndex, UnknownDocument, UnusableIndex
 from selfroute.index import manifest as manifests
-from selfroute.index.corpus import FURTHER, distinct
+from selfroute.index.corpus import FURTHER, one_text
 from selfroute.index.manifest import Manifest
 from selfroute.index.names import corpora, existing, known
 from selfroute.index.store import Entry, Kept, Store
@@ -25,6 +27,10 @@ from selfroute.index.writer import Item, Writer, other_embedder, writing
 from selfroute.types import Chunk, Document, Hit, Hits, Vectors
 
 __all__ = ["Entry", "Index", "Item", "Kept", "Manifest", "Writer", "corpora", "open_index", "writing"]
+
+
+MOST_FURTHER = 16
+"""By how much more is asked for, at most, where even what was asked for on top of it were copies."""
 
 
 class Index:
@@ -36,6 +42,7 @@ class Index:
         self._store = store
         self._segments = loaded
         self._entries = {entry.id: entry for entry in store.entries(generation)}
+        self._texts: dict[int, bytes] = {}  # of chunks that were found: copies need not be fetched again
 
     @classmethod
     def in_memory(cls, name: str, embedder: str, items: Sequence[Item], chunking: str) -> Index:
@@ -55,7 +62,7 @@ class Index:
 
     def scope(self, ids: Sequence[str]) -> tuple[str, ...]:
         """`ids` checked and in order, or all documents for none. Raises `UnknownDocument`."""
-        ids = [known(id_, self._entries) for id_ in ids]
+        ids = known(ids, self._entries)
         unknown = [id_ for id_ in ids if id_ not in self._entries]
         if unknown:
             raise UnknownDocument(unknown, self.name, self._entries)
@@ -65,14 +72,20 @@ class Index:
         """The `k` best chunks for a unit vector `(dimension,)`, within the documents of `scope` if any. Of chunks of
         equal text the first counts."""
         allowed = self._rows(scope) if scope else None
-        wanted = k
+        wanted, further = k, FURTHER
+        chunks: dict[int, Chunk] = {}
         while True:
             found = self._segments.search(vector, wanted, allowed)
-            chunks = self._chunks([row for row, _ in found])
-            hits = distinct([Hit(chunks[row], score) for row, score in found])
-            if len(hits) >= k or len(found) < wanted:
-                return hits[:k]
-            wanted *= FURTHER
+            chunks |= self._chunks([row for row, _ in found if row not in chunks and row not in self._texts])
+            self._texts |= {row: _digest(chunk.shown) for row, chunk in chunks.items() if row not in self._texts}
+            first: dict[bytes, tuple[int, float]] = {}
+            for row, score in found:
+                first.setdefault(self._texts[row], (row, score))
+            if len(first) >= k or len(found) < wanted:
+                best = list(first.values())[:k]
+                chunks |= self._chunks([row for row, _ in best if row not in chunks])
+                return tuple(Hit(chunks[row], score) for row, score in best)
+            wanted, further = wanted * further, min(further * FURTHER, MOST_FURTHER)
 
     def chunks(self, document: str) -> list[Chunk]:
         """All chunks of a document, in its order."""
@@ -115,6 +128,11 @@ class Index:
     def _replaced(self) -> UnusableIndex:
         """Rows of this generation are gone: nothing found must not look like nothing there."""
         return UnusableIndex(f"corpus {self.name!r} was replaced more than once during this question: ask again")
+
+
+@lru_cache(64)  # of copies there are many
+def _digest(shown: str) -> bytes:
+    return blake2b(one_text(shown).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def open_index(home: Path, name: str, embedder: str | None) -> Index:

@@ -19,8 +19,13 @@ def distinct(hits: Iterable[Hit]) -> Hits:
     """The first of each text: copies would fill the place of what else there is to read."""
     first: dict[str, Hit] = {}
     for hit in hits:
-        first.setdefault(" ".join(hit.chunk.shown.split()), hit)
+        first.setdefault(one_text(hit.chunk.shown), hit)
     return tuple(first.values())
+
+
+def one_text(shown: str) -> str:
+    """What the copies of a chunk have in common: how lines are broken makes no other text."""
+    return " ".join(shown.split())
 
 
 class Texts(Protocol):

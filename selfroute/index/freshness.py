@@ -1,4 +1,4 @@
-"""Which documents of a corpus would be read or split differently now, and the files to read them from again."""
+"""Which documents of a corpus may be read differently, or would be split so, and the files to read them from again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from selfroute.index.store import Entry, Kept
 from selfroute.ingest import loaders
-from selfroute.ingest.finder import File
+from selfroute.ingest.finder import File, one_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def files_of(entries: Iterable[Entry], kept: Mapping[str, Kept]) -> tuple[list[F
         elif path not in files:
             known = kept.get(path)
             line = entry.id.rpartition(":")[0] if path != entry.source else ""
-            files[path] = File(Path(path), known.name if known else line or entry.id)
+            files[path] = File(Path(path), one_name(known.name if known else line or entry.id))
     return list(files.values()), lost
 
 

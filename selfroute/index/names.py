@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from selfroute.errors import ForeignIndex, InvalidName, UnknownCorpus, UnusableIndex
@@ -44,12 +44,15 @@ def existing(home: Path, name: str) -> Path:
     return folder
 
 
-def known(id: str, ids: Collection[str]) -> str:  # noqa: A002 (a document's own)
-    """The id under which a document is stored that is named so, in whichever form of Unicode; else `id` itself."""
-    if id in ids:
-        return id
-    wanted = one_name(id)
-    return next((one for one in ids if one_name(one) == wanted), id)
+def known(wanted: Iterable[str], ids: Collection[str]) -> list[str]:
+    """The ids under which documents are stored that are named so: what is exactly so, else what is so in another form
+    of Unicode, else the name itself."""
+    wanted = list(wanted)
+    forms: dict[str, str] = {}
+    if any(id_ not in ids for id_ in wanted):
+        for id_ in ids:
+            forms.setdefault(one_name(id_), id_)
+    return [id_ if id_ in ids else forms.get(one_name(id_), id_) for id_ in wanted]
 
 
 def inside(folder: Path) -> set[str]:

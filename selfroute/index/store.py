@@ -23,10 +23,14 @@ from selfroute.errors import CorruptIndex, ForeignIndex, HomeNotWritable, Unread
 from selfroute.index import layout
 from selfroute.index.layout import NAME
 from selfroute.index.vectors import Ids
+from selfroute.ingest.finder import one_name
 from selfroute.types import Chunk, Document, Vectors
 
 LATEST = 2**62
 """A generation above all: sees what is committed, published or not."""
+
+AT_ONCE = 500
+"""Rows that one statement asks for: fewer than any SQLite takes."""
 
 OF_DOCUMENTS = ("chunks", "pages", "warnings")
 """Tables whose rows are of a document."""
@@ -242,30 +246,36 @@ class Store:
     def chunks(self, rows: Sequence[int]) -> dict[int, Chunk]:
         """Chunks by row, with their text; those that are there."""
         places: dict[int, list[tuple[int, str, int, int, int, str]]] = {}  # by their document's row
-        for row in rows:
-            for document, *place in self._all(
-                f'SELECT d.row, c.row, d.id, c.start, c."end", c.tokens, {self._header} '
-                "FROM chunks c JOIN documents d ON d.row = c.document WHERE c.row = :row",
-                row=row,
-            ):
-                places.setdefault(document, []).append(tuple(place))
+        for document, *place in self._among(
+            f'SELECT d.row, c.row, d.id, c.start, c."end", c.tokens, {self._header} '
+            "FROM chunks c JOIN documents d ON d.row = c.document WHERE c.row IN",
+            rows,
+        ):
+            places.setdefault(document, []).append(tuple(place))
+        pieces = dict(
+            self._among(
+                'SELECT c.document, substr(text, c.start + 1, c."end" - c.start) '
+                "FROM chunks c JOIN documents d ON d.row = c.document WHERE c.row IN",
+                [chunks[0][0] for chunks in places.values() if len(chunks) == 1],
+            )
+        )
         found: dict[int, Chunk] = {}
         for document, chunks in places.items():
-            # In one piece: to cut something out of a text SQLite reads all of it.
             first, last = min(start for *_, start, _, _, _ in chunks), max(end for *_, end, _, _ in chunks)
-            for (text,) in self._all(
-                "SELECT substr(text, :first + 1, :last - :first) FROM documents WHERE row = :row "
-                # Which may by now be another document's; a chunk's row is never another's.
-                "AND EXISTS (SELECT 1 FROM chunks WHERE row = :chunk AND document = :row)",
-                first=first,
-                last=last,
-                row=document,
-                chunk=chunks[0][0],
-            ):
-                found |= {
-                    chunk: Chunk(id_, start, end, text[start - first : end - first], tokens, header)
-                    for chunk, id_, start, end, tokens, header in chunks
-                }
+            if len(chunks) > 1:  # in one piece: to cut something out of a text SQLite reads all of it
+                pieces |= self._all(
+                    "SELECT row, substr(text, :first + 1, :last - :first) FROM documents WHERE row = :row "
+                    # Which may by now be another document's; a chunk's row is never another's.
+                    "AND EXISTS (SELECT 1 FROM chunks WHERE row = :chunk AND document = :row)",
+                    first=first,
+                    last=last,
+                    row=document,
+                    chunk=chunks[0][0],
+                )
+            text = pieces.get(document)
+            if text is not None:
+                for chunk, id_, start, end, tokens, header in chunks:
+                    found[chunk] = Chunk(id_, start, end, text[start - first : end - first], tokens, header)
         return {row: found[row] for row in rows if row in found}
 
     def chunk_rows(self, ids: Sequence[str], generation: int) -> Ids:
@@ -329,10 +339,14 @@ class Store:
         chunking: str,
         embedder: str,
         files: Iterable[Kept] = (),
+        replaced: Iterable[str] = (),
     ) -> None:
-        """In one transaction, adds documents with chunks and vectors, and deletes what they replace. `files` are those
-        of which all documents are in the store with this."""
+        """In one transaction, adds documents with chunks and vectors, and deletes what they replace: what has their
+        ids, and `replaced`, the ids of others. `files` are those of which all documents are in the store with this."""
         with self._transaction() as connection:
+            for id_ in replaced:
+                self._forget_file(connection, id_)
+                self._bury(connection, generation, id_)
             for document, chunks, vectors in items:
                 if "\0" in document.text:  # SQLite would end every chunk behind it
                     raise UnreadableFile(document.source, "holds NUL characters: it is not text")
@@ -397,13 +411,15 @@ class Store:
             ).fetchall()
             if pending:  # what is known of files is of what is taken back
                 connection.execute("DELETE FROM files")
-            for row, id_ in pending:
+            for row, _ in pending:
                 for table in OF_DOCUMENTS:
                     connection.execute(f"DELETE FROM {table} WHERE document = ?", (row,))
                 connection.execute("DELETE FROM documents WHERE row = ?", (row,))
-                connection.execute(
-                    "UPDATE documents SET deleted = NULL WHERE id = ? AND deleted > ?", (id_, generation)
-                )
+            names = {one_name(id_) for _, id_ in pending}
+            deleted = connection.execute("SELECT row, id FROM documents WHERE deleted > ?", (generation,)).fetchall()
+            for row, id_ in deleted:
+                if one_name(id_) in names:  # it may have been replaced under its name in another form
+                    connection.execute("UPDATE documents SET deleted = NULL WHERE row = ?", (row,))
 
     def purge(self, generation: int, published: int) -> None:
         """Removes rows that were already dead in `generation`, and notes that `published` is."""
@@ -535,10 +551,17 @@ class Store:
             except layout.DAMAGE as error:
                 raise layout.translated(error, self._folder) from error
 
-    def _all(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+    def _among(self, statement: str, rows: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        """What a statement that ends with `IN` finds, some rows at once: a statement a row takes several times as
+        long."""
+        for at in range(0, len(rows), AT_ONCE):
+            some = rows[at : at + AT_ONCE]
+            yield from self._all(f"{statement} ({', '.join('?' * len(some))})", *some)
+
+    def _all(self, statement: str, *places: object, **values: object) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
-                return self._connection.execute(statement, values).fetchall()
+                return self._connection.execute(statement, places or values).fetchall()
             except layout.DAMAGE as error:
                 raise layout.translated(error, self._folder) from error
 

@@ -70,8 +70,10 @@ class Segments:
             places = np.searchsorted(self._ids, allowed)
             limits["params"] = faiss.SearchParameters(sel=faiss.IDSelectorBatch(places))  # type: ignore[call-arg]
         scores, places = self._flat.search(vector[None, :], min(k, len(self._ids)), **limits)
-        found = [(int(self._ids[n]), float(s)) for n, s in zip(places[0], scores[0], strict=True) if n >= 0]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+        there = places[0] >= 0
+        ids, best = self._ids[places[0][there]], scores[0][there]
+        order = np.lexsort((ids, -best))
+        return list(zip(ids[order].tolist(), best[order].tolist(), strict=True))
 
     def vectors(self) -> tuple[Ids, Vectors]:
         """Ids and vectors, for comparing with the store's."""

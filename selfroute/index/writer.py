@@ -19,6 +19,7 @@ from selfroute.index.layout import NAME as STORE
 from selfroute.index.manifest import Manifest
 from selfroute.index.names import KEPT, folder_of, inside, known
 from selfroute.index.store import LATEST, Entry, Fault, Kept, Store
+from selfroute.ingest.finder import one_name
 from selfroute.types import Chunk, Document, Vectors
 
 GROWTH = 2
@@ -60,23 +61,29 @@ class Writer:
         """The files, by path, of which all is committed."""
         return {kept.path: kept for kept in self._store.files()}
 
-    def put(self, items: Iterable[Item], chunking: str, files: Iterable[Kept] = ()) -> None:
+    def put(
+        self, items: Iterable[Item], chunking: str, files: Iterable[Kept] = (), replaced: Iterable[str] = ()
+    ) -> None:
         """Adds documents with their chunks and vectors; each replaces the one of its id. `files` are those of which
-        all is committed with them."""
-        self._store.put(self._generation, items, chunking, self._embedder, files)
+        all is committed with them, `replaced` the ids of others that they take the place of."""
+        self._store.put(self._generation, items, chunking, self._embedder, files, replaced)
 
     def delete(self, ids: Sequence[str]) -> None:
         """All of them or, where one is not there, none. Raises `UnknownDocument`.
 
         One that an interrupted run has deleted is still there until that is published.
         """
-        shown = self._store.entries(self._published.generation) if self._published else []
-        have = {*self.entries(), *(entry.id for entry in shown)}
-        ids = [known(id_, have) for id_ in ids]
+        latest = self.entries()
+        shown = {entry.id for entry in self._store.entries(self._published.generation)} if self._published else set()
+        have = {*latest, *shown}
+        ids = known(ids, have)
         unknown = [id_ for id_ in ids if id_ not in have]
         if unknown:
             raise UnknownDocument(unknown, self._folder.name, have)
-        self._store.delete(self._generation, ids)
+        # What an interrupted run has put in the place of one of them, under its name in another form.
+        forms = {one_name(id_) for id_ in ids if id_ not in latest}
+        instead = [id_ for id_ in latest if forms and id_ not in shown and one_name(id_) in forms]
+        self._store.delete(self._generation, [*ids, *instead])
 
     def drop_chunks(self, id: str) -> None:  # noqa: A002
         """Leaves a document its text alone: the next rebuild splits and embeds it."""

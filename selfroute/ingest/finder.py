@@ -26,6 +26,9 @@ SUFFIXES = (
 )
 IGNORE = ".gitignore"
 
+MOST_KINDS = 10
+"""Suffixes that are named of files that were passed over: logs, as a program puts them away, have one each."""
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -93,12 +96,19 @@ def find(paths: Sequence[Path], choice: Choice | None = None, empty: bool = Fals
 
 
 def counted(passed_over: Mapping[str, int]) -> str:
-    """How many files were passed over, for people: `3 .xyz files and 1 file without a suffix`."""
+    """How many files were passed over, for people, by the suffixes that most of them have: `3 .xyz files and 1 without
+    a suffix`, or `...and 32 files of 29 other kinds`."""
+    most = sorted(passed_over.items(), key=lambda kind: -kind[1])
     parts = [
-        f"{number:,} {suffix} file{'s' * (number > 1)}" if suffix else f"{number:,} without a suffix"
-        for suffix, number in passed_over.items()
+        _files(number, suffix) if suffix else f"{number:,} without a suffix" for suffix, number in most[:MOST_KINDS]
     ]
+    if others := [number for _, number in most[MOST_KINDS:]]:
+        parts.append(f"{_files(sum(others))} of {len(others):,} other kind{'s' * (len(others) > 1)}")
     return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+
+
+def _files(number: int, suffix: str = "") -> str:
+    return f"{number:,} {suffix}{' ' * bool(suffix)}file{'s' * (number > 1)}"
 
 
 def one_name(name: str) -> str:
