@@ -479,6 +479,15 @@ def test_a_name_in_another_form_does_not_take_the_place_of_a_file_that_is_still_
     assert texts_in(home) == {COMPOSED: "Two."}
 
 
+def test_a_file_that_is_found_by_its_name_in_either_form_is_no_other_file(home: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", {COMPOSED: "One and more."})
+    os.link(folder / COMPOSED, folder / DECOMPOSED)  # as some file systems find it by both
+    before(home, {DECOMPOSED: ("One.", folder / DECOMPOSED)})
+    summary, _ = indexed(home, folder / COMPOSED)
+    assert (summary.updated, summary.failed) == (1, [])
+    assert texts_in(home) == {COMPOSED: "One and more."}
+
+
 def test_an_equal_text_of_a_name_in_another_form_is_there_already(home: Path, tmp_path: Path) -> None:
     one, other = write(tmp_path / "A", {DECOMPOSED: "One."}), write(tmp_path / "B", {COMPOSED: "One."})
     before(home, {DECOMPOSED: ("One.", one / DECOMPOSED)})
@@ -536,12 +545,14 @@ def test_what_is_told_to_stay_is_what_stays(home: Path, tmp_path: Path) -> None:
     rows = ['{"id": "a", "text": "One."}', '{"id": "b", "text": "Two."}']
     folder = write(tmp_path / "files", {"rows.jsonl": "\n".join(rows)})
     indexed(home, folder)
-    write(folder, {"rows.jsonl": "\n".join(["", rows[1].replace('"b"', '"c"'), "bad", rows[0], rows[1]])})
-    assert all("stays" not in failure.reason for failure in indexed(home, folder)[0].failed)
-    write(folder, {"rows.jsonl": "\n".join(["", "bad", "bad"])})
-    told = [failure.reason.partition("; ")[2] for failure in indexed(home, folder)[0].failed]
-    remove = "what was indexed of it before stays in the corpus: to remove that, run `selfroute documents delete %s`"
-    assert told == [remove % "c --corpus harbour", ""]
+    write(folder, {"rows.jsonl": "\n".join(["", "bad", rows[0], rows[1].replace("Two", "Three")])})
+    [failure] = indexed(home, folder)[0].failed  # where b was, which is elsewhere now
+    assert failure.reason.startswith("not a line of JSON")
+    assert "stays" not in failure.reason
+    write(folder, {"rows.jsonl": "\n".join(["", "bad", rows[0], "bad"])})
+    told = ["stays" in failure.reason for failure in indexed(home, folder)[0].failed]
+    assert told == [False, True]
+    assert texts_in(home) == {"a": "One.", "b": "Three."}
 
 
 @pytest.mark.parametrize(
