@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfroute.errors import MissingExtra, UnknownDataset, UnknownMetric, UnscorableRecord
+from selfroute.evaluation.datasets import base_name
+from selfroute.evaluation.datasets.tasks import DATASETS
 from selfroute.evaluation.metrics import (
     CORRECTIONS,
     FIRST_LINE,
@@ -132,6 +134,10 @@ def test_every_metric_of_a_dataset_exists_and_every_remark_is_on_one() -> None:
     assert set(CORRECTIONS) | set(UNVERIFIED) <= set(METRICS)
     assert set(METRIC_OF) >= FIRST_LINE
     assert set(METRIC_OF) >= set(LONGBENCH)
+
+
+def test_no_dataset_that_is_known_falls_to_a_default() -> None:
+    assert {base_name(dataset) for dataset in DATASETS} <= set(METRIC_OF)
 
 
 @pytest.mark.parametrize("metric", SCORABLE)

@@ -79,7 +79,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "retrieval": _best(lambda a, answer: retrieval(a.prediction, answer)),
         "retrieval_zh": _best(lambda a, answer: retrieval_zh(a.prediction, answer)),
         # LongBench v2
-        "multiple_choice": _best(lambda a, answer: multiple_choice(a.prediction, answer)),
+        "multiple_choice": _best(lambda a, answer: multiple_choice(a.prediction, answer, a.classes or ())),
         # InfiniteBench
         "first_integer": _best(lambda a, answer: first_integer(a.prediction, answer)),
         "label_among_words": _best(lambda a, answer: label_among_words(a.prediction, answer)),
@@ -125,6 +125,7 @@ METRIC_OF: Mapping[str, str] = MappingProxyType(
         "lcc": "code_sim",
         "repobench-p": "code_sim",
         # LongBench v2
+        "longbench-v2": "multiple_choice",
         "longbench_v2": "multiple_choice",
         # InfiniteBench
         "passkey": "first_integer",
