@@ -117,7 +117,7 @@ def test_a_task_without_a_chat_template_goes_raw_where_the_endpoint_can_and_says
 def test_the_limits_of_a_task_are_the_requests_with_room_for_quotes_where_json_is_asked_for() -> None:
     task = Task(Shape.CHOICE, max_output_tokens=64, stop=("\n",), temperature=0.1)
     request = read("A", task).request
-    assert (request.max_output_tokens, request.stop, request.temperature) == (64, ("\n",), 0.1)
+    assert (request.max_output_tokens, request.stop, request.temperature) == (64, (), 0.1)
     structured = read(json.dumps(FOUND), replace(task, shape=Shape.SPAN)).request
     assert (structured.max_output_tokens, structured.stop) == (64 + FORM_TOKENS, ())
     assert read(json.dumps(FOUND)).request.max_output_tokens is None
@@ -129,6 +129,36 @@ def test_a_task_without_a_question_is_answered_by_all_that_is_said() -> None:
     answered = read('Unanswerable. {"answerable": false}', reading=reading)
     assert answered.draft.answer == 'Unanswerable. {"answerable": false}'
     assert answered.request.stage is Stage.READ_DOCUMENTS
+
+
+@pytest.mark.parametrize(
+    ("says", "shape", "stop", "answer"),
+    [
+        ("<think>\nMaybe 3, or 12? The question says 7.\n</think>\n\n4", Shape.TEXT, (), "4"),
+        ("<think>\nHm.\n</think>\n\nAnna greets Ben.\nBen: hi", Shape.TEXT, ("\n",), "Anna greets Ben."),
+        ("\nAnna greets Ben.\nBen: hi", Shape.TEXT, ("\n",), "Anna greets Ben."),
+        ("\n    return y\n", Shape.CODE, (), "    return y"),
+        ("<think>\nIndent.\n</think>\n    if x:\n        return y", Shape.CODE, (), "    if x:\n        return y"),
+    ],
+)
+def test_what_a_model_thinks_before_is_no_answer_and_code_keeps_its_indentation(
+    says: str, shape: Shape, stop: tuple[str, ...], answer: str
+) -> None:
+    task = Task(shape, prompt="{context}\n\nGo on.", stop=stop)
+    assert read(says, reading=Reading(Question(None, task=task), CHUNKS, Route.LONG_CONTEXT)).draft.answer == answer
+
+
+def test_thoughts_that_do_not_end_are_no_answer_to_a_task_without_a_question() -> None:
+    reading = Reading(Question(None, task=Task(Shape.TEXT, prompt="{context}")), CHUNKS, Route.LONG_CONTEXT)
+    with pytest.raises(UnusableReply, match="breaks off within its thoughts"):
+        read("<think>\nMaybe 3", reading=reading)
+
+
+def test_a_plain_reply_to_a_question_ends_where_its_task_stops_and_not_in_its_thoughts() -> None:
+    task = Task(Shape.TEXT, prompt="{context}\n{input}", stop=("\n",), chat_template=False)
+    reading = Reading(Question("Sum up.", task=task), CHUNKS, Route.LONG_CONTEXT)
+    said = read("<think>\nHm.\n</think>\n\nAnna greets Ben.\nBen: hi", reading=reading, schemas=False)
+    assert (said.draft.answer, said.request.stop) == ("Anna greets Ben.", ())
 
 
 def test_chunks_are_shown_in_the_order_of_the_setting() -> None:

@@ -18,7 +18,7 @@ from selfroute.growing import GrowingReply
 from selfroute.prompts import SCHEMA, ordered, overhead, prompt, structured_for
 from selfroute.quotes import located
 from selfroute.replies import Reply, Unreadable, read_reply, thoughts_end
-from selfroute.types import Draft, Passage, Reading, Record, Shown
+from selfroute.types import Draft, Passage, Reading, Record, Shape, Shown, Task
 
 FORM_TOKENS = 400
 """Room for quotes and braces, beyond what a task allows its answer."""
@@ -85,7 +85,9 @@ class ChatReader:
             chat=chat,
             max_output_tokens=limit + FORM_TOKENS if limit and structured else limit,
             temperature=task.temperature,
-            stop=() if structured else task.stop,
+            # In a chat a model may think first, and would be stopped within its thoughts: such replies are cut here,
+            # but for those that are shown as they come.
+            stop=() if structured or (chat and shown is None) else task.stop,
             schema=SCHEMA if structured else None,
             logprobs=structured and self.endpoint.logprobs,
             deadline=reading.deadline,
@@ -131,9 +133,10 @@ class ChatReader:
         try:
             if reading.question.text is not None:
                 shown = [reading.question.text, *(part for p in reading.passages for part in (p.document, p.shown))]
-                return read_reply(completion.text, structured=structured, shown=shown)
-            if completion.text.strip():
-                return Reply(False, completion.text.strip())
+                text = completion.text if structured else _stopped(completion.text, reading.question.task.stop)
+                return read_reply(text, structured=structured, shown=shown)
+            if told := _told(completion.text, reading.question.task):
+                return Reply(False, told)
         except Unreadable as error:
             problem = str(error)
         raise UnusableReply(self.endpoint.where, f"the reply {problem}")
@@ -146,6 +149,26 @@ class ChatReader:
                 "what was shown of the reply were thoughts, and no answer",
                 "set its reasoning_tokens to what it may think, and ask again",
             )
+
+
+def _told(text: str, task: Task) -> str:
+    """What a reply to a task without a question says: without the thoughts before it, up to where the task stops, and
+    of code with the indentation that it begins with. Raises `Unreadable` for thoughts that do not end."""
+    text = _stopped(text, task.stop)
+    text = text[thoughts_end(text) :]
+    if task.shape is Shape.CODE:
+        lines = text.rstrip().split("\n")
+        return "\n".join(lines[next((at for at, line in enumerate(lines) if line.strip()), 0) :])
+    return text.strip()
+
+
+def _stopped(text: str, stops: Sequence[str]) -> str:
+    """A reply up to the first of the strings that end it, but for thoughts, and white space, before it."""
+    if not stops:
+        return text
+    begun = thoughts_end(text)
+    begun += len(text[begun:]) - len(text[begun:].lstrip())
+    return text[: min((at for stop in stops if (at := text.find(stop, begun)) >= 0), default=len(text))]
 
 
 def odds(tokens: Sequence[Token]) -> tuple[float, float] | None:
