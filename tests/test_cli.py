@@ -529,10 +529,13 @@ def test_a_text_that_is_indexed_loads_no_library_of_other_formats(folder: Path) 
 
 @pytest.mark.slow
 def test_indexing_and_asking_a_file_load_no_torch(folder: Path) -> None:
-    for words in (["ask", WHO, "--file", "harbour.md"], ["index", "harbour.md", "--corpus", "new"]):
-        loaded = modules_after(*words)
-        assert "llama_index.core" in loaded
-        assert not {"torch", "transformers", "sentence_transformers"} & loaded
+    (folder / "long.md").write_text("The watch looked out over the fairway. " * 200)
+    for name, has_long_paragraphs in (("harbour.md", False), ("long.md", True)):
+        for words in (["ask", WHO, "--file", name], ["index", name, "--corpus", f"new-{has_long_paragraphs}"]):
+            loaded = modules_after(*words)
+            assert "selfroute.ingest.chunker" in loaded
+            assert ("llama_index.core" in loaded) == has_long_paragraphs
+            assert not {"torch", "transformers", "sentence_transformers"} & loaded
 
 
 def test_what_goes_to_a_pipe_is_not_cut_and_a_row_is_a_line(folder: Path) -> None:
