@@ -90,8 +90,8 @@ def indexer(settings: Settings) -> Indexer:
 
 
 def outdated(settings: Settings, corpus: str) -> Outdated:
-    """Which documents may be read, or would be split, differently now. Loads no model. Raises what opening the corpus
-    raises."""
+    """Tell which documents may be read, or would be split, differently now. Loads no model. Raises what opening the
+    corpus raises."""
     chunking = rule(settings.chunking.tokens, settings.chunking.words)
     return corpora(settings).outdated(corpus, chunking, settings.ingest.ocr)
 
@@ -263,7 +263,7 @@ def bundled_judge(settings: Settings) -> Callable[[], Reader]:
 
 
 def chunk_tokens(settings: Settings, embedder: Embedder) -> int:
-    """How long chunks are, at most. Raises `InvalidSettings` where the embedder would cut them."""
+    """Tell how long chunks are, at most. Raises `InvalidSettings` where the embedder would cut them."""
     if settings.chunking.tokens > embedder.max_tokens:
         raise InvalidSettings(
             f"setting 'chunking.tokens' is {settings.chunking.tokens}, but {embedder.name} embeds only "

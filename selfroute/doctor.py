@@ -43,14 +43,14 @@ class Check:
 
 
 class Subject:
-    """What is examined: the settings, and the embedder that they name, loaded once."""
+    """The settings that are examined, and the embedder that they name, loaded once."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     @cached_property
     def embedder(self) -> Embedder | SelfrouteError:
-        """Or why there is none."""
+        """The embedder, or why there is none."""
         try:
             return build.embedder(self.settings)
         except SelfrouteError as error:
@@ -196,7 +196,7 @@ def _corpora(subject: Subject) -> Iterator[Check]:
 
 
 def _outdated(settings: Settings, corpus: str) -> Iterator[Check]:
-    """What is stored answers as before: nothing is wrong, and something can be better."""
+    """Name documents that may be read differently or are split by another rule; they answer as before."""
     found = build.outdated(settings, corpus)
     if found.read:
         said = f"{len(found.read):,} documents may be read differently now ({_first(found.read)}): "

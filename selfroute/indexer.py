@@ -79,9 +79,9 @@ class Summary:
 
 @dataclass(slots=True)
 class _Part:
-    """What reading hands on: a document to embed, if there is one; how many of the files' bytes are done with it; the
-    ids of others that go when it is in the store; and the file, if this is its end and all of it is or will be there.
-    """
+    """Describes what reading hands on: a document to embed, if there is one; how many of the files' bytes are done with
+    it; the ids of others that go when it is in the store; and the file, if this is its end and all of it is or will be
+    there."""
 
     advance: int
     document: Document | None = None
@@ -293,7 +293,7 @@ class Indexer:
 
 @dataclass(frozen=True, slots=True)
 class _How:
-    """How files become chunks."""
+    """Describes how files become chunks."""
 
     chunker: Chunker
     chunking: str
@@ -411,7 +411,8 @@ class _Reading:
         self._done.add(new.id)
 
     def _earlier(self, source: str, stored: Sequence[Entry]) -> str:
-        """What is said of a file that cannot be read any more, or is refused, and of which there is earlier text."""
+        """Return what is said of a file that cannot be read any more, or is refused, and of which there is earlier
+        text."""
         of_it = [entry for entry in self._of_file.get(file_of(source), []) if source in (entry.source, file_of(source))]
         ids = list(dict.fromkeys(entry.id for entry in (*of_it, *stored) if entry.id not in self._done))
         if not ids:
@@ -511,7 +512,7 @@ def _state(path: Path) -> tuple[int, int] | None:
 
 
 def _lost(entry: Entry) -> str:
-    """What is said of a document whose file cannot be read again."""
+    """Return what is said of a document whose file cannot be read again."""
     if os.path.isabs(entry.source):
         return f"its file is gone: {entry.id!r} stays as it was read before"
     return f"it came with no file that is here: {entry.id!r} stays as it was read before; upload it again"

@@ -76,7 +76,7 @@ class EmbedderSettings(_Part):
 
 
 class IngestSettings(_Part):
-    """How files are read."""
+    """Describes how files are read."""
 
     ocr: bool = False
 

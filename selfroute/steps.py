@@ -212,7 +212,7 @@ class QuestionSteps:
         return read / total if total else 0.0
 
     def unread(self, question: Question) -> tuple[str, ...]:
-        """What of the documents in scope could not be read when they were indexed, and may hold the answer."""
+        """Return what of the documents in scope could not be read when they were indexed, and may hold the answer."""
         ids = [id_ for id_ in self._index.scope(question.scope) if self._index.readable(id_) < 1]
         told = [f"{id_}: {warning}" for id_ in ids[:MOST_NAMED] for warning in self._index.warnings(id_)]
         if len(ids) > MOST_NAMED:

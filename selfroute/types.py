@@ -117,7 +117,7 @@ class Chunk:
 
     @property
     def shown(self) -> str:
-        """What an embedder and a reader are shown: the header, if there is one, and the text."""
+        """Return what an embedder and a reader are shown: the header, if there is one, and the text."""
         return f"{self.header}\n{self.text}" if self.header else self.text
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from stub_openai import Plan, StubOpenAI
 
-from selfroute import build, settings
+from selfroute import settings
 from selfroute.doctor import CHECKS, Check, Subject, examined
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.errors import InvalidSettings
 from selfroute.indexer import Indexer
-from selfroute.settings import EmbedderSettings, Settings
+from selfroute.settings import Settings
 
 
 def test_every_library_and_every_extra_is_told_with_its_version(home: Path) -> None:
@@ -58,19 +58,10 @@ def test_all_corpora_are_told_where_the_embedder_does_not_load(home: Path, tmp_p
     assert "corpus east, splitting" in checked(home)
 
 
-def test_the_embedder_is_loaded_once(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.txt").write_text("One.")
-    for name in ("east", "west"):
-        Indexer(home, HashingEmbedder(), 100).index([tmp_path / "a.txt"], name)
-    loaded: list[str] = []
-
-    def load(chosen: EmbedderSettings) -> HashingEmbedder:
-        loaded.append(chosen.kind)
-        return HashingEmbedder()
-
-    monkeypatch.setattr(build, "EMBEDDERS", {"hashing": load})
-    assert checked(home)["corpus west"].ok
-    assert loaded == ["hashing"]
+def test_the_embedder_is_loaded_once_for_all_corpora(home: Path) -> None:
+    subject = Subject(settings.load(home=home, base={"embedder": {"kind": "hashing"}}))
+    assert isinstance(subject.embedder, HashingEmbedder)
+    assert subject.embedder is subject.embedder
 
 
 def test_chunks_that_the_embedder_would_cut_are_wrong(home: Path) -> None:

@@ -99,7 +99,7 @@ class Index:
         return found
 
     def warnings(self, document: str) -> tuple[str, ...]:
-        """What of a document could not be read."""
+        """Return what of a document could not be read."""
         return self._entries[document].warnings
 
     def readable(self, document: str) -> float:

@@ -1,4 +1,4 @@
-"""Which stored documents something that is read now stands for or takes the place of, by its id in any form of Unicode.
+"""Finds the stored documents that one read now stands for or takes the place of, by its id in any form of Unicode.
 
 Ids have been composed (NFC) since names are one in whichever form; those that were stored before may have another form.
 """
@@ -17,8 +17,8 @@ from selfroute.types import Document
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is stored of a document: as `held`, and as `others` under other forms of its id, which go when it is in the
-    corpus. If it is refused, `reason` says why, and they stay."""
+    """Describes what is stored of a document: as `held`, and as `others` under other forms of its id, which go when it
+    is in the corpus. If it is refused, `reason` says why, and they stay."""
 
     held: Entry | None = None
     others: tuple[Entry, ...] = ()
@@ -69,7 +69,7 @@ class Claims:
 
 
 def still_there(old: str, new: str) -> bool:
-    """Whether the old source is another file that still exists (a line of a jsonl file is found by its file)."""
+    """Tell whether the old source is another file that still exists (a line of a jsonl file is found by its file)."""
     old, new = file_of(old), file_of(new)
     if old == new or not os.path.exists(old):
         return False

@@ -24,7 +24,7 @@ def distinct(hits: Iterable[Hit]) -> Hits:
 
 
 def one_text(shown: str) -> str:
-    """What the copies of a chunk have in common: how lines are broken makes no other text."""
+    """Return what the copies of a chunk have in common: how lines are broken makes no other text."""
     return " ".join(shown.split())
 
 
@@ -55,7 +55,7 @@ class Texts(Protocol):
         ...
 
     def warnings(self, document: str) -> tuple[str, ...]:
-        """What of a document could not be read."""
+        """Return what of a document could not be read."""
         ...
 
     def readable(self, document: str) -> float:

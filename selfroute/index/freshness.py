@@ -1,4 +1,5 @@
-"""Which documents of a corpus may be read differently, or would be split so, and the files to read them from again."""
+"""Tells which documents of a corpus may be read differently, or would be split so, and the files to read them from
+again."""
 
 from __future__ import annotations
 

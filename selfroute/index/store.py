@@ -552,8 +552,8 @@ class Store:
                 raise layout.translated(error, self._folder) from error
 
     def _among(self, statement: str, rows: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-        """What a statement that ends with `IN` finds, some rows at once: a statement a row takes several times as
-        long."""
+        """Return what a statement that ends with `IN` finds, some rows at once: a statement a row takes several times
+        as long."""
         for at in range(0, len(rows), AT_ONCE):
             some = rows[at : at + AT_ONCE]
             yield from self._all(f"{statement} ({', '.join('?' * len(some))})", *some)

@@ -161,7 +161,7 @@ class Corpora:
             return list(_documents(store, manifest.generation).values())
 
     def outdated(self, corpus: str, chunking: str, ocr: bool = False) -> Outdated:
-        """Which documents may be read differently now, with `ocr` or without, or split by the rule `chunking`."""
+        """Tell which documents may be read differently now, with `ocr` or without, or split by the rule `chunking`."""
         with self._reading(corpus) as (manifest, store):
             kept = {one.path: one for one in store.files()}
             return outdated(store.entries(manifest.generation), kept, chunking, ocr)

@@ -163,7 +163,7 @@ class Chunker:
             yield first, len(cells)
 
     def _countable(self, text: str) -> int:
-        """What a part takes. A whole document is not counted: that would take as long as its parts. A part of no
+        """Return what a part takes. A whole document is not counted: that would take as long as its parts. A part of no
         tokens (a combining mark) takes something, so that a chunk of them ends."""
         if len(text) > LONGEST_TOKEN * self._limit // self._unit:
             return self._limit + 1

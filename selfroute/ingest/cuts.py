@@ -112,7 +112,7 @@ def anywhere(text: str) -> int:
 
 
 def of_a_number(character: str) -> bool:
-    """Whether a character may stand within a number."""
+    """Tell whether a character may stand within a number."""
     return character.isdigit() or character in ".,'’:/ \u00a0\u202f\u2007，．"  # noqa: RUF001 (as they are written)
 
 
@@ -125,7 +125,7 @@ def _line_starts(text: str) -> list[int]:
 
 
 def _wrapped(before: str, line: str, near: Sequence[str]) -> bool:
-    """Whether a line goes on with the one before it, beside others."""
+    """Tell whether a line goes on with the one before it, beside others."""
     width = max(map(len, (before, line, *near)))
     if not before or not line or width < SET_WIDE or ENDED.search(before):
         return False

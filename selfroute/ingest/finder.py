@@ -1,4 +1,4 @@
-"""Which files there are to read: those that are named, and what stands in named folders and is not hidden, ignored
+"""Finds the files there are to read: those that are named, and what stands in named folders and is not hidden, ignored
 by a `.gitignore` or left out by globs.
 
 Knows nothing of what is in a file but of `.gitignore`.
@@ -96,8 +96,8 @@ def find(paths: Sequence[Path], choice: Choice | None = None, empty: bool = Fals
 
 
 def counted(passed_over: Mapping[str, int]) -> str:
-    """How many files were passed over, for people, by the suffixes that most of them have: `3 .xyz files and 1 without
-    a suffix`, or `...and 32 files of 29 other kinds`."""
+    """Tell how many files were passed over, for people, by the suffixes that most of them have: `3 .xyz files and 1
+    without a suffix`, or `...and 32 files of 29 other kinds`."""
     most = sorted(passed_over.items(), key=lambda kind: -kind[1])
     parts = [
         _files(number, suffix) if suffix else f"{number:,} without a suffix" for suffix, number in most[:MOST_KINDS]

@@ -61,7 +61,7 @@ def tables(text: str) -> list[Table]:
 
 
 def may_hold_tables(text: str) -> bool:
-    """Whether it is worth looking: most texts have none of the signs."""
+    """Tell whether it is worth looking: most texts have none of the signs."""
     return "|" in text or "\t" in text
 
 
@@ -87,7 +87,7 @@ def lines_of(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _is_row(text: str, start: int, end: int) -> bool:
-    """Whether a sign stands behind something that is seen: what only begins with tabs is indented."""
+    """Tell whether a sign stands behind something that is seen: what only begins with tabs is indented."""
     seen = SEEN.search(text, start, end)
     return seen is not None and PART.search(text, seen.end(), end) is not None
 

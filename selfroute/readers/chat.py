@@ -152,8 +152,8 @@ class ChatReader:
 
 
 def _told(text: str, task: Task) -> str:
-    """What a reply to a task without a question says: without the thoughts before it, up to where the task stops, and
-    of code with the indentation that it begins with. Raises `Unreadable` for thoughts that do not end."""
+    """Return what a reply to a task without a question says: without the thoughts before it, up to where the task
+    stops, and of code with the indentation that it begins with. Raises `Unreadable` for thoughts that do not end."""
     text = _stopped(text, task.stop)
     text = text[thoughts_end(text) :]
     if task.shape is Shape.CODE:

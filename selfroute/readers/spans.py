@@ -234,7 +234,7 @@ def _part(text: str, low: int, high: int, start: int, end: int, places: Sequence
 
 
 def _is_row(text: str) -> bool:
-    """Whether a text is one row of a table, whose cells belong together."""
+    """Tell whether a text is one row of a table, whose cells belong together."""
     return "\n" not in text and (CELL.search(text) is not None or len(LABELLED.findall(text)) > 1)
 
 
@@ -243,7 +243,7 @@ def _sentences(text: str) -> list[int]:
 
 
 def _ends(text: str, found: re.Match[str]) -> bool:
-    """Whether a sentence ends there: not behind an abbreviation, and not where the next word is a small one."""
+    """Tell whether a sentence ends there: not behind an abbreviation, and not where the next word is a small one."""
     abbreviated = ABBREVIATED.search(text[max(found.start() - 8, 0) : found.start() + 1])
     return not abbreviated and not text[found.end() : found.end() + 1].islower()
 

@@ -41,7 +41,7 @@ def chart(root: Element) -> list[str]:
 
 
 def diagram(root: Element) -> list[str]:
-    """What stands in the shapes of a diagram (SmartArt), in the order of its points."""
+    """Return what stands in the shapes of a diagram (SmartArt), in the order of its points."""
     points = (one for one in named(root, "pt") if value(one, "type", "node") in ("node", "asst", "doc"))
     return [text for point in points if (text := " ".join(paragraphs(child(point, "t"))))]
 

@@ -100,7 +100,8 @@ def _delimiter(text: str) -> str:
 
 
 def _is_text(rows: list[list[str]], lines: list[str]) -> bool:
-    """Whether commas part no cells: the first row has none, and all others are followed by a space or are decimal."""
+    """Tell whether commas part no cells: the first row has none, and all others are followed by a space or are
+    decimal."""
     if not rows or len(rows[0]) > 1:
         return False
     with_commas = [line.strip() for line in lines if "," in line]

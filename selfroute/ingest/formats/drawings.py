@@ -91,7 +91,7 @@ def _equation(math: Element) -> str:
 
 
 def _run(run: Element) -> tuple[int, str]:
-    """What a run says, and whether above the line (1), below it (-1) or in it."""
+    """Return what a run says, and whether above the line (1), below it (-1) or in it."""
     said = "".join(one.text or "" for one in children(run, "t"))
     about = child(run, "rPr")
     if about is None:
@@ -135,8 +135,8 @@ def table(frame: Element) -> str:
 
 
 def described(text: str) -> tuple[str, bool]:
-    """What is said of a picture to those who do not see it, if it is more than the name of its file; and whether a
-    program says it."""
+    """Return what is said of a picture to those who do not see it, if it is more than the name of its file; and whether
+    a program says it."""
     said = " ".join(text[:LONGEST].split())
     plain = BY_MACHINE.sub("", said)
     return "" if FILE_NAME.fullmatch(plain) else plain, plain != said

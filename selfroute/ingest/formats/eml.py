@@ -48,7 +48,7 @@ PAGES = {".mht", ".mhtml"}
 
 @dataclass(slots=True)
 class _Reading:
-    """What is gathered of a mail and those in it."""
+    """Describes what is gathered of a mail and those in it."""
 
     path: Path
     shown: frozenset[str] = frozenset()  # ids of the pictures that pages show
@@ -327,7 +327,7 @@ def _flowed(text: str, joined: bool) -> str:
 
 
 def _calendar(text: str) -> Iterator[str]:
-    """What an invitation says of when, where and what."""
+    """Return what an invitation says of when, where and what."""
     names = {"SUMMARY": "Event", "DTSTART": "Start", "DTEND": "End", "LOCATION": "Place", "DESCRIPTION": "Description"}
     for line in re.sub(r"\n[ \t]", "", text).split("\n"):
         name, _, said = line.partition(":")

@@ -143,6 +143,6 @@ def _joined(source: Any) -> str:
 
 
 def _said(text: str) -> str:
-    """What a terminal would show in the end: without colours, and of a line that is written anew, the last."""
+    """Return what a terminal would show in the end: without colours, and of a line that is written anew, the last."""
     lines = [line.rstrip("\r").rpartition("\r")[2].rstrip() for line in ANSI.sub("", text).split("\n")]
     return "\n".join(lines).strip("\n").replace("\x08", "")

@@ -29,8 +29,8 @@ def end(parts: Sequence[str]) -> str:
 
 
 def raised(before: str, text: str) -> str:
-    """What is written behind `before` for superscript `text`: a power, a footnote mark set apart, or the text itself
-    where it is an ordinal's ending or a sign."""
+    """Return what is written behind `before` for superscript `text`: a power, a footnote mark set apart, or the text
+    itself where it is an ordinal's ending or a sign."""
     inside = " ".join(text.split())
     if not inside:
         return text and " "
@@ -52,7 +52,7 @@ def raised(before: str, text: str) -> str:
 
 
 def lowered(before: str, text: str) -> str:
-    """What is written behind `before` for subscript `text`: `_2`."""
+    """Return what is written behind `before` for subscript `text`: `_2`."""
     inside = " ".join(text.split())
     return "_" + _grouped(inside) if inside else text and " "
 

@@ -200,7 +200,7 @@ def _grouped(text: str) -> str:
 
 
 def _in_parentheses(text: str) -> bool:
-    """Whether the parenthesis at the start is closed by the one at the end."""
+    """Tell whether the parenthesis at the start is closed by the one at the end."""
     if text[:1] != "(" or text[-1:] != ")":
         return False
     depth = 0

@@ -29,7 +29,7 @@ OFF = ("0", "false", "off", "none")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a part refers to: `kind` is the last word of the relationship's type, such as `worksheet`."""
+    """Describes what a part refers to: `kind` is the last word of the relationship's type, such as `worksheet`."""
 
     id: str
     kind: str
@@ -53,7 +53,7 @@ class Package:
         return found
 
     def links(self, part: str) -> list[Link]:
-        """What `part` refers to within the file, in its order."""
+        """Return what `part` refers to within the file, in its order."""
         if part not in self._links:
             self._links[part] = self._links_of(part)
         return self._links[part]
@@ -107,8 +107,8 @@ def tree(data: bytes, name: str, path: Path) -> Element:
 
 
 def parsed(data: bytes, name: str, path: Path, target: Any) -> Any:
-    """What `target` makes of the elements of a part. Those that declare entities or attributes are refused: parts
-    never do, and a short one could stand for a text without end."""
+    """Return what `target` makes of the elements of a part. Those that declare entities or attributes are refused:
+    parts never do, and a short one could stand for a text without end."""
 
     may_declare = any(sign in data for sign in (b"<!ENTITY", b"<!ATTLIST", b"\0"))  # it is in UTF-16
     try:
@@ -151,8 +151,8 @@ def number(text: str, otherwise: int = 0) -> int:
 
 
 def switched(of: Element | dict[str, str], name: str = "val", default: str = "") -> bool:
-    """Whether a property is on: `<w:strike/>`, not `<w:strike w:val="0"/>`. One that is off where it is not given has
-    the default `0`."""
+    """Tell whether a property is on: `<w:strike/>`, not `<w:strike w:val="0"/>`. One that is off where it is not given
+    has the default `0`."""
     return value(of, name, default).lower() not in OFF
 
 

@@ -28,7 +28,8 @@ DECORATIVE, LARGE = 0.02, 0.2
 
 @dataclass(slots=True)
 class _Slide:
-    """What is read of a slide: its title, its paragraphs, what stands on every slide, and what is not read."""
+    """Describes what is read of a slide: its title, its paragraphs, what stands on every slide, and what is not
+    read."""
 
     title: str = ""
     paragraphs: list[str] = field(default_factory=list)
@@ -43,7 +44,7 @@ class _Slide:
 
     @property
     def only_titled(self) -> bool:
-        """Whether a picture holds what the title announces."""
+        """Tell whether a picture holds what the title announces."""
         return bool(self.large and self.title and not self.paragraphs)
 
 
@@ -92,7 +93,7 @@ def _nothing(slides: Sequence[_Slide | None]) -> str:
 
 
 def _account(slides: Sequence[_Slide | None]) -> tuple[tuple[str, ...], float]:
-    """What could not be read, and the share of the slides that could. Blank slides do not count."""
+    """Return what could not be read, and the share of the slides that could. Blank slides do not count."""
     known = [(number, slide) for number, slide in enumerate(slides, start=1) if slide is not None]
     pictures = [number for number, slide in known if slide.pictures and not slide.words]
     titled = [number for number, slide in known if slide.only_titled]

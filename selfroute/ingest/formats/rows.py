@@ -48,8 +48,8 @@ def described(rows: Sequence[Row], *, sure: bool = True) -> list[str]:
 
 
 def _table(part: list[Row], before: _Table | None, sure: bool) -> tuple[list[Row], _Table, list[Row]] | None:
-    """What stands above the table in a block of rows, the table, and its rows; None where the block has none of its
-    own: the rows go on from the table `before`, or are text."""
+    """Return what stands above the table in a block of rows, the table, and its rows; None where the block has none of
+    its own: the rows go on from the table `before`, or are text."""
     widths = Counter(len(row) for row in part[:LOOKED_AT] if len(row) > 1)
     if not widths:
         if sure and before is None and len(part) > 1 and not _prose(part):
@@ -72,8 +72,8 @@ def _table(part: list[Row], before: _Table | None, sure: bool) -> tuple[list[Row
 
 
 class _Table:
-    """How the rows of a table are written: with the names of their columns; without, as pairs `name: value` (no names)
-    or as rows `a | b` (None)."""
+    """Describes how the rows of a table are written: with the names of their columns; without, as pairs `name: value`
+    (no names) or as rows `a | b` (None)."""
 
     def __init__(self, names: tuple[str, ...] | None, header: Row = ()) -> None:
         self.names = names
@@ -104,7 +104,7 @@ class _Table:
 
 
 def _header_at(part: list[Row], width: int) -> int:
-    """Which row of a block names its columns: rows above it are narrower, and do not look like it."""
+    """Tell which row of a block names its columns: rows above it are narrower, and do not look like it."""
     widest = 0
     for at, row in enumerate(part[:MOST_ABOVE]):
         if len(row) >= width and len(row) > widest and at + 1 < len(part):
@@ -135,7 +135,7 @@ def _joined(blocks: list[list[Row]]) -> list[list[Row]]:
 
 
 def _stands_above(part: list[Row], following: list[Row]) -> bool:
-    """Whether the first block of a file is no table but lines above the one that follows: names with values, or
+    """Tell whether the first block of a file is no table but lines above the one that follows: names with values, or
     sentences that hold delimiters."""
     widest = max(map(len, part))
     if len(part) > MOST_ABOVE or len(following) < 2 or not _looks_like_names(following[0]):
@@ -147,8 +147,8 @@ def _stands_above(part: list[Row], following: list[Row]) -> bool:
 
 
 def _is_new(part: list[Row], at: int, before: _Table) -> bool:
-    """Whether the block that follows a table has a header of its own, clearly: names above numbers, where the table
-    has numbers or another width or a title stands above it."""
+    """Tell whether the block that follows a table has a header of its own, clearly: names above numbers, where the
+    table has numbers or another width or a title stands above it."""
     header, below = part[at], part[at + 1 :]
     if not below or not _looks_like_names(header) or header == before.header:
         return False
@@ -165,7 +165,7 @@ def _looks_like_names(row: Row) -> bool:
 
 
 def _names_columns(row: Row, width: int, below: list[Row]) -> bool:
-    """Whether a row of a spreadsheet, which may be anything, is a header: most columns have a short name."""
+    """Tell whether a row of a spreadsheet, which may be anything, is a header: most columns have a short name."""
     texts = [cell for cell in row if cell and len(cell) <= 100]
     years = [cell for cell in row if re.fullmatch(r"(?:19|20)\d\d", cell)]
     numbers = [cell for cell in row if _is_number(cell)]
@@ -173,7 +173,8 @@ def _names_columns(row: Row, width: int, below: list[Row]) -> bool:
 
 
 def _is_data(row: Row, below: Sequence[Row]) -> bool:
-    """Whether the first row is not names but numbers as all others are. Years above numbers that are none are names."""
+    """Tell whether the first row is not names but numbers as all others are. Years above numbers that are none are
+    names."""
     if not all(map(_is_number, row)) or not below:
         return False
     years = [int(cell) for cell in row if re.fullmatch(r"(?:19|20)\d\d", cell)]
@@ -205,7 +206,7 @@ def _pair(row: Row) -> str:
 
 
 def _prose(rows: Sequence[Row]) -> bool:
-    """Whether lines of one cell each are sentences, not values."""
+    """Tell whether lines of one cell each are sentences, not values."""
     return all(len(row) == 1 and re.search(r"\S+ \S+ \S+|\S: \S|\w[.!?]$|^[*#]", row[0]) for row in rows)
 
 

@@ -62,7 +62,7 @@ def ranges(numbers: Sequence[int]) -> str:
 
 
 def images(count: int) -> str:
-    """What a warning says of so many pages, slides or chapters that are images."""
+    """Return what a warning says of so many pages, slides or chapters that are images."""
     return "holds no text: it is an image" if count == 1 else "hold no text: they are images"
 
 
@@ -79,7 +79,7 @@ def paged(parts: Sequence[str]) -> tuple[str, tuple[int, ...]]:
 
 
 def names_page(line: str) -> bool:
-    """Whether a line of a header or a footer is only the frame of the number of its page: `Page of`."""
+    """Tell whether a line of a header or a footer is only the frame of the number of its page: `Page of`."""
     return PAGE.fullmatch(line) is not None
 
 

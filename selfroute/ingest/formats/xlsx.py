@@ -89,7 +89,7 @@ def _nothing(pictures: Sequence[str], unsaved: Sequence[str]) -> str:
 
 @dataclass(slots=True)
 class _Look:
-    """What the sheets of a book share: their texts, and how cells are shown by their style."""
+    """Describes what the sheets of a book share: their texts, and how cells are shown by their style."""
 
     texts: Sequence[str]
     codes: Sequence[str]

@@ -168,7 +168,7 @@ class _Reading:
             self.lost[f"object:{SUFFIXES.get(splitext(name)[1].lower(), 'file')}"] += 1
 
     def _margins(self, kind: str, styles: Styles, notes: Notes) -> list[str]:
-        """What stands in the headers or footers of all sections, each text once."""
+        """Return what stands in the headers or footers of all sections, each text once."""
         texts: dict[str, str] = {}
         for name in self.package.parts(kind):
             story = Story(styles, Numbering(None), self._around(name, notes), margin=True)
@@ -210,7 +210,7 @@ class _Reading:
 
 
 class _Around:
-    """What a part of the file refers to."""
+    """Describes what a part of the file refers to."""
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ class Controls:
         self._codes = 0
 
     def starts(self) -> Mapping[str, Callable[[dict[str, str]], bool | None]]:
-        """What is done where an element opens; False skips what is in it."""
+        """Return what is done where an element opens; False skips what is in it."""
         return {
             "fldChar": self._turn,
             "instrText": self._begin_code,

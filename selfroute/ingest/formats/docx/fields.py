@@ -50,7 +50,7 @@ class Form:
             self.entries.append(value(attributes))
 
     def shown(self, *, cleared: bool = False) -> str:
-        """What stands on the page where the field has no text of its own; a text that was `cleared` is empty."""
+        """Return what stands on the page where the field has no text of its own; a text that was `cleared` is empty."""
         if self.box:
             return CHECKED if (self.by_default if self.checked is None else self.checked) else UNCHECKED
         chosen = self.chosen_by_default if self.chosen is None else self.chosen
@@ -77,8 +77,8 @@ class Field:
 
 
 def result(code: str, before: str = "") -> str:
-    """What shows of a field that has only its code, behind the text `before` it: an equation, a symbol or a button's
-    text."""
+    """Return what shows of a field that has only its code, behind the text `before` it: an equation, a symbol or a
+    button's text."""
     code = code[:MOST_CODE].strip()
     word, _, rest = code.partition(" ")
     if word.upper() == "EQ":

@@ -14,7 +14,7 @@ MOST_PARTS = 200
 
 
 def is_word(data: bytes) -> bool:
-    """Whether a file that is set in may be a Word file."""
+    """Tell whether a file that is set in may be a Word file."""
     return data.startswith(b"PK\x03\x04")
 
 

@@ -87,7 +87,7 @@ def _written(piece: Piece, before: str) -> str:
 
 
 def _is_fraction(pieces: Sequence[Piece]) -> bool:
-    """Whether a fraction was typed: a raised number, a slash and a lowered one."""
+    """Tell whether a fraction was typed: a raised number, a slash and a lowered one."""
     return (
         [piece.kind for piece in pieces] == ["raised", "", "lowered"]
         and pieces[1].text in SLASHES
@@ -96,7 +96,7 @@ def _is_fraction(pieces: Sequence[Piece]) -> bool:
 
 
 def _runs_on(before: str, text: str, kind: str, next_kind: str) -> bool:
-    """Whether text would read as one with the number, the mark, the word or the equation before it."""
+    """Tell whether text would read as one with the number, the mark, the word or the equation before it."""
     if kind == next_kind == "equation":
         return not before[-1:].isspace() and not text[:1].isspace()
     if not kind or next_kind:

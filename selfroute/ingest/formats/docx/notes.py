@@ -76,7 +76,7 @@ class Notes:
 
 
 def ways(*parts: bytes) -> dict[str, tuple[str, int]]:
-    """How footnotes and endnotes are numbered, and from which number on, as the first part that says so has it."""
+    """Tell how footnotes and endnotes are numbered, and from which number on, as the first part that says so has it."""
     found: dict[str, tuple[str, int]] = {}
     for data in parts:
         for kind, inside in re.findall(rb"<\w+:(footnote|endnote)Pr>(.{1,1000}?)</\w+:\1Pr>", data, re.DOTALL):

@@ -45,7 +45,7 @@ CYRILLIC = "абвгдежзиклмнопрстуфхцчшщыэюя"
 
 @dataclass(slots=True)
 class Level:
-    """How one level of a numbering counts and writes."""
+    """Describes how one level of a numbering counts and writes."""
 
     start: int = 1
     kind: str = "decimal"

@@ -36,7 +36,7 @@ PLAIN = ("", "normal")
 
 
 class Surroundings(Protocol):
-    """What a story asks of the file around it."""
+    """Describes what a story asks of the file around it."""
 
     def label(self, kind: str, id: str, own: str = "") -> str | None:  # noqa: A002 (Word's own name)
         """The mark of a note at its place (`own` if it has one), None if there is no such note."""
@@ -92,7 +92,7 @@ class Story:
 
     @property
     def pictures(self) -> int:
-        """How many pictures were met."""
+        """Tell how many pictures were met."""
         return self._pictures.met
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -135,7 +135,7 @@ class Story:
         self.lines = self.writer.close()
 
     def _handlers_of_starts(self) -> dict[str, Callable[[dict[str, str]], bool | None]]:
-        """What is done where an element opens; False skips all that is in it."""
+        """Return what is done where an element opens; False skips all that is in it."""
         return {
             **self._controls.starts(),
             **self._pictures.starts(),

@@ -1,4 +1,4 @@
-"""What the styles of a Word file stand for: headings, list numbers, struck, hidden, raised and lowered text.
+"""Reads what the styles of a Word file stand for: headings, list numbers, struck, hidden, raised and lowered text.
 
 Knows nothing of the text that is set in them.
 """
@@ -20,7 +20,7 @@ LEVELS = tuple("012345678")
 
 @dataclass(slots=True)
 class Look:
-    """How a run of text looks, as far as that changes what it says; None is what nothing was said of."""
+    """Describes how a run of text looks, as far as that changes what it says; None is what nothing was said of."""
 
     struck: bool | None = None
     double: bool | None = None
@@ -89,7 +89,7 @@ class Styles:
         return line[lists[0]].list or "", level, [one.id for one in line]
 
     def look(self, paragraph: str, run: str) -> Look:
-        """How text of these two styles looks."""
+        """Tell how text of these two styles looks."""
         known = self._looks.get((paragraph, run))
         if known is None:
             of_run, of_paragraph = list(self._line(run, "character")), list(self._line(paragraph, "paragraph"))

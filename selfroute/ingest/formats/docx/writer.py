@@ -56,7 +56,7 @@ class Paragraph:
 
 
 class Writer:
-    """What is open, and the lines of what was closed."""
+    """Describes what is open, and the lines of what was closed."""
 
     def __init__(self, styles: Styles, numbering: Numbering) -> None:
         self.lost: Counter[str] = Counter()
@@ -118,7 +118,7 @@ class Writer:
             self._paragraphs[-1].run = None
 
     def shows(self) -> bool:
-        """Whether text of the open run is on the page: it is neither struck out nor hidden."""
+        """Tell whether text of the open run is on the page: it is neither struck out nor hidden."""
         look = self._look()
         return not (look.struck or look.double or look.hidden)
 

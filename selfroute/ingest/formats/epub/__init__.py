@@ -28,7 +28,7 @@ WORDS_OF_A_CHAPTER = 60
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What came of a chapter: its text, or why there is none."""
+    """Describes what came of a chapter: its text, or why there is none."""
 
     chapter: Chapter
     text: str = ""
@@ -109,7 +109,7 @@ def _chapter(archive: Archive, chapter: Chapter, path: Path, css: str) -> _Read:
 
 
 def _shows_a_picture(data: bytes) -> bool:
-    """Whether a chapter has pictures that are more than ornaments."""
+    """Tell whether a chapter has pictures that are more than ornaments."""
     found: list[bytes] = re.findall(rb"<(?:\w+:)?(?:img|image|svg|object)\b[^>]*>", data, re.IGNORECASE)
     ornament = rb"role=.presentation|alt=(?:\"\s*\"|'\s*')|\bornament|\bdivider|\bseparator"
     return any(not re.search(ornament, tag, re.IGNORECASE) for tag in found)

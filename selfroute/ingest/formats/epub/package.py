@@ -1,4 +1,4 @@
-"""What an EPUB says of itself: its chapters in their order, its title and its style sheets.
+"""Reads what an EPUB says of itself: its chapters in their order, its title and its style sheets.
 
 Books whose names differ from those of the archive (in case, in composition, by escapes) are read as readers do.
 """

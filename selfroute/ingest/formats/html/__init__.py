@@ -91,7 +91,7 @@ def _parsed(markup: str, path: Path) -> tuple[Any, list[Any]]:
 
 
 def _text(root: Any, parsers: list[Any], path: Path, css: str = "") -> str:
-    """What the page shows, or what it shows where no scripts run if that is all."""
+    """Return what the page shows, or what it shows where no scripts run if that is all."""
     if root is None:
         return ""
 
@@ -127,7 +127,7 @@ def _title(root: Any) -> str:
 
 
 def _is_said(title: str, text: str) -> bool:
-    """Whether a heading of the text repeats the title."""
+    """Tell whether a heading of the text repeats the title."""
     words = "".join(re.findall(r"\w+", title.lower()))
     headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)[:20]
     return not words or any(words in "".join(re.findall(r"\w+", heading.lower())) for heading in headings)
@@ -138,7 +138,7 @@ def _named(frames: list[str]) -> str:
 
 
 def _depth(markup: str) -> int:
-    """How deep elements may be nested, at most: those that need not be closed are left out of the count."""
+    """Tell how deep elements may be nested, at most: those that need not be closed are left out of the count."""
     deepest = depth = 0
     for close, name in re.findall(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)", markup):
         if name.lower() not in OPTIONAL_END | VOID:

@@ -73,7 +73,7 @@ class Equations:
 
 
 def is_source(attributes: Attributes) -> bool:
-    """Whether a script holds an equation."""
+    """Tell whether a script holds an equation."""
     return (attributes.get("type") or "").startswith("math/")
 
 

@@ -1,4 +1,4 @@
-"""What is typed and ticked in a page's forms, beside the label that says what it is.
+"""Reads what is typed and ticked in a page's forms, beside the label that says what it is.
 
 Never reads what is kept secret.
 """
@@ -82,7 +82,7 @@ class Fields:
 
 
 def value(attributes: Attributes) -> str:
-    """What an `input` shows: its value, or whether it is ticked."""
+    """Return what an `input` shows: its value, or whether it is ticked."""
     kind = (attributes.get("type") or "text").strip().lower()
     if kind in TICKED:
         return TICK if "checked" in attributes or attributes.get("aria-checked") == "true" else NO_TICK

@@ -21,7 +21,7 @@ FILE = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?|avif)", re.IGNORECA
 
 
 def described(node: Any, attributes: Mapping[str, str | None]) -> tuple[str, bool]:
-    """What is read of an `img`, and whether it is a formula, which belongs to its sentence."""
+    """Return what is read of an `img`, and whether it is a formula, which belongs to its sentence."""
     alt = " ".join(TAGS.sub(" ", (attributes.get("alt") or "")[:MOST_SAID]).split())
     names = attributes.get("class") or ""
     if not alt or attributes.get("role") in ("presentation", "none"):

@@ -71,7 +71,7 @@ class Lines:
         return last[-TAIL:] + (" " if self._owed == SPACE and last else "")
 
     def is_empty(self) -> bool:
-        """Whether nothing stands on the line yet."""
+        """Tell whether nothing stands on the line yet."""
         return not self.parts
 
     def mark(self, prefix: str) -> None:

@@ -41,7 +41,7 @@ NOTE = re.compile(
 
 
 def is_note(attributes: Mapping[str, str | None], kind: Kind | None) -> bool:
-    """Whether an element is the mark of a note."""
+    """Tell whether an element is the mark of a note."""
     return (
         kind is Kind.NOTE
         or attributes.get("role") == "doc-noteref"
@@ -51,7 +51,7 @@ def is_note(attributes: Mapping[str, str | None], kind: Kind | None) -> bool:
 
 @lru_cache(maxsize=4096)
 def kind_of(names: str) -> Kind | None:
-    """What an element of such class names is, if it is any of these."""
+    """Return what an element of such class names is, if it is any of these."""
     for name in names.split():
         if name in NAMED:
             return NAMED[name]

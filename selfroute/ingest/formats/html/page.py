@@ -134,7 +134,7 @@ class Page:
                 leave()
 
     def _enter_any(self, node: Any) -> Leave | None:
-        """How the element is left once its children were read; None if they are not wanted."""
+        """Tell how the element is left once its children were read; None if they are not wanted."""
         tag = node.tag
         if tag == "-text":
             self._lines.say(node.text_content or "")
@@ -260,7 +260,7 @@ class Page:
         return lambda: self._lines.add("”")
 
     def _reading(self, node: Any, attributes: Attributes) -> Leave | None:
-        """How a word is said, which stands above it."""
+        """Tell how a word is said, which stands above it."""
         self._lines.add("(")
         return lambda: self._lines.add(")")
 

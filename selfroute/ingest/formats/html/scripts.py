@@ -31,7 +31,7 @@ class Scripts:
         self._over: tuple[list[str], int, str, str] | None = None  # what was raised last, and where
 
     def is_full(self) -> bool:
-        """Whether as many are inside each other as are told apart."""
+        """Tell whether as many are inside each other as are told apart."""
         return self._inside >= DEEPEST
 
     def begin(self, is_raised: bool) -> Callable[[], None]:
@@ -67,7 +67,7 @@ class Scripts:
             lines.add(lowered(before, text), APART_FROM_DIGITS)
 
     def _end_fraction(self, under: str) -> bool:
-        """Whether `under` stands below a slash, and what was raised just before above it: then it is one."""
+        """Tell whether `under` stands below a slash, and what was raised just before above it: then it is one."""
         if self._over is None:
             return False
         parts, at, before, over = self._over
@@ -95,7 +95,7 @@ class Scripts:
 
 
 def is_linked(node: Any) -> bool:
-    """Whether a superscript leads somewhere, as the mark of a note does."""
+    """Tell whether a superscript leads somewhere, as the mark of a note does."""
     if node.css_first("a[href]") is not None:
         return True
     above = node.parent

@@ -1,4 +1,5 @@
-"""What of a page is shown to a person: at once, or when a control opens it (an accordion, a tab, a menu of answers).
+"""Tells what of a page is shown to a person: at once, or when a control opens it (an accordion, a tab, a menu of
+answers).
 
 Decides by elements' attributes and by what stands beside them; knows nothing of lines.
 """
@@ -74,7 +75,7 @@ class Shown:
         self._targets: frozenset[str] | None = None
 
     def is_dropped(self, node: Any, tag: str, attributes: Attributes, style: Style) -> bool:
-        """Whether an element with such attributes is no text of the page."""
+        """Tell whether an element with such attributes is no text of the page."""
         role = attributes.get("role")
         if role in ROLES or style.struck or attributes.get("epub:type") == "pagebreak":
             return True
@@ -94,7 +95,8 @@ class Shown:
         return False
 
     def _is_seen(self, node: Any, tag: str, attributes: Attributes) -> bool:
-        """Whether what is only kept from being spoken is text: an icon is not, nor what is spoken in other words."""
+        """Tell whether what is only kept from being spoken is text: an icon is not, nor what is spoken in other
+        words."""
         names = attributes.get("class") or ""
         if "katex-html" in names:
             return node.parent.css_first("math") is None
@@ -109,7 +111,7 @@ class Shown:
         ) and not (node.parent.attributes or {}).get("aria-label")
 
     def is_opened(self, node: Any, attributes: Attributes) -> bool:
-        """Whether a control shows it when it is asked to."""
+        """Tell whether a control shows it when it is asked to."""
         if attributes.get("role") in ("tabpanel", "region"):
             return True
         if OPENED.search(attributes.get("class") or "") or (attributes.get("id") or "") in self._pointed_at():
@@ -126,7 +128,7 @@ class Shown:
         )
 
     def _opens(self, node: Any) -> bool:
-        """Whether a click on the element may show what comes after it."""
+        """Tell whether a click on the element may show what comes after it."""
         about = node.attributes
         if "onclick" in about:
             return True
@@ -139,7 +141,7 @@ class Shown:
         )
 
     def is_heading(self, node: Any, attributes: Attributes) -> bool:
-        """Whether a button is a heading by which a text is opened: a question of an accordion, a tab."""
+        """Tell whether a button is a heading by which a text is opened: a question of an accordion, a tab."""
         text = _text(node).strip()
         if not text:
             return False
@@ -171,7 +173,7 @@ class Shown:
 
 
 def is_aside(tag: str, node: Any) -> bool:
-    """Whether it is the page's own navigation or foot, not that of an article, a quotation or a section."""
+    """Tell whether it is the page's own navigation or foot, not that of an article, a quotation or a section."""
     if tag == "nav":
         return node.css_first("[role=tablist], [role=doc-endnotes], [role=doc-footnote]") is None
     above = node.parent
@@ -183,7 +185,7 @@ def is_aside(tag: str, node: Any) -> bool:
 
 
 def is_copy(kind: Kind, node: Any, tag: str) -> bool:
-    """Whether an element of this kind repeats what is said elsewhere, or leads to it."""
+    """Tell whether an element of this kind repeats what is said elsewhere, or leads to it."""
     if kind is Kind.PREVIEW:
         return _is_drawn_after(node)
     if kind is Kind.FALLBACK:
@@ -196,12 +198,12 @@ def is_copy(kind: Kind, node: Any, tag: str) -> bool:
 
 
 def has_blocks(node: Any) -> bool:
-    """Whether the element holds more than a line."""
+    """Tell whether the element holds more than a line."""
     return any(one.tag in BLOCKS for one in islice(node.traverse(), 1, MOST_NODES))
 
 
 def _is_drawn_after(node: Any) -> bool:
-    """Whether an equation follows of which the node shows something until it is drawn."""
+    """Tell whether an equation follows of which the node shows something until it is drawn."""
     after = node.next
     while after is not None and after.tag == "-text":
         after = after.next
@@ -218,7 +220,7 @@ def _is_window(attributes: Attributes) -> bool:
 
 
 def _is_said(node: Any) -> bool:
-    """Whether the element holds words that say something, not the name of an icon or a sign."""
+    """Tell whether the element holds words that say something, not the name of an icon or a sign."""
     words = WORD.findall(_text(node))
     return len(words) > 2 or (len(words) == 2 and any(word[0].isdigit() for word in words))
 

@@ -1,5 +1,5 @@
-"""What styles say of a text's meaning: struck out, raised, lowered, not shown, numbered. Inline styles are read, and of
-style sheets the rules for one class, as word processors write them.
+"""Reads what styles say of a text's meaning: struck out, raised, lowered, not shown, numbered. Inline styles are read,
+and of style sheets the rules for one class, as word processors write them.
 
 Not a reader of CSS: a rule that depends on more than one class is left alone.
 """
@@ -34,7 +34,7 @@ CLASS = re.compile(r"(?:[a-z]+)?\.([\w-]+)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What matters of an element's style."""
+    """Describes what matters of an element's style."""
 
     struck: bool = False
     raised: bool = False
@@ -51,7 +51,7 @@ PLAIN = Style()
 
 @dataclass(frozen=True, slots=True)
 class Sheets:
-    """What the style sheets of a page say of its classes."""
+    """Describes what the style sheets of a page say of its classes."""
 
     styles: Mapping[str, Style]
     lists: Mapping[str, str]

@@ -41,7 +41,7 @@ class Cell:
 
 
 class Budget:
-    """How much a page may still repeat."""
+    """Describes how much a page may still repeat."""
 
     def __init__(self) -> None:
         self._left = MOST_REPEATED
@@ -67,8 +67,8 @@ class Table:
         self._row: list[tuple[str, int, int]] | None = None
 
     def holds_data(self, cell: Any) -> bool:
-        """Whether a cell's text is read on one line. One that holds a heading or another table is a place on the page,
-        and so is one that holds code in a table of one row, which stands beside its line numbers."""
+        """Tell whether a cell's text is read on one line. One that holds a heading or another table is a place on the
+        page, and so is one that holds code in a table of one row, which stands beside its line numbers."""
         if self._is_place:
             return False
         if self._has_places and any(cell.css_first(name) is not None for name in PLACED):

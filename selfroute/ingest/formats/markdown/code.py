@@ -22,7 +22,7 @@ CODE = 4
 
 @dataclass(slots=True)
 class _Place:
-    """How far into quotes and lists the lines are."""
+    """Describes how far into quotes and lists the lines are."""
 
     quotes: int = 0
     items: list[int] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What Markdown strikes out: between two tildes within a block, or between tags of HTML, over paragraphs too."""
+"""Drops what Markdown strikes out: between two tildes within a block, or between tags of HTML, over paragraphs too."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _long_cuts(part: str) -> Iterator[tuple[int, int]]:
 
 
 def _is_over_blocks(part: str, opening: re.Match[str], closing: re.Match[str]) -> bool:
-    """Whether there is more than one block between two tags, and all of it is struck out for sure."""
+    """Tell whether there is more than one block between two tags, and all of it is struck out for sure."""
     lines = part[opening.end() : closing.start()].splitlines()[1:]
     if any(BLOCK.match(line) or ("-" in line and DELIMITER.fullmatch(line)) for line in lines):
         return _is_alone(part, opening) and _is_alone(part, closing)
@@ -125,7 +125,7 @@ def _is_over_blocks(part: str, opening: re.Match[str], closing: re.Match[str]) -
 
 
 def _is_alone(text: str, tag: re.Match[str]) -> bool:
-    """Whether nothing else stands in the line of a tag."""
+    """Tell whether nothing else stands in the line of a tag."""
     before = text[max(0, tag.start() - 100) : tag.start()].rpartition("\n")[2]
     after = text[tag.end() : tag.end() + 100].partition("\n")[0]
     return not before.strip() and not after.strip()
@@ -143,7 +143,7 @@ def _runs(text: str, passed: bytearray) -> Iterator[_Run]:
 
 
 def _is_word(character: str) -> bool:
-    """Whether it is neither a space nor a sign."""
+    """Tell whether it is neither a space nor a sign."""
     from unicodedata import category
 
     return not (character.isspace() or category(character)[0] in "PS")
@@ -203,7 +203,7 @@ def _with_marks(text: str, start: int, end: int, least: int) -> tuple[int, int]:
 
 
 def _marks(text: str, start: int, end: int, least: int) -> int:
-    """How often the sign before `start` stands there, and behind `end`."""
+    """Tell how often the sign before `start` stands there, and behind `end`."""
     sign = text[start - 1]
     size = 0
     while start - size > least and text[start - size - 1] == sign == text[end + size : end + size + 1]:

@@ -1,4 +1,5 @@
-"""What the styles of an OpenDocument file say of text: struck out, raised, hidden, and how its lists are numbered.
+"""Reads what the styles of an OpenDocument file say of text: struck out, raised, hidden, and how its lists are
+numbered.
 
 Knows nothing of the text itself.
 """
@@ -18,7 +19,7 @@ KINDS = {**SIGNS, "": "none"}
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a style says; None where it says nothing, and the style it is based on decides."""
+    """Describes what a style says; None where it says nothing, and the style it is based on decides."""
 
     struck: bool | None = None
     hidden: bool | None = None
@@ -31,7 +32,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How the items of a list are marked at one level; `kind` is empty for bullets."""
+    """Describes how the items of a list are marked at one level; `kind` is empty for bullets."""
 
     kind: str = ""
     before: str = ""
@@ -64,7 +65,7 @@ class Styles:
     outline: dict[int, Level] = field(default_factory=dict)
 
     def look(self, name: str) -> Look:
-        """What a style says, with what those say that it is based on."""
+        """Return what a style says, with what those say that it is based on."""
         struck: bool | None = None
         hidden: bool | None = None
         position: int | None = None

@@ -1,4 +1,4 @@
-"""What is written on a page of a PDF and is no part of its text: filled fields of forms, typed remarks, comments.
+"""Reads what is written on a page of a PDF and is no part of its text: filled fields of forms, typed remarks, comments.
 
 Each becomes a line of its own, `Applicant: Ola Moe`, below the line of the page that it stands at.
 """
@@ -79,7 +79,7 @@ def placed(text: Any, written: Written, added: Sequence[Note]) -> str:
 
 
 def notes(document: Any, page: Any, text: Any) -> list[Note]:
-    """What is written on the page beside its text, from the top down."""
+    """Return what is written on the page beside its text, from the top down."""
     from pypdfium2 import raw
 
     count = min(raw.FPDFPage_GetAnnotCount(page), MOST_NOTES)
@@ -165,7 +165,7 @@ def _field(
 
 
 def _name(form: Any, annotation: Any) -> str:
-    """What a field is called: for people, where it has such a name, or as its program names it."""
+    """Return what a field is called: for people, where it has such a name, or as its program names it."""
     from pypdfium2 import raw
 
     given = " ".join(_of(raw.FPDFAnnot_GetFormFieldAlternateName, form, annotation).split())
@@ -195,7 +195,7 @@ def _printed(
     *,
     after: bool,
 ) -> str:
-    """What is printed beside a field: to the right of a box to tick, to the left of any other."""
+    """Return what is printed beside a field: to the right of a box to tick, to the left of any other."""
     left, bottom, right, top = place
     level = [other for other in widgets if other != place and other[1] < top and other[3] > bottom]
     if after:
@@ -208,7 +208,7 @@ def _printed(
 
 
 def _remark(annotation: Any, kind: int) -> str:
-    """What somebody wrote on the page, with the name of who did so beside a comment."""
+    """Return what somebody wrote on the page, with the name of who did so beside a comment."""
     from pypdfium2 import raw
 
     said = _own(annotation, "Contents")
@@ -228,7 +228,7 @@ def _plain(rich: str) -> str:
 
 
 def _stands(text: Any, place: tuple[float, float, float, float], said: str) -> bool:
-    """Whether the page's own text has it at this place already, as a form has that was printed."""
+    """Tell whether the page's own text has it at this place already, as a form has that was printed."""
     value = "".join(said.rpartition(": ")[2].split())
     there = "".join(text.get_text_bounded(place[0] - 2, place[1] - 2, place[2] + 2, place[3] + 2).split())
     return bool(value) and value in there

@@ -58,7 +58,7 @@ def _over(page: str, following: str) -> tuple[str, str]:
 
 
 def _forms(pages: Sequence[str]) -> Counter[str]:
-    """How often each word stands within a line, with the signs around it, and each hyphenated form without any."""
+    """Tell how often each word stands within a line, with the signs around it, and each hyphenated form without any."""
     # The halves of cut words stand for nothing. Few words are asked for: those without a hyphen stay as they stand.
     counted = Counter(_plain("\n".join(CUT.sub("\n\n", page) for page in pages)).split())
     for token in [token for token in counted if "-" in token]:
@@ -74,7 +74,7 @@ def _count(forms: Counter[str], word: str) -> int:
 
 
 def _hyphen(page: str, cut: re.Match[str], forms: Counter[str]) -> str:
-    """What stands between the halves of a word: a hyphen or nothing."""
+    """Return what stands between the halves of a word: a hyphen or nothing."""
     before, after = LEFT.search(page[max(0, cut.start() - 60) : cut.start()]), RIGHT.match(page, cut.end())
     left, right = _plain(before[0] if before else ""), _plain(after[0] if after else "")
     if not left or not right:

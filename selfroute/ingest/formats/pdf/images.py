@@ -1,6 +1,5 @@
-"""What stands on a page of a PDF that has little or no text: an image of a page (a scan, also in strips, as a mask or
-as outlines of letters), or nothing that anybody would read.
-"""
+"""Tells what stands on a page of a PDF that has little or no text: an image of a page (a scan, also in strips, as a
+mask or as outlines of letters), or nothing that anybody would read."""
 
 from __future__ import annotations
 
@@ -34,8 +33,9 @@ UNCHANGED: Matrix = (1, 0, 0, 1, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is drawn on a page: the share of it that images cover, how many pixels these have, how many outlines have
-    the size of letters, and whether text lies over it unseen, as that of a scan does which was read before."""
+    """Describes what is drawn on a page: the share of it that images cover, how many pixels these have, how many
+    outlines have the size of letters, and whether text lies over it unseen, as that of a scan does which was read
+    before."""
 
     cover: float
     pixels: int
@@ -44,8 +44,8 @@ class Seen:
 
 
 def is_image(page: Any, letters: int, look: bool = True) -> bool:
-    """Whether the page is an image of something to read, with no more text than so many `letters`. Without a `look`
-    at it, an empty image counts too."""
+    """Tell whether the page is an image of something to read, with no more text than so many `letters`. Without a
+    `look` at it, an empty image counts too."""
     if letters >= LITTLE:
         return False
     found = seen(page)
@@ -59,7 +59,7 @@ def is_image(page: Any, letters: int, look: bool = True) -> bool:
 
 
 def seen(page: Any) -> Seen:
-    """What is drawn on the page, also within forms."""
+    """Return what is drawn on the page, also within forms."""
     from pypdfium2 import raw
 
     left, bottom, right, top = page.get_bbox()
@@ -127,8 +127,8 @@ def _moved(place: Place, matrix: Matrix) -> Place:
 
 
 def _is_read(page: Any, *, bare: bool) -> bool:
-    """Whether anything stands out from the colour of the page; behind a line of text also whether there is paper, since
-    a photograph behind a title is a decoration."""
+    """Tell whether anything stands out from the colour of the page; behind a line of text also whether there is paper,
+    since a photograph behind a title is a decoration."""
     from pypdfium2 import raw
 
     texts = [

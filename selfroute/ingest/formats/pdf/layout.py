@@ -167,7 +167,7 @@ def _edges(found: Sequence[Piece], begin: int, end: int, height: float) -> list[
 
 
 def _is_wide(found: Sequence[Piece], band: Band, height: float) -> bool:
-    """Whether two columns hold lines that are as long as those of running text: a look that needs no text."""
+    """Tell whether two columns hold lines that are as long as those of running text: a look that needs no text."""
     wide = 0
     for place in range(len(band.edges) + 1):
         widths = [piece.width for piece in found[band.begin : band.end] if column(piece, band.edges) == place]
@@ -240,7 +240,7 @@ def _lines(found: Sequence[Piece], block: Sequence[int], height: float) -> list[
 def _is_prose(
     found: Sequence[Piece], texts: Sequence[str], block: Sequence[int], edges: Sequence[float], height: float
 ) -> bool | None:
-    """Whether each column holds running text; none where there are too few lines to say."""
+    """Tell whether each column holds running text; none where there are too few lines to say."""
     told: list[bool] = []
     for place in range(len(edges) + 1):
         lines = _lines(found, [at for at in block if column(found[at], edges) == place], height)
@@ -255,7 +255,8 @@ def _is_prose(
 
 
 def _runs(lines: Sequence[str], widths: Sequence[float], height: float) -> bool:
-    """Whether lines are one text: long, about as wide as each other, with sentences that go on from line to line."""
+    """Tell whether lines are one text: long, about as wide as each other, with sentences that go on from line to
+    line."""
     longest = max(widths)
     uncased = sum(len(re.findall(UNCASED, line)) for line in lines) > sum(map(len, lines)) // 3
     long = median(len(line) / 3 if uncased else len(line.split()) for line in lines) >= 3

@@ -39,7 +39,7 @@ SURE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What an image says, in the order of reading, and how sure that is."""
+    """Describes what an image says, in the order of reading, and how sure that is."""
 
     text: str = ""
     confidence: float = 0.0
@@ -153,7 +153,7 @@ def _turned(image: Any, turns: int) -> Any:
 
 
 def _image(engine: Any, image: Any) -> tuple[Read, bool]:
-    """What is read of an image, and whether its lines lie on their side."""
+    """Return what is read of an image, and whether its lines lie on their side."""
     made = engine(image, use_cls=False)
     if made.txts is None or made.boxes is None:
         return Read(), False
@@ -210,7 +210,7 @@ def _lines(boxes: Sequence[Box], texts: Sequence[str]) -> list[str]:
 
 
 def _both(sheet: Sheet, found: str) -> str:
-    """What OCR read, with what the page has as text and OCR did not see; text that nothing names is left out."""
+    """Return what OCR read, with what the page has as text and OCR did not see; text that nothing names is left out."""
     if sheet.kind is Kind.NAMELESS:
         return found
     seen = "".join(found.split()).casefold()

@@ -29,7 +29,7 @@ LEAST_RISE, MOST_RISE = 0.2, 0.75
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What stands for the text from `begin` to `end`; `character` is PDFium's number for where it begins."""
+    """Describes what stands for the text from `begin` to `end`; `character` is PDFium's number for where it begins."""
 
     begin: int
     end: int

@@ -14,7 +14,7 @@ from selfroute.ingest.formats.texts import Text, images, ranges
 
 
 class Kind(StrEnum):
-    """How a page was read."""
+    """Describes how a page was read."""
 
     READ = "read"
     IMAGE = "image"

@@ -41,8 +41,8 @@ CID = r"\(cid:\d+\)"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a page says; `lost` is whether most of its characters cannot be told, `moved` whether the text is another
-    than its text page has."""
+    """Describes what a page says; `lost` is whether most of its characters cannot be told, `moved` whether the text is
+    another than its text page has."""
 
     text: str
     lost: bool = False
@@ -97,8 +97,8 @@ def _hyphenated(text: Any, told: str) -> str:
 
 
 def _looks_lost(text: Any, told: str) -> bool:
-    """Whether much of a page may be no text, from a few of its characters; a font that names none of them may still
-    number them as letters are."""
+    """Tell whether much of a page may be no text, from a few of its characters; a font that names none of them may
+    still number them as letters are."""
     from pypdfium2 import raw
 
     part = told if len(told) <= 2 * PART else told[:PART] + told[len(told) // 2 : len(told) // 2 + PART]
@@ -113,7 +113,7 @@ def _looks_lost(text: Any, told: str) -> bool:
 
 
 def _is_language(told: str) -> bool:
-    """Whether most of a text is words and numbers."""
+    """Tell whether most of a text is words and numbers."""
     tokens = BETWEEN_WORDS.split(told)
     like = sum(map(len, filter(re.compile(WORDLIKE, re.IGNORECASE).fullmatch, tokens)))
     return like * 2 >= sum(map(len, tokens))
@@ -156,7 +156,7 @@ def jumps(boxes: Sequence[Box]) -> list[float]:
 
 
 def _in_columns(places: list[float]) -> bool:
-    """Whether some of the places are about one place."""
+    """Tell whether some of the places are about one place."""
     places.sort()
     return any(last - first < SPREAD for first, last in zip(places, places[LEAST_JUMPS - 1 :], strict=False))
 

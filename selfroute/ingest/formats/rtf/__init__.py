@@ -26,7 +26,7 @@ TOKEN = re.compile(
 
 @dataclass(slots=True)
 class _State:
-    """What holds within a group."""
+    """Describes what holds within a group."""
 
     skip: bool = False
     kind: str = ""  # the destination that text goes to: a header, a note, a font's name
@@ -235,7 +235,7 @@ def _known(encoding: str) -> bool:
 
 
 def _destination(reader: _Reader, word: str) -> bool:
-    """Whether the word says where the text of its group goes."""
+    """Tell whether the word says where the text of its group goes."""
     state, story = reader.state, reader.story
     if word == "fonttbl":
         state.kind = "font"
@@ -287,7 +287,7 @@ def _plain_text(state: _State) -> None:
 
 
 def _format(reader: _Reader, story: Story, word: str, number: int | None) -> None:
-    """What a word says of the characters or the paragraph that follow."""
+    """Return what a word says of the characters or the paragraph that follow."""
     state = reader.state
     on = number != 0
     if word in ("strike", "striked"):

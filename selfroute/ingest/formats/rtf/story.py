@@ -17,7 +17,8 @@ NEAR = 30
 
 @dataclass(slots=True)
 class _Cell:
-    """How a cell of a row is defined: its right edge, and whether it goes on from the one on its left or above it."""
+    """Describes how a cell of a row is defined: its right edge, and whether it goes on from the one on its left or
+    above it."""
 
     edge: int
     left: bool = False
@@ -89,7 +90,7 @@ class Story:
         self._marked = True
 
     def control(self, word: str, number: int | None) -> None:
-        """What shapes paragraphs and tables."""
+        """Return what shapes paragraphs and tables."""
         flow = self._flow
         if word == "pard":
             flow.in_table, flow.level, flow.nested = False, 0, 1
