@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from selfroute.build import corpora as build_corpora
     from selfroute.build import engine as build_engine
     from selfroute.build import indexer as build_indexer
+    from selfroute.changes import Failure, Summary, Warned
     from selfroute.embedders import Embedded, QueryEmbedder
     from selfroute.engine import Engine
     from selfroute.errors import SelfrouteError
     from selfroute.index.corpus import Corpus
     from selfroute.index.freshness import Outdated
     from selfroute.index.upkeep import Corpora, DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
-    from selfroute.indexer import Failure, Indexer, Summary, Warned
+    from selfroute.indexer import Indexer
     from selfroute.ingest.loaders import load_one as load_document
     from selfroute.ledger import By, Feedback, Ledger, Recorded, Spent, UsageRow, Verdict
     from selfroute.settings import Settings
@@ -81,7 +82,7 @@ _WHERE = {
     "Engine": "engine",
     "Estimate": "types",
     "Event": "types",
-    "Failure": "indexer",
+    "Failure": "changes",
     "Feedback": "ledger",
     "Forecast": "types",
     "Found": "types",
@@ -106,7 +107,7 @@ _WHERE = {
     "Stats": "index.upkeep",
     "Step": "types",
     "StoredDocument": "index.upkeep",
-    "Summary": "indexer",
+    "Summary": "changes",
     "Task": "types",
     "Terms": "types",
     "Totals": "types",
@@ -115,7 +116,7 @@ _WHERE = {
     "UsageRow": "ledger",
     "Used": "types",
     "Verdict": "ledger",
-    "Warned": "indexer",
+    "Warned": "changes",
     "build_corpora": "build:corpora",
     "build_engine": "build:engine",
     "build_indexer": "build:indexer",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from selfroute.indexer import Summary
+    from selfroute.changes import Summary
     from selfroute.settings import Settings
 
 T = TypeVar("T")

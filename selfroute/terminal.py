@@ -19,6 +19,7 @@ from rich.text import Text
 from selfroute.ingest.finder import counted
 
 if TYPE_CHECKING:
+    from selfroute.changes import Summary
     from selfroute.doctor import Check
     from selfroute.evaluation.calibration import Calibrated
     from selfroute.evaluation.comparison import Difference, Lone
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from selfroute.evaluation.judging import Judged
     from selfroute.evaluation.summary import Cell
     from selfroute.index.upkeep import DocumentInfo, Listed, Problem, Repaired, Stats, StoredDocument
-    from selfroute.indexer import Summary
     from selfroute.ledger import UsageRow
     from selfroute.ledger.upkeep import Holdings
     from selfroute.server.keyring import Key

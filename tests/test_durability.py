@@ -26,13 +26,14 @@ from typing import Any
 import pytest
 
 import selfroute
+from selfroute.changes import Summary
 from selfroute.embedders import Embedded
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.errors import CorruptIndex, SelfrouteError, UnknownCorpus, UnknownDocument
 from selfroute.index import corpora, open_index
 from selfroute.index.store import LATEST, Store
 from selfroute.index.upkeep import Corpora
-from selfroute.indexer import Indexer, Summary
+from selfroute.indexer import Indexer
 from selfroute.ingest import loaders
 
 pytestmark = pytest.mark.end_to_end

@@ -22,6 +22,7 @@ from shutil import copytree
 import numpy as np
 import pytest
 
+from selfroute.changes import Failure, Summary
 from selfroute.embedders import Embedded
 from selfroute.embedders.hashing import HashingEmbedder
 from selfroute.errors import (
@@ -40,7 +41,7 @@ from selfroute.index.files import staging
 from selfroute.index.layout import NAME as STORE
 from selfroute.index.store import LATEST, Kept, Store, _sealed_file
 from selfroute.index.upkeep import Corpora
-from selfroute.indexer import BATCH_CHUNKS, Failure, Indexer, Summary
+from selfroute.indexer import BATCH_CHUNKS, Indexer
 from selfroute.ingest.chunker import rule
 from selfroute.ingest.loaders import version as read_by
 from selfroute.types import Chunk, Document

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from selfroute import terminal
+from selfroute.changes import Failure, Summary
 from selfroute.evaluation.judging import Judged
 from selfroute.index.upkeep import Listed
-from selfroute.indexer import Failure, Summary
 from selfroute.ledger import UsageRow
 from selfroute.types import Answer, Call, Citation, Outcome, Route, Stage, Totals, Usage
 

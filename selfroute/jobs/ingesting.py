@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from selfroute.indexer import Failure, Indexer, Warned
+from selfroute.changes import Failure, Warned
+from selfroute.indexer import Indexer
 from selfroute.jobs import Ended, Fault, Ingest, Job, Report
 from selfroute.jobs.spool import Spool
 from selfroute.wire import to_json
